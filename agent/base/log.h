@@ -1,0 +1,37 @@
+/*
+ * One line per event, to stderr: as a systemd service each line carries a <N> level prefix for the journal (sd-daemon(3)).
+ * A tag ("c12.r3": client 12, request 3) joins the lines of one activity, and stands on the error page too.
+ * Any thread. Never pass a header value that may hold credentials: log_field_value says what may be shown of a field.
+ */
+#ifndef EXEAT_BASE_LOG_H
+#define EXEAT_BASE_LOG_H
+
+#include <stdbool.h>
+
+#include "base/span.h"
+
+enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+
+void log_start(const char *program); /* before the first line; decides on the prefix form (JOURNAL_STREAM, a terminal) */
+void log_set_level(enum log_level level);
+enum log_level log_get_level(void);
+bool log_level_parse(struct span name, enum log_level *out);
+const char *log_level_name(enum log_level level);
+
+/* tag may be NULL. Control bytes in the text come out as '?', so that a peer cannot forge lines. */
+void log_line(enum log_level level, const char *tag, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+#define log_error(tag, ...)   log_line(LOG_LEVEL_ERROR, tag, __VA_ARGS__)
+#define log_warning(tag, ...) log_line(LOG_LEVEL_WARNING, tag, __VA_ARGS__)
+#define log_info(tag, ...)    log_line(LOG_LEVEL_INFO, tag, __VA_ARGS__)
+#define log_debug(tag, ...)                                                                                  \
+    do {                                                                                                     \
+        if (log_get_level() >= LOG_LEVEL_DEBUG)                                                              \
+            log_line(LOG_LEVEL_DEBUG, tag, __VA_ARGS__);                                                     \
+    } while (0)
+
+/* What a log line may show of a field's value: credentials and challenges become "Scheme (N bytes)", cookies "(N bytes)". */
+struct buf;
+void log_field_value(struct buf *out, struct span name, struct span value);
+
+#endif

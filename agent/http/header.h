@@ -1,0 +1,50 @@
+/*
+ * What happens to the fields of a message on its way through us (RFC 9110 sections 7.6.1 to 7.6.3): the hop-by-hop rules as
+ * one table, and the writing of forwarded heads with order and letter case kept. Pure; any thread.
+ */
+#ifndef EXEAT_HTTP_HEADER_H
+#define EXEAT_HTTP_HEADER_H
+
+#include "http/framing.h"
+#include "http/head.h"
+
+/* Consumed here: Connection and everything it names, Proxy-Connection, Keep-Alive, TE, Trailer kept, Transfer-Encoding, Upgrade, Proxy-Authorization
+   (requests), Proxy-Authenticate, Proxy-Authentication-Info (responses). Content-Length is framing: written anew from the body rule.
+   Fields that Connection must not name (Host, Content-Length, Authorization, ... : RFC 9110 section 7.6.1 "end-to-end") stay. */
+bool header_is_hop_by_hop(const struct head *h, struct span name);
+
+/* How a request goes up. Everything is a lent span; an empty span means absent. */
+struct header_request {
+    struct span target;        /* request target as it shall stand in the request line */
+    struct span host;          /* value of Host, always written, first field */
+    struct body_rule body;     /* BODY_NONE without a field, BODY_LENGTH, BODY_CHUNKED */
+    bool zero_length;          /* write Content-Length: 0 with BODY_NONE (a POST without content) */
+    struct span authorization; /* value of Proxy-Authorization */
+    bool keep_client_authorization; /* pass the client's own Proxy-Authorization on */
+    struct span via;           /* our pseudonym, appended to Via as "1.1 PSEUDONYM" */
+    bool upgrade;              /* re-issue the client's Upgrade (RFC 9110 section 7.8) */
+    bool to_proxy;             /* also say Proxy-Connection: keep-alive, which old proxies want for NTLM */
+    bool close;                /* Connection: close instead of keep-alive */
+};
+bool header_write_request(struct buf *out, const struct head *h, const struct header_request *how);
+
+/* How a response goes down. */
+struct header_response {
+    struct body_rule body; /* the framing towards the client; BODY_CLOSE writes Connection: close */
+    bool no_framing;       /* HEAD, 304: Content-Length is passed on as it came */
+    struct span via;
+    bool upgrade;          /* 101: keep Upgrade and say Connection: Upgrade */
+    bool close;            /* say Connection: close */
+    bool keep_alive;       /* say Connection: keep-alive (an HTTP/1.0 client asked for it) */
+    bool session_based;    /* say Proxy-Support: Session-Based-Authentication (RFC 4559 section 6) */
+    bool keep_challenge;   /* pass Proxy-Authenticate on (client-credentials = pass) */
+};
+bool header_write_response(struct buf *out, const struct head *h, const struct header_response *how);
+
+/* Is our pseudonym in Via already? Then the request came from ourselves: a loop. */
+bool header_via_loop(const struct head *h, struct span pseudonym);
+
+/* May the connection be used again after this message? (RFC 9112 section 9.3; Proxy-Connection is understood) */
+bool header_keeps_alive(const struct head *h);
+
+#endif

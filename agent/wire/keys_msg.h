@@ -1,0 +1,115 @@
+/*
+ * What the agent, the command line and the keyholder say to each other: one message per frame, one struct for all of them, and one table
+ * that says which fields each type carries (DESIGN: the agent knows no scheme; the keyholder knows no socket of a proxy or client).
+ *
+ * The conversation: one context per upstream connection.
+ *
+ *   OPEN       a new connection to (upstream, host, port) exists.   ANSWER: OK with context, identity, generation; or a failure verdict
+ *   AUTHORIZE  a request is about to go out on it.                  ANSWER: SEND with a header or none, or a failure verdict
+ *   CHALLENGED that request got a 407.                              ANSWER: SEND, RESTART, NEED_BODY, or a failure verdict
+ *   ACCEPTED   that request got anything but a 407.                 ANSWER: OK or MUTUAL_FAILED. Sent once for each header that left,
+ *                                                                   except that after BINDS or REUSABLE was accepted it is sent no more
+ *   CLOSE      the connection is gone; in mid handshake: no verdict fell.   no answer (call 0)
+ *   RELOAD     read the configuration again.                        ANSWER: OK
+ *   STATUS     of one upstream.                                     ANSWER: OK with identity, scheme, generation, why (state in words), remedy
+ *   EVENT_GENERATION (keyholder to agent, call 0) the secret or identity of an upstream changed: idle connections of older generations go.
+ *   EVENT_TRIAL      (keyholder to agent, call 0) make one handshake for this upstream with a bodiless request on a new connection whose
+ *                    OPEN carries KEYS_CANDIDATE. `call` of the event names the trial; the agent ends it with TRIAL_END.
+ *   TRIAL_END        (agent to keyholder, no answer) the trial named in `trial` is over: verdict OK (the handshake's own calls told the outcome),
+ *                    NOT_ASKED (the proxy let us through without a challenge), or UNREACHABLE with why.
+ *   LOGIN      (command line to keyholder) upstream, user (may be empty), secret.   ANSWER: OK (accepted and stored), with why where it
+ *                    was stored but could not be tried; or REFUSED/UNAVAILABLE/... with why and remedy
+ *   LOGOUT     (command line to keyholder) upstream.                ANSWER: OK or a failure verdict
+ *
+ * Decoding is strict: unknown type, unknown, repeated, missing or oversized field, trailing bytes: refused. Spans of a decoded message
+ * point into the frame and live as long as it does.
+ */
+#ifndef EXEAT_WIRE_KEYS_MSG_H
+#define EXEAT_WIRE_KEYS_MSG_H
+
+#include <stdint.h>
+
+#include "base/buf.h"
+
+enum keys_type {
+    KEYS_OPEN = 1,
+    KEYS_AUTHORIZE,
+    KEYS_CHALLENGED,
+    KEYS_ACCEPTED,
+    KEYS_CLOSE,
+    KEYS_RELOAD,
+    KEYS_STATUS,
+    KEYS_TRIAL_END,
+    KEYS_LOGIN,
+    KEYS_LOGOUT,
+    KEYS_ANSWER,
+    KEYS_EVENT_GENERATION,
+    KEYS_EVENT_TRIAL,
+    KEYS_TYPE_END,
+};
+
+enum keys_verdict {
+    KEYS_OK = 1,
+    KEYS_SEND,          /* send the request with `header`, or without one when it is empty */
+    KEYS_RESTART,       /* begin again on a new connection with a new context */
+    KEYS_NEED_BODY,     /* ask again with KEYS_BODY_HELD: the header must cover the body (Digest auth-int) */
+    KEYS_REFUSED,       /* the secret is refused (now or before): nothing more is sent with it */
+    KEYS_SITE_REFUSED,  /* this one target is refused though the secret is otherwise accepted */
+    KEYS_UNAVAILABLE,   /* nothing to answer with: no ticket, no secret, no scheme that both sides know and the configuration allows */
+    KEYS_TIMEOUT,       /* a KDC or keyring did not answer in time */
+    KEYS_BROKEN,        /* the proxy's challenge or token is malformed, or it closed in mid handshake */
+    KEYS_MUTUAL_FAILED, /* the proxy could not prove itself */
+    KEYS_NOT_ASKED,
+    KEYS_UNREACHABLE,
+    KEYS_VERDICT_END,
+};
+
+/* In answers to AUTHORIZE and CHALLENGED. */
+#define KEYS_KNOCK    0x01u /* a 407 is expected next: send this on a bodiless request (the knock), then ask CHALLENGED */
+#define KEYS_BINDS    0x02u /* once accepted, the connection is let in: later requests on it need no header and no AUTHORIZE */
+#define KEYS_REUSABLE 0x04u /* the same header does for every request of this generation, on any connection */
+#define KEYS_FINAL    0x08u /* do not trust the answer before ACCEPTED has been answered (mutual authentication) */
+/* In OPEN. */
+#define KEYS_CANDIDATE 0x10u /* use the secret that a LOGIN is trying */
+/* In AUTHORIZE and CHALLENGED: the request's body. None of the three: it fits the replay window and can be sent again. */
+#define KEYS_BODY_NONE 0x20u
+#define KEYS_BODY_HELD 0x40u /* `body` is all of it */
+#define KEYS_BODY_BIG  0x80u /* cannot be sent again: want a header that cannot go stale, or a knock before it */
+/* In CHALLENGED. */
+#define KEYS_CLOSED 0x100u /* the proxy closed the connection after this 407 */
+
+struct keys_msg {
+    enum keys_type type;
+    uint32_t call;    /* question and answer carry the same; 0: no answer is wanted */
+    uint32_t context; /* 0: none */
+    uint32_t verdict;
+    uint32_t flags;
+    uint32_t generation;
+    uint32_t port;
+    uint32_t trial;
+    struct span upstream; /* name of the [upstream NAME] section */
+    struct span host;     /* of the proxy, as configured: what the service name is made of */
+    struct span binding;  /* tls-server-end-point hash; empty without TLS */
+    struct span method;
+    struct span target;   /* as in the request line that goes out */
+    struct span lines;    /* values of Proxy-Authenticate, each followed by LF */
+    struct span info;     /* values of Proxy-Authentication-Info, each followed by LF */
+    struct span body;
+    struct span header;   /* value of Proxy-Authorization: a secret */
+    struct span identity; /* "CORP\alice", for people */
+    struct span scheme;   /* "Negotiate (Kerberos)", for people */
+    struct span why;      /* a sentence */
+    struct span remedy;   /* a sentence */
+    struct span user;
+    struct span secret;
+};
+
+/* Appends one whole frame. false: over FRAME_MAX, or a field that this type does not carry is set. */
+bool keys_msg_write(struct buf *out, const struct keys_msg *m);
+/* Reads the body of one frame. false: refused, *why says what is wrong (static text). */
+bool keys_msg_read(struct keys_msg *m, struct span body, const char **why);
+
+const char *keys_type_name(enum keys_type type);
+const char *keys_verdict_name(enum keys_verdict verdict);
+
+#endif

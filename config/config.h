@@ -1,0 +1,99 @@
+/*
+ * The settings as an immutable, reference-counted snapshot: an exchange keeps the one it began with. Made from a file, or without a file
+ * from the environment; or an error with file, line and the nearest valid name. Read-only after config_load, so any thread may read it.
+ */
+#ifndef EXEAT_CONFIG_CONFIG_H
+#define EXEAT_CONFIG_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/log.h"
+
+enum auth_scheme { AUTH_NEGOTIATE, AUTH_NTLM, AUTH_DIGEST, AUTH_BASIC, AUTH_SCHEMES };
+
+enum secret_source {
+    SECRET_KEYRING,
+    SECRET_COMMAND,    /* argument: the command line, run by /bin/sh -c; first line of its output, without the newline */
+    SECRET_FILE,       /* argument: path; the same */
+    SECRET_CREDENTIAL, /* argument: name below $CREDENTIALS_DIRECTORY */
+    SECRET_PROMPT,     /* asked for with exeat login, kept in memory only */
+    SECRET_NONE,       /* tickets only */
+};
+
+enum client_credentials {
+    CLIENT_CREDENTIALS_DROP, /* a client's own Proxy-Authorization goes no further */
+    CLIENT_CREDENTIALS_PASS, /* it is passed on, the client's connection is pinned to one upstream connection, and we answer nothing ourselves */
+};
+
+struct config_address {
+    char *host; /* name or literal without brackets; NULL for a Unix socket */
+    uint16_t port;
+    char *path; /* Unix socket; NULL otherwise */
+    char *text; /* as written */
+};
+
+struct config_proxy {
+    char *host;
+    uint16_t port;
+    bool tls; /* https:// */
+    char *text;
+};
+
+struct config_upstream {
+    char *name;
+    struct config_proxy *proxies; /* in order */
+    size_t n_proxies;
+    enum auth_scheme auth[AUTH_SCHEMES]; /* what may be answered, best first; basic only where it was named */
+    size_t n_auth;                       /* 0: auth = none, we answer nothing */
+    char *user;                          /* NULL: the ticket's own principal */
+    enum secret_source secret;
+    char *secret_argument;
+    char *spn;                           /* NULL: HTTP/host */
+    enum client_credentials client_credentials;
+    unsigned connections;                /* most at once per proxy */
+    unsigned dial_timeout;               /* seconds */
+    unsigned answer_timeout;             /* seconds until the head of an answer; 0: no limit */
+    unsigned line;                       /* of the section's header, for messages; 0: from the environment */
+};
+
+struct config {
+    int refs;
+    char *file; /* NULL: from the environment */
+    struct config_address *listen;
+    size_t n_listen;
+    size_t max_head; /* bytes */
+    struct config_upstream *upstreams; /* at least one */
+    size_t n_upstreams;
+    char **no_proxy;
+    size_t n_no_proxy;
+    enum log_level log_level;
+    bool log_requests;
+};
+
+/* `path` NULL: $XDG_CONFIG_HOME/exeat/exeat.conf (default ~/.config), else /etc/exeat/exeat.conf, else the environment (EXEAT_UPSTREAM, then
+   https_proxy, HTTPS_PROXY, http_proxy, HTTP_PROXY; never a proxy that is one of our own listeners; a user and password inside the
+   URL are refused with a sentence). NULL with *e when there is nothing or something is wrong. The caller owns one reference. */
+struct config *config_load(const char *path, struct err *e);
+struct config *config_ref(struct config *c);
+void config_unref(struct config *c);
+
+/* "# where it came from" and "key = value", section by section, into `out`: what run --print-config shows. */
+struct buf;
+void config_print(const struct config *c, struct buf *out);
+
+/* The upstream of that name, or NULL. */
+const struct config_upstream *config_upstream_named(const struct config *c, struct span name);
+
+const char *auth_scheme_name(enum auth_scheme scheme); /* "negotiate" */
+const char *secret_source_name(enum secret_source source);
+
+/* $XDG_RUNTIME_DIR/exeat (else /run/user/UID/exeat, else /tmp/exeat-UID), made with mode 0700 and checked to be ours alone.
+   NULL with *e: neither can be had. The caller frees. */
+char *config_runtime_dir(struct err *e);
+/* $XDG_STATE_HOME/exeat (else ~/.local/state/exeat), made with mode 0700. */
+char *config_state_dir(struct err *e);
+
+#endif
