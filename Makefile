@@ -1,18 +1,51 @@
-# exeat: GNU make. "make help" lists the targets; everything is built below $(BUILD).
+# exeat: GNU make. "make help" lists the targets; everything is built below $(BUILD), nothing elsewhere.
+#
+# Variables for the command line: BUILD, CC, CFLAGS, LDFLAGS, PREFIX, DESTDIR, WERROR= (warnings stay warnings), SANITIZE=address,undefined,
+# V=1 (whole command lines).
+# The lists of sources are read from the folders; the libraries are asked for only when a recipe runs, so that "make deps" works first.
 BUILD   ?= build
-CC      ?= gcc
 PREFIX  ?= /usr/local
+DESTDIR ?=
 VERSION := 0.1.0
+PYTHON  ?= $(firstword $(wildcard /usr/bin/python3) python3)
+CLANG   ?= clang-14
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+
+.DEFAULT_GOAL := all
+Q = $(if $(V),,@)
+say = $(if $(V),@:,@echo '  $(1)  $(patsubst $(CURDIR)/%,%,$@)')
+
+# --- Packages (Debian and Ubuntu names; a|b: either will do; tests/deps installs what is missing and says what to do elsewhere) ------
+
+DEPS_BUILD    := gcc libc6-dev pkg-config libuv1-dev libssl-dev libjansson-dev libsystemd-dev libkrb5-dev libsecret-1-dev gss-ntlmssp
+DEPS_PRACTICE := python3 squid-openssl|squid curl git npm
+DEPS_TEST     := python3 libcmocka-dev libhttp-parser-dev squid-openssl curl git npm
+DEPS_REALM     = $(shell sed -e 's/\#.*//' tests/realm/packages.txt 2>/dev/null)
+DEPS_LINT     := python3 clang-format-14 clang-tidy-14 cppcheck shellcheck
+DEPS_FUZZ     := clang-14 libclang-rt-14-dev
+DEPS_COVER    := gcovr
+
+# --- Flags ----------------------------------------------------------------------------------------------------------------------------
 
 PACKAGES_AGENT := libuv libcrypto libssl jansson libsystemd
 PACKAGES_KEYS  := krb5-gssapi krb5 libsecret-1 libcrypto
 
-WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla
-HARDEN   := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
+WERROR   ?= -Werror
+WARNINGS := -Wall -Wextra $(WERROR) -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla
+HARDEN   := $(if $(findstring -O0,$(CFLAGS)),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3) -fstack-protector-strong -fPIE \
+            $(if $(filter x86_64 i686,$(shell uname -m)),-fcf-protection)
 CFLAGS   ?= -O2 -g
 CPPFLAGS += -D_GNU_SOURCE -DEXEAT_VERSION='"$(VERSION)"' -DEXEAT_LIBEXEC='"$(PREFIX)/libexec/exeat"' -Iagent -I.
-ALL_CFLAGS := -std=gnu11 $(WARNINGS) $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer,$(HARDEN)) $(CFLAGS)
-ALL_LDFLAGS := $(if $(SANITIZE),-fsanitize=$(SANITIZE),-pie -Wl,-z,relro,-z,now) $(LDFLAGS)
+ALL_CFLAGS  = -std=gnu11 $(WARNINGS) $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer,$(HARDEN)) $(CFLAGS)
+ALL_LDFLAGS = $(if $(SANITIZE),-fsanitize=$(SANITIZE),-pie -Wl,-z,relro,-z,now) $(LDFLAGS)
+
+AGENT_LIBS = $(shell pkg-config --libs $(PACKAGES_AGENT))
+KEYS_LIBS  = $(shell pkg-config --libs $(PACKAGES_KEYS)) -lpthread
+KEYS_INC   = $(shell pkg-config --cflags $(PACKAGES_KEYS))
+
+# --- The two programs -----------------------------------------------------------------------------------------------------------------
 
 FLOOR_SRC := $(wildcard agent/base/*.c agent/wire/*.c config/*.c)
 AGENT_SRC := $(wildcard agent/*.c agent/cli/*.c agent/relay/*.c agent/upstream/*.c agent/admit/*.c agent/route/*.c \
@@ -20,35 +53,121 @@ AGENT_SRC := $(wildcard agent/*.c agent/cli/*.c agent/relay/*.c agent/upstream/*
 KEYS_SRC  := $(wildcard agent/keys/*.c)
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 
-AGENT_LIBS = $(shell pkg-config --libs $(PACKAGES_AGENT))
-KEYS_LIBS  = $(shell pkg-config --libs $(PACKAGES_KEYS)) -lpthread
+all: $(BUILD)/exeat $(BUILD)/exeat-keys ## build exeat and exeat-keys
 
-all: $(BUILD)/exeat $(BUILD)/exeat-keys
+$(BUILD)/exeat: $(call obj,$(AGENT_SRC) $(FLOOR_SRC)) $(BUILD)/sources
+	$(call say,link)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(AGENT_LIBS)
+$(BUILD)/exeat-keys: $(call obj,$(KEYS_SRC) $(FLOOR_SRC)) $(BUILD)/sources
+	$(call say,link)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(KEYS_LIBS)
 
-$(BUILD)/exeat: $(call obj,$(AGENT_SRC) $(FLOOR_SRC))
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(AGENT_LIBS)
-$(BUILD)/exeat-keys: $(call obj,$(KEYS_SRC) $(FLOOR_SRC))
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(KEYS_LIBS)
-
-$(BUILD)/obj/%.o: %.c
+$(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(if $(findstring agent/keys/,$<),$(shell pkg-config --cflags $(PACKAGES_KEYS))) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,cc  )
+	$(Q)$(CC) $(CPPFLAGS) $(if $(findstring agent/keys/,$<),$(KEYS_INC)) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# Two files that change only when what they hold changes: other flags compile everything again, a source that came or went links again.
+remember = @mkdir -p $(@D); printf '%s\n' '$(subst ','\'',$(1))' | cmp -s - $@ || printf '%s\n' '$(subst ','\'',$(1))' > $@
+$(BUILD)/flags: FORCE
+	$(call remember,$(CC) $(CPPFLAGS) $(ALL_CFLAGS))
+$(BUILD)/sources: FORCE
+	$(call remember,$(ALL_LDFLAGS) $(AGENT_SRC) $(KEYS_SRC) $(FLOOR_SRC))
+
+# --- Tests ----------------------------------------------------------------------------------------------------------------------------
 
 # One cmocka program per file in tests/unit; linked with everything of the agent and the keyholder but the two main functions.
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 UNIT_BIN := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(UNIT_SRC))
 UNIT_OBJ  = $(call obj,$(filter-out agent/main.c agent/keys/main.c,$(AGENT_SRC) $(KEYS_SRC)) $(FLOOR_SRC))
 unit: $(UNIT_BIN)
-$(BUILD)/unit/libunder_test.a: $(UNIT_OBJ)
+$(BUILD)/unit/libunder_test.a: $(UNIT_OBJ) $(BUILD)/sources
 	@mkdir -p $(@D)
 	@rm -f $@
-	ar rcs $@ $^
+	$(call say,ar  )
+	$(Q)ar rcs $@ $(filter %.o,$^)
 $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/unit/libunder_test.a
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(AGENT_LIBS) $(KEYS_LIBS) -lcmocka -lhttp_parser
+	$(call say,link)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(AGENT_LIBS) $(KEYS_LIBS) -lcmocka -lhttp_parser
 
-clean:
+# "make test" and its like compile with all cores unless -j was given.
+JOBS = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
+
+deps: ## install the packages that building, "make run" and "make test" need
+	@tests/deps $(DEPS_BUILD) $(DEPS_TEST) $(DEPS_REALM)
+
+run: ## build, start a practice proxy that demands a password, and exeat in front of it
+	@tests/deps $(DEPS_BUILD) '$(subst $() ,' ',$(DEPS_PRACTICE))'
+	+@$(MAKE) --no-print-directory $(JOBS) all
+	@EXEAT_BUILD='$(abspath $(BUILD))' $(PYTHON) tests/practice/tour.py
+
+test: ## build and run every test (SUITES="unit scenarios ..." for some)
+	@tests/deps $(DEPS_BUILD) $(DEPS_TEST) $(DEPS_REALM)
+	+@$(MAKE) --no-print-directory $(JOBS) all unit
+	@$(PYTHON) tests/run --build '$(BUILD)' $(SUITES)
+
+check-asan: ## the same tests, built with AddressSanitizer and UBSan
+	+@$(MAKE) --no-print-directory BUILD='$(BUILD)/asan' SANITIZE=address,undefined CFLAGS='-O1 -g -fno-sanitize-recover=all' test
+
+# The agent has one thread of its own beside libuv's pool, the keyholder has workers: the tests that drive those, without address-space
+# randomisation, with which this sanitizer does not start on newer kernels.
+check-tsan: ## unit and keyholder tests, built with ThreadSanitizer
+	@tests/deps $(DEPS_BUILD) $(DEPS_TEST)
+	+@$(MAKE) --no-print-directory $(JOBS) BUILD='$(BUILD)/tsan' SANITIZE=thread CFLAGS='-O1 -g' all unit
+	@setarch -R $(PYTHON) tests/run --build '$(BUILD)/tsan' $(or $(SUITES),unit keys)
+
+# Each target starts from its seeds in tests/fuzz/corpus/NAME and keeps what it finds in $(BUILD)/fuzz/corpus/NAME.
+FUZZ_SECONDS ?= 30
+FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
+fuzz: ## run each fuzzer for FUZZ_SECONDS=30
+	@tests/deps $(DEPS_BUILD) $(DEPS_FUZZ)
+	+@$(MAKE) --no-print-directory $(JOBS) BUILD='$(BUILD)/fuzz' CC=$(CLANG) SANITIZE=fuzzer-no-link,address,undefined \
+	    CFLAGS='-O1 -g' fuzzers
+	@$(PYTHON) tests/fuzz/run.py --build '$(BUILD)/fuzz' --seconds $(FUZZ_SECONDS) $(FUZZERS)
+fuzzers: $(patsubst tests/fuzz/%.c,$(BUILD)/bin/%,$(FUZZ_SRC))
+$(BUILD)/bin/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/unit/libunder_test.a
+	@mkdir -p $(@D)
+	$(call say,link)
+	$(Q)$(CC) -fsanitize=fuzzer,address,undefined $(LDFLAGS) -o $@ $^ $(AGENT_LIBS) $(KEYS_LIBS)
+
+lint: ## clang-format, clang-tidy, cppcheck, shellcheck, floors
+	@tests/deps $(DEPS_BUILD) $(DEPS_TEST) $(DEPS_LINT)
+	@$(PYTHON) tests/lint.py --build '$(BUILD)' -- -std=gnu11 $(CPPFLAGS) $$(pkg-config --cflags $(PACKAGES_AGENT) $(PACKAGES_KEYS))
+
+format: ## let clang-format write
+	clang-format-14 -i $(shell find agent config tests -name '*.[ch]')
+
+cover: ## which lines the tests reach: $(BUILD)/cover/index.html
+	@tests/deps $(DEPS_BUILD) $(DEPS_TEST) $(DEPS_REALM) $(DEPS_COVER)
+	+@$(MAKE) --no-print-directory BUILD='$(BUILD)/cover' CFLAGS='-O0 -g --coverage -fprofile-update=atomic' LDFLAGS=--coverage test
+	@gcovr --root . --object-directory '$(BUILD)/cover' --filter agent/ --filter config/ --exclude-unreachable-branches \
+	    --html-details '$(BUILD)/cover/index.html' --print-summary --txt
+
+bench: ## figures: speed, memory, round trips
+	@tests/deps $(DEPS_BUILD) $(DEPS_TEST) $(DEPS_REALM)
+	+@$(MAKE) --no-print-directory $(JOBS) all
+	@EXEAT_BUILD='$(abspath $(BUILD))' $(PYTHON) tests/bench/run.py
+
+# --- Installing -----------------------------------------------------------------------------------------------------------------------
+
+install: all ## install below PREFIX=/usr/local (DESTDIR= for packaging)
+	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/libexec/exeat' '$(DESTDIR)$(PREFIX)/share/doc/exeat'
+	install -m 755 '$(BUILD)/exeat' '$(DESTDIR)$(PREFIX)/bin/exeat'
+	install -m 755 '$(BUILD)/exeat-keys' '$(DESTDIR)$(PREFIX)/libexec/exeat/exeat-keys'
+	install -m 644 README.md LICENSE $(wildcard config/exeat.conf) '$(DESTDIR)$(PREFIX)/share/doc/exeat/'
+
+uninstall: ## remove what "make install" put there; your own configuration stays
+	rm -f '$(DESTDIR)$(PREFIX)/bin/exeat' '$(DESTDIR)$(PREFIX)/libexec/exeat/exeat-keys'
+	rm -f $(patsubst %,'$(DESTDIR)$(PREFIX)/share/doc/exeat/%',README.md LICENSE exeat.conf)
+	-rmdir '$(DESTDIR)$(PREFIX)/libexec/exeat' '$(DESTDIR)$(PREFIX)/share/doc/exeat' 2>/dev/null
+
+clean: ## remove $(BUILD)
 	rm -rf $(BUILD)
 
-.PHONY: all unit clean
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { sub(/\$$\(BUILD\)/, "$(BUILD)", $$2); printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: all unit fuzzers deps run test check-asan check-tsan fuzz lint format cover bench install uninstall clean help FORCE
 .SECONDARY:
+.DELETE_ON_ERROR:
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

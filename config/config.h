@@ -1,6 +1,7 @@
 /*
- * The settings as an immutable, reference-counted snapshot: an exchange keeps the one it began with. Made from a file, or without a file
- * from the environment; or an error with file, line and the nearest valid name. Read-only after config_load, so any thread may read it.
+ * The settings as an immutable, reference-counted snapshot: an exchange keeps the one it began with. Made
+ * from a file, or without a file from the environment; or an error with file, line and the nearest valid
+ * name. Read-only after config_load, so any thread may read it.
  */
 #ifndef EXEAT_CONFIG_CONFIG_H
 #define EXEAT_CONFIG_CONFIG_H
@@ -16,7 +17,8 @@ enum auth_scheme { AUTH_NEGOTIATE, AUTH_NTLM, AUTH_DIGEST, AUTH_BASIC, AUTH_SCHE
 
 enum secret_source {
     SECRET_KEYRING,
-    SECRET_COMMAND,    /* argument: the command line, run by /bin/sh -c; first line of its output, without the newline */
+    SECRET_COMMAND,    /* argument: the command line, run by /bin/sh -c; first line of its output, without the
+                          newline */
     SECRET_FILE,       /* argument: path; the same */
     SECRET_CREDENTIAL, /* argument: name below $CREDENTIALS_DIRECTORY */
     SECRET_PROMPT,     /* asked for with exeat login, kept in memory only */
@@ -25,7 +27,8 @@ enum secret_source {
 
 enum client_credentials {
     CLIENT_CREDENTIALS_DROP, /* a client's own Proxy-Authorization goes no further */
-    CLIENT_CREDENTIALS_PASS, /* it is passed on, the client's connection is pinned to one upstream connection, and we answer nothing ourselves */
+    CLIENT_CREDENTIALS_PASS, /* it is passed on, the client's connection is pinned to one upstream connection,
+                                and we answer nothing ourselves */
 };
 
 struct config_address {
@@ -51,12 +54,12 @@ struct config_upstream {
     char *user;                          /* NULL: the ticket's own principal */
     enum secret_source secret;
     char *secret_argument;
-    char *spn;                           /* NULL: HTTP/host */
+    char *spn; /* NULL: HTTP/host */
     enum client_credentials client_credentials;
-    unsigned connections;                /* most at once per proxy */
-    unsigned dial_timeout;               /* seconds */
-    unsigned answer_timeout;             /* seconds until the head of an answer; 0: no limit */
-    unsigned line;                       /* of the section's header, for messages; 0: from the environment */
+    unsigned connections;    /* most at once per proxy */
+    unsigned dial_timeout;   /* seconds */
+    unsigned answer_timeout; /* seconds until the head of an answer; 0: no limit */
+    unsigned line;           /* of the section's header, for messages; 0: from the environment */
 };
 
 struct config {
@@ -64,7 +67,7 @@ struct config {
     char *file; /* NULL: from the environment */
     struct config_address *listen;
     size_t n_listen;
-    size_t max_head; /* bytes */
+    size_t max_head;                   /* bytes */
     struct config_upstream *upstreams; /* at least one */
     size_t n_upstreams;
     char **no_proxy;
@@ -73,16 +76,22 @@ struct config {
     bool log_requests;
 };
 
-/* `path` NULL: $XDG_CONFIG_HOME/exeat/exeat.conf (default ~/.config), else /etc/exeat/exeat.conf, else the environment (EXEAT_UPSTREAM, then
-   https_proxy, HTTPS_PROXY, http_proxy, HTTP_PROXY; never a proxy that is one of our own listeners; a user and password inside the
-   URL are refused with a sentence). NULL with *e when there is nothing or something is wrong. The caller owns one reference. */
+/* `path` NULL: $XDG_CONFIG_HOME/exeat/exeat.conf (default ~/.config), else /etc/exeat/exeat.conf, else the
+   environment (EXEAT_UPSTREAM, then https_proxy, HTTPS_PROXY, http_proxy, HTTP_PROXY; never a proxy that is
+   one of our own listeners; a user and password inside the URL are refused with a sentence; the upstream's
+   name is then "default", and no_proxy, NO_PROXY give its exceptions). NULL with *e when there is nothing or
+   something is wrong (*e may be of several lines then). The caller owns one reference. */
 struct config *config_load(const char *path, struct err *e);
+/* The same from a text; `name` is for messages. It cannot include files. */
+struct config *config_load_text(const char *name, struct span text, struct err *e);
 struct config *config_ref(struct config *c);
 void config_unref(struct config *c);
 
-/* "# where it came from" and "key = value", section by section, into `out`: what run --print-config shows. */
+/* "key = value  # where it came from", section by section, into `out`: what run --print-config shows. */
 struct buf;
 void config_print(const struct config *c, struct buf *out);
+/* The annotated sample, exeat.conf beside this file: each setting with its help and default. */
+void config_print_sample(struct buf *out);
 
 /* The upstream of that name, or NULL. */
 const struct config_upstream *config_upstream_named(const struct config *c, struct span name);
@@ -90,8 +99,8 @@ const struct config_upstream *config_upstream_named(const struct config *c, stru
 const char *auth_scheme_name(enum auth_scheme scheme); /* "negotiate" */
 const char *secret_source_name(enum secret_source source);
 
-/* $XDG_RUNTIME_DIR/exeat (else /run/user/UID/exeat, else /tmp/exeat-UID), made with mode 0700 and checked to be ours alone.
-   NULL with *e: neither can be had. The caller frees. */
+/* $XDG_RUNTIME_DIR/exeat (else /run/user/UID/exeat, else /tmp/exeat-UID), made with mode 0700 and checked to
+   be ours alone. NULL with *e: neither can be had. The caller frees. */
 char *config_runtime_dir(struct err *e);
 /* $XDG_STATE_HOME/exeat (else ~/.local/state/exeat), made with mode 0700. */
 char *config_state_dir(struct err *e);

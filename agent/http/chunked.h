@@ -33,7 +33,7 @@ enum chunked_result chunked_read(struct chunked *c, struct span *in, struct span
 /* "1a2b\r\n" for a chunk of that size, into text (at least CHUNK_LINE_MAX bytes); returns its length. Behind the data goes CRLF. */
 #define CHUNK_LINE_MAX 20
 size_t chunk_line(char *text, size_t size);
-/* The end: "0\r\n", the trailers that may be forwarded (no framing, routing or authentication fields: RFC 9110 section 6.5.1), "\r\n". */
+/* `trailers` may be NULL; false: the ceiling of `out`, nothing was added. The end: "0\r\n", the trailers that may be forwarded (no framing, routing or authentication fields: RFC 9110 section 6.5.1), "\r\n". */
 bool chunk_end(struct buf *out, const struct head *trailers);
 
 #endif

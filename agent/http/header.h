@@ -9,7 +9,7 @@
 #include "http/head.h"
 
 /* Consumed here: Connection and everything it names, Proxy-Connection, Keep-Alive, TE, Trailer kept, Transfer-Encoding, Upgrade, Proxy-Authorization
-   (requests), Proxy-Authenticate, Proxy-Authentication-Info (responses). Content-Length is framing: written anew from the body rule.
+   (requests), Proxy-Authenticate, Proxy-Authentication-Info, Proxy-Support (responses). Content-Length is framing: written anew from the body rule.
    Fields that Connection must not name (Host, Content-Length, Authorization, ... : RFC 9110 section 7.6.1 "end-to-end") stay. */
 bool header_is_hop_by_hop(const struct head *h, struct span name);
 
@@ -21,11 +21,12 @@ struct header_request {
     bool zero_length;          /* write Content-Length: 0 with BODY_NONE (a POST without content) */
     struct span authorization; /* value of Proxy-Authorization */
     bool keep_client_authorization; /* pass the client's own Proxy-Authorization on */
-    struct span via;           /* our pseudonym, appended to Via as "1.1 PSEUDONYM" */
+    struct span via;           /* our pseudonym, appended to Via as "1.1 PSEUDONYM" (1.0 where it came so); empty: no entry */
     bool upgrade;              /* re-issue the client's Upgrade (RFC 9110 section 7.8) */
     bool to_proxy;             /* also say Proxy-Connection: keep-alive, which old proxies want for NTLM */
     bool close;                /* Connection: close instead of keep-alive */
 };
+/* false: the ceiling of `out` would be passed; nothing was added. Max-Forwards of TRACE and OPTIONS goes on one lower. */
 bool header_write_request(struct buf *out, const struct head *h, const struct header_request *how);
 
 /* How a response goes down. */
@@ -39,7 +40,11 @@ struct header_response {
     bool session_based;    /* say Proxy-Support: Session-Based-Authentication (RFC 4559 section 6) */
     bool keep_challenge;   /* pass Proxy-Authenticate on (client-credentials = pass) */
 };
+/* false as above. A HTTP/1.0 answer goes down as HTTP/1.1 too. */
 bool header_write_response(struct buf *out, const struct head *h, const struct header_response *how);
+
+/* Max-Forwards of a TRACE or OPTIONS request (RFC 9110 section 7.6.2): at 0 the caller answers itself. false: there is none. */
+bool header_max_forwards(const struct head *h, uint64_t *value);
 
 /* Is our pseudonym in Via already? Then the request came from ourselves: a loop. */
 bool header_via_loop(const struct head *h, struct span pseudonym);

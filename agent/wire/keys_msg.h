@@ -1,28 +1,37 @@
 /*
- * What the agent, the command line and the keyholder say to each other: one message per frame, one struct for all of them, and one table
- * that says which fields each type carries (DESIGN: the agent knows no scheme; the keyholder knows no socket of a proxy or client).
+ * What the agent, the command line and the keyholder say to each other: one message per frame, one struct for
+ * all of them, and one table that says which fields each type carries (DESIGN: the agent knows no scheme; the
+ * keyholder knows no socket of a proxy or client).
  *
  * The conversation: one context per upstream connection.
  *
- *   OPEN       a new connection to (upstream, host, port) exists.   ANSWER: OK with context, identity, generation; or a failure verdict
- *   AUTHORIZE  a request is about to go out on it.                  ANSWER: SEND with a header or none, or a failure verdict
- *   CHALLENGED that request got a 407.                              ANSWER: SEND, RESTART, NEED_BODY, or a failure verdict
- *   ACCEPTED   that request got anything but a 407.                 ANSWER: OK or MUTUAL_FAILED. Sent once for each header that left,
- *                                                                   except that after BINDS or REUSABLE was accepted it is sent no more
- *   CLOSE      the connection is gone; in mid handshake: no verdict fell.   no answer (call 0)
- *   RELOAD     read the configuration again.                        ANSWER: OK
- *   STATUS     of one upstream.                                     ANSWER: OK with identity, scheme, generation, why (state in words), remedy
- *   EVENT_GENERATION (keyholder to agent, call 0) the secret or identity of an upstream changed: idle connections of older generations go.
- *   EVENT_TRIAL      (keyholder to agent, call 0) make one handshake for this upstream with a bodiless request on a new connection whose
- *                    OPEN carries KEYS_CANDIDATE. `call` of the event names the trial; the agent ends it with TRIAL_END.
- *   TRIAL_END        (agent to keyholder, no answer) the trial named in `trial` is over: verdict OK (the handshake's own calls told the outcome),
- *                    NOT_ASKED (the proxy let us through without a challenge), or UNREACHABLE with why.
- *   LOGIN      (command line to keyholder) upstream, user (may be empty), secret.   ANSWER: OK (accepted and stored), with why where it
- *                    was stored but could not be tried; or REFUSED/UNAVAILABLE/... with why and remedy
- *   LOGOUT     (command line to keyholder) upstream.                ANSWER: OK or a failure verdict
+ *   type        what it says                                            what is answered
+ *   OPEN        a new connection to (upstream, host, port) exists       OK with context, identity, generation
+ *   AUTHORIZE   a request is about to go out on it                      SEND with a header or none
+ *   CHALLENGED  that request got a 407                                  SEND, RESTART or NEED_BODY
+ *   ACCEPTED    that request got anything but a 407: once for each      OK or MUTUAL_FAILED; nothing if `call`
+ *               header that left, and no more once BINDS or REUSABLE    is 0
+ *               was accepted on this connection
+ *   CLOSE       the connection is gone; in mid handshake no verdict     nothing
+ *               fell
+ *   RELOAD      read the configuration again                            OK
+ *   STATUS      of one upstream                                         OK with identity, scheme, generation,
+ *                                                                       why (its state in words), remedy
+ *   TRIAL_END   the trial is over: OK (the handshake's own calls told   nothing
+ *               the outcome), NOT_ASKED, or UNREACHABLE with why
+ *   LOGIN       from the command line: upstream, user (may be empty),   OK, with why where it was stored but
+ *               secret                                                  could not be tried; or REFUSED, ...
+ *   LOGOUT      from the command line: upstream                         OK
  *
- * Decoding is strict: unknown type, unknown, repeated, missing or oversized field, trailing bytes: refused. Spans of a decoded message
- * point into the frame and live as long as it does.
+ *   and from the keyholder to the agent, unasked (`call` 0):
+ *   EVENT_GENERATION  secret or identity of an upstream changed: idle connections made with older ones go
+ *   EVENT_TRIAL       make one handshake for this upstream with a bodiless request on a new connection, whose
+ *                     OPEN carries KEYS_CANDIDATE; end it with TRIAL_END, which names the same `trial`
+ *
+ * Instead of the answer named, a failure verdict with `why` and `remedy` may come to each question.
+ *
+ * Decoding is strict: unknown type, unknown, repeated, missing or oversized field, trailing bytes: refused.
+ * Spans of a decoded message point into the frame and live as long as it does.
  */
 #ifndef EXEAT_WIRE_KEYS_MSG_H
 #define EXEAT_WIRE_KEYS_MSG_H
@@ -50,14 +59,15 @@ enum keys_type {
 
 enum keys_verdict {
     KEYS_OK = 1,
-    KEYS_SEND,          /* send the request with `header`, or without one when it is empty */
-    KEYS_RESTART,       /* begin again on a new connection with a new context */
-    KEYS_NEED_BODY,     /* ask again with KEYS_BODY_HELD: the header must cover the body (Digest auth-int) */
-    KEYS_REFUSED,       /* the secret is refused (now or before): nothing more is sent with it */
-    KEYS_SITE_REFUSED,  /* this one target is refused though the secret is otherwise accepted */
-    KEYS_UNAVAILABLE,   /* nothing to answer with: no ticket, no secret, no scheme that both sides know and the configuration allows */
-    KEYS_TIMEOUT,       /* a KDC or keyring did not answer in time */
-    KEYS_BROKEN,        /* the proxy's challenge or token is malformed, or it closed in mid handshake */
+    KEYS_SEND,         /* send the request with `header`, or without one when it is empty */
+    KEYS_RESTART,      /* begin again on a new connection with a new context */
+    KEYS_NEED_BODY,    /* ask again with KEYS_BODY_HELD: the header must cover the body (Digest auth-int) */
+    KEYS_REFUSED,      /* the secret is refused (now or before): nothing more is sent with it */
+    KEYS_SITE_REFUSED, /* this one target is refused though the secret is otherwise accepted */
+    KEYS_UNAVAILABLE,  /* nothing to answer with: no ticket, no secret, no scheme that both sides know and the
+                          configuration allows */
+    KEYS_TIMEOUT,      /* a KDC or keyring did not answer in time */
+    KEYS_BROKEN,       /* the proxy's challenge or token is malformed, or it closed in mid handshake */
     KEYS_MUTUAL_FAILED, /* the proxy could not prove itself */
     KEYS_NOT_ASKED,
     KEYS_UNREACHABLE,
@@ -65,16 +75,23 @@ enum keys_verdict {
 };
 
 /* In answers to AUTHORIZE and CHALLENGED. */
-#define KEYS_KNOCK    0x01u /* a 407 is expected next: send this on a bodiless request (the knock), then ask CHALLENGED */
-#define KEYS_BINDS    0x02u /* once accepted, the connection is let in: later requests on it need no header and no AUTHORIZE */
-#define KEYS_REUSABLE 0x04u /* the same header does for every request of this generation, on any connection */
-#define KEYS_FINAL    0x08u /* do not trust the answer before ACCEPTED has been answered (mutual authentication) */
+#define KEYS_KNOCK                                                                                           \
+    0x01u /* a 407 is expected next: send this on a bodiless request (the knock), then ask CHALLENGED */
+#define KEYS_BINDS                                                                                           \
+    0x02u /* once accepted, the connection is let in: later requests on it need no header and no AUTHORIZE   \
+           */
+#define KEYS_REUSABLE 0x04u /* the same header does for every request of this generation, on any connection  \
+                             */
+#define KEYS_FINAL                                                                                           \
+    0x08u /* do not trust the answer before ACCEPTED has been answered (mutual authentication) */
 /* In OPEN. */
 #define KEYS_CANDIDATE 0x10u /* use the secret that a LOGIN is trying */
-/* In AUTHORIZE and CHALLENGED: the request's body. None of the three: it fits the replay window and can be sent again. */
+/* In AUTHORIZE and CHALLENGED: the request's body. None of the three: it fits the replay window and can be
+ * sent again. */
 #define KEYS_BODY_NONE 0x20u
 #define KEYS_BODY_HELD 0x40u /* `body` is all of it */
-#define KEYS_BODY_BIG  0x80u /* cannot be sent again: want a header that cannot go stale, or a knock before it */
+#define KEYS_BODY_BIG                                                                                        \
+    0x80u /* cannot be sent again: want a header that cannot go stale, or a knock before it */
 /* In CHALLENGED. */
 #define KEYS_CLOSED 0x100u /* the proxy closed the connection after this 407 */
 
@@ -91,9 +108,9 @@ struct keys_msg {
     struct span host;     /* of the proxy, as configured: what the service name is made of */
     struct span binding;  /* tls-server-end-point hash; empty without TLS */
     struct span method;
-    struct span target;   /* as in the request line that goes out */
-    struct span lines;    /* values of Proxy-Authenticate, each followed by LF */
-    struct span info;     /* values of Proxy-Authentication-Info, each followed by LF */
+    struct span target; /* as in the request line that goes out */
+    struct span lines;  /* values of Proxy-Authenticate, each followed by LF */
+    struct span info;   /* values of Proxy-Authentication-Info, each followed by LF */
     struct span body;
     struct span header;   /* value of Proxy-Authorization: a secret */
     struct span identity; /* "CORP\alice", for people */

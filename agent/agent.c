@@ -1,0 +1,233 @@
+/*
+ * Builds the house, reloads it, takes it down. The order matters: what is built first is taken down last.
+ */
+#include "agent.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+#include "base/log.h"
+#include "cli/exit.h"
+#include "upstream/pool.h"
+#include "upstream/trial.h"
+
+static void accepted(void *owner, struct stream *s)
+{
+    struct agent *a = owner;
+    relay_accept(&a->relay, s);
+}
+
+/* --- the keyholder's events --- */
+
+static void generation_changed(void *owner, const struct keys_msg *event)
+{
+    struct agent *a = owner;
+    size_t n;
+    struct hop **hops = route_table_proxies(a->routes, &n);
+    log_info(NULL, "upstream %.*s: new credentials; connections made with the old ones end", SPAN_ARG(event->upstream));
+    for (size_t i = 0; i < n; i++)
+        if (span_eq(span_str(hops[i]->upstream), event->upstream))
+            pool_flush(hops[i]);
+}
+
+static void trial_wanted(void *owner, const struct keys_msg *event)
+{
+    struct agent *a = owner;
+    size_t n;
+    struct hop **hops = route_table_proxies(a->routes, &n);
+    trial_for_keyholder(&a->out, hops, n, event);
+}
+
+/* --- listeners --- */
+
+static struct listener *listen_on(struct agent *a, const struct config_address *address, struct err *e)
+{
+    struct listener *l = address->path ? listen_unix(a->loop, address->path, accepted, a, e)
+                                       : listen_tcp(a->loop, address->host, address->port, accepted, a, e);
+    if (!l)
+        return NULL;
+    log_info(NULL, "ready: listening on %s%s", address->path ? "" : "http://", listener_name(l));
+    return l;
+}
+
+static void close_listener(struct agent_listener *l)
+{
+    listener_close(l->listener);
+    free(l->text);
+}
+
+/* Those that the new settings keep stay open, so that no client is turned away; all new ones open, or none. */
+static bool set_listeners(struct agent *a, const struct config *c, struct err *e)
+{
+    struct agent_listener next[AGENT_LISTENERS_MOST];
+    bool kept[AGENT_LISTENERS_MOST] = {false};
+    size_t n = 0;
+    if (c->n_listen > AGENT_LISTENERS_MOST)
+        return err_set(e, ERR_CONFIG, "[listen] http: at most %d addresses", AGENT_LISTENERS_MOST);
+    for (; n < c->n_listen; n++) {
+        const struct config_address *address = &c->listen[n];
+        next[n] = (struct agent_listener){0};
+        for (size_t k = 0; k < a->n_listeners && !next[n].listener; k++) {
+            if (!kept[k] && strcmp(a->listeners[k].text, address->text) == 0) {
+                next[n] = a->listeners[k];
+                kept[k] = true;
+            }
+        }
+        if (next[n].listener)
+            continue;
+        next[n].listener = listen_on(a, address, e);
+        if (!next[n].listener)
+            break;
+        next[n].text = mem_strdup(address->text);
+    }
+    bool done = n == c->n_listen;
+    if (done) {
+        for (size_t k = 0; k < a->n_listeners; k++)
+            if (!kept[k])
+                close_listener(&a->listeners[k]);
+        memcpy(a->listeners, next, n * sizeof *next);
+        a->n_listeners = n;
+        return true;
+    }
+    while (n-- > 0) {
+        bool was_there = false;
+        for (size_t k = 0; k < a->n_listeners; k++)
+            was_there |= a->listeners[k].listener == next[n].listener;
+        if (!was_there)
+            close_listener(&next[n]);
+    }
+    return false;
+}
+
+/* --- reload --- */
+
+static void reload_answered(void *owner, const struct keys_msg *answer)
+{
+    free(owner);
+    if (answer->verdict != KEYS_OK)
+        log_error(NULL, "the keyholder could not read the configuration again: %.*s", SPAN_ARG(answer->why));
+}
+
+static void tell_keyholder(struct agent *a)
+{
+    struct keys_msg m = {.type = KEYS_RELOAD};
+    struct keys_call *call = mem_zero(sizeof *call);
+    keys_call_start(a->out.keys, call, &m, reload_answered, call);
+}
+
+bool agent_reload(struct agent *a, struct err *e)
+{
+    struct config *c = config_load(a->config_path, e);
+    if (!c)
+        return false;
+    struct route_table *routes = route_table_new(c, e);
+    if (!routes || !set_listeners(a, c, e)) {
+        route_table_unref(routes);
+        config_unref(c);
+        return false;
+    }
+    tell_keyholder(a);
+    relay_reload(&a->relay, c, routes);
+    route_table_each(a->routes, pool_flush);
+    route_table_unref(a->routes);
+    config_unref(a->config);
+    a->routes = routes;
+    a->config = c;
+    log_set_level(c->log_level);
+    log_info(NULL, "configuration read again%s%s", c->file ? ": " : "", c->file ? c->file : "");
+    return true;
+}
+
+static void on_signal(void *owner, int number)
+{
+    struct agent *a = owner;
+    struct err e;
+    if (number != SIGHUP) {
+        log_info(NULL, "stopping (%s)", number == SIGINT ? "interrupted" : "asked to end");
+        loop_stop(a->loop);
+    } else if (!agent_reload(a, &e)) {
+        log_error(NULL, "the configuration was not read again: %s", e.text);
+    }
+}
+
+/* --- up and down --- */
+
+static void choose_pseudonym(struct outbound *out)
+{
+    unsigned char noise[6] = {0};
+    if (getrandom(noise, sizeof noise, 0) < 0)
+        log_warning(NULL, "no random bytes for the name in Via");
+    snprintf(out->pseudonym, sizeof out->pseudonym, "exeat-%02x%02x%02x%02x%02x%02x", noise[0], noise[1], noise[2], noise[3], noise[4],
+             noise[5]);
+}
+
+static bool start_control(struct agent *a, struct err *e)
+{
+    struct buf path = {0};
+    char *directory = config_runtime_dir(e);
+    if (!directory)
+        return false;
+    buf_addf(&path, "%s/control", directory);
+    a->control = control_server_start(a->loop, buf_cstr(&path), agent_verbs, a, e);
+    buf_free(&path);
+    free(directory);
+    return a->control != NULL;
+}
+
+static bool build(struct agent *a, struct err *e)
+{
+    static const struct keys_client_events keys_events = {generation_changed, trial_wanted};
+    a->config = config_load(a->config_path, e);
+    if (!a->config)
+        return false;
+    log_set_level(a->config->log_level);
+    a->routes = route_table_new(a->config, e);
+    if (!a->routes)
+        return false;
+    a->loop = loop_new();
+    a->started = loop_now(a->loop);
+    a->out.loop = a->loop;
+    choose_pseudonym(&a->out);
+    if (!start_control(a, e)) /* first of all that is shared: it tells whether another agent runs */
+        return false;
+    a->out.keys = keys_client_new(a->loop, a->config_path, true, &keys_events, a);
+    relay_init(&a->relay, &a->out, a->config, a->routes);
+    loop_watch_signal(a->loop, SIGTERM, on_signal, a);
+    loop_watch_signal(a->loop, SIGINT, on_signal, a);
+    loop_watch_signal(a->loop, SIGHUP, on_signal, a);
+    return set_listeners(a, a->config, e);
+}
+
+static void take_down(struct agent *a)
+{
+    for (size_t i = 0; i < a->n_listeners; i++)
+        close_listener(&a->listeners[i]);
+    if (a->control)
+        control_server_stop(a->control);
+    if (a->out.keys) {
+        relay_done(&a->relay);
+        route_table_each(a->routes, pool_flush);
+        keys_client_free(a->out.keys);
+    }
+    route_table_unref(a->routes);
+    config_unref(a->config);
+    if (a->loop)
+        loop_free(a->loop);
+    free(a->config_path);
+}
+
+int agent_run(const char *config_path)
+{
+    struct agent a = {.config_path = mem_strdup(config_path)};
+    struct err e = {0};
+    bool built = build(&a, &e);
+    if (built) {
+        loop_run(a.loop);
+    } else {
+        log_error(NULL, "%s", e.text);
+    }
+    take_down(&a);
+    return built ? EXIT_DONE : (int)exit_from_err(e.code);
+}

@@ -1,0 +1,39 @@
+/*
+ * The agent: the house put together. One per process.
+ */
+#ifndef EXEAT_AGENT_H
+#define EXEAT_AGENT_H
+
+#include "control/server.h"
+#include "relay/relay.h"
+
+#define AGENT_LISTENERS_MOST 64
+
+struct agent_listener {
+    struct listener *listener;
+    char *text; /* as the configuration has it */
+};
+
+struct agent {
+    struct loop *loop;
+    char *config_path; /* NULL: the usual places */
+    struct config *config;
+    struct route_table *routes;
+    struct outbound out;
+    struct relay relay;
+    struct control_server *control;
+    struct agent_listener listeners[AGENT_LISTENERS_MOST];
+    size_t n_listeners;
+    uint64_t started; /* loop_now */
+};
+
+/* Runs until told to stop (exeat stop, SIGTERM, SIGINT); returns an exit code of cli/exit.h. */
+int agent_run(const char *config_path);
+
+/* All or nothing: a bad file changes nothing and *e says why. The summary of what changed goes to the log. */
+bool agent_reload(struct agent *a, struct err *e);
+
+/* What the control socket may ask (verbs.c); ends with a NULL name. */
+extern const struct control_verb agent_verbs[];
+
+#endif

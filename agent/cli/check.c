@@ -1,0 +1,55 @@
+/*
+ * exeat check: reads the configuration as the agent would, and says what is wrong with it, without starting
+ * anything.
+ */
+#include "cli/say.h"
+#include "cli/verb.h"
+#include "config/config.h"
+#include "route/bypass.h"
+
+static const char *plural(size_t n)
+{
+    return n == 1 ? "" : "s";
+}
+
+static int check(const struct config *c)
+{
+    const char *place = c->file ? c->file : "the environment";
+    struct err e = {0};
+    struct bypass *rules = bypass_new(c->no_proxy, c->n_no_proxy, &e);
+    if (!rules)
+        return say_error(EXIT_CONFIG, "%s: no-proxy: %s", place, e.text);
+    bypass_free(rules);
+    say_clean(stdout, span_str(place));
+    printf(": ok (%zu upstream%s, %zu listener%s)\n", c->n_upstreams, plural(c->n_upstreams), c->n_listen,
+           plural(c->n_listen));
+    return EXIT_DONE;
+}
+
+static int run(const struct verb_call *call)
+{
+    struct err e = {0};
+    struct config *c = config_load(verb_value(call, "config"), &e);
+    if (!c) {
+        say_failure(&e);
+        return EXIT_CONFIG;
+    }
+    int code = check(c);
+    config_unref(c);
+    return code;
+}
+
+static const struct verb_option options[] = {
+    {"config", 'c', "FILE", "check FILE instead of the usual place"},
+    {0},
+};
+
+const struct verb check_verb = {
+    .name = "check",
+    .arguments = "",
+    .summary = "Say whether the configuration is right",
+    .help = "Reads the configuration as \"exeat run\" would, without starting anything. What is wrong is "
+            "named with its file and line.",
+    .options = options,
+    .run = run,
+};

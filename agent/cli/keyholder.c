@@ -1,0 +1,162 @@
+/*
+ * A verb's conversation with the keyholder: one frame there, one back. Frames with secrets are wiped after
+ * sending; the peer's user is checked before anything is sent. One thread; the caller owns the question and
+ * its secret.
+ */
+#include "cli/keyholder.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/secret.h"
+#include "cli/ask_agent.h"
+#include "cli/login_alone.h"
+#include "cli/say.h"
+#include "control/unix_call.h"
+
+/* The keyholder tries a new secret against the proxy and the directory behind it before it answers; that has
+ * deadlines of its own. */
+#define TRIAL_PATIENCE_MS 180000u
+
+static bool check_peer(const struct unix_call *call, const char *path, struct err *e)
+{
+    struct ucred peer;
+    if (!unix_call_peer(call, &peer, e))
+        return false;
+    return peer.uid == getuid() ||
+           err_set(e, ERR_SYSTEM, "%s belongs to another user: nothing was sent there", path);
+}
+
+static bool send_message(struct unix_call *call, const struct keys_msg *m, struct err *e)
+{
+    struct buf frame;
+    buf_init(&frame, 0);
+    bool written = keys_msg_write(&frame, m);
+    bool sent = written && unix_call_send(call, buf_span(&frame), e);
+    secret_wipe(frame.p, frame.cap);
+    buf_free(&frame);
+    return sent || (!written && err_set(e, ERR_LIMIT, "that is too long for a password or a name"));
+}
+
+static bool receive_frame(struct unix_call *call, struct frame_reader *frames, struct span *body,
+                          struct err *e)
+{
+    char chunk[4096];
+    int found;
+    while ((found = frame_reader_next(frames, body)) == 0) {
+        size_t got;
+        if (!unix_call_receive(call, chunk, sizeof chunk, &got, e))
+            return false;
+        if (got == 0)
+            return err_set(e, ERR_PROTOCOL, "the keyholder went away before it answered: try again");
+        if (!frame_reader_feed(frames, span_make(chunk, got)))
+            found = -1;
+        if (found < 0)
+            break;
+    }
+    return found > 0 ||
+           err_set(e, ERR_PROTOCOL, "what answered is not our keyholder: its answer makes no sense");
+}
+
+static bool read_answer(struct keys_msg *m, struct span body, uint32_t call, struct err *e)
+{
+    const char *why;
+    if (keys_msg_read(m, body, &why) && m->type == KEYS_ANSWER && m->call == call)
+        return true;
+    return err_set(e, ERR_PROTOCOL, "what answered is not our keyholder: its answer makes no sense");
+}
+
+static bool converse(struct unix_call *call, const char *path, const struct keys_msg *question,
+                     struct keyholder_answer *answer, struct err *e)
+{
+    struct span body;
+    struct err why = {0};
+    if (!check_peer(call, path, e))
+        return false;
+    if (!send_message(call, question, &why) || !receive_frame(call, &answer->frames, &body, &why)) {
+        /* ERR_GONE is kept for "nothing has been sent". */
+        return err_set(e, why.code == ERR_GONE ? ERR_PROTOCOL : why.code, "%s", why.text);
+    }
+    return read_answer(&answer->message, body, question->call, e);
+}
+
+bool keyholder_ask(const char *path, const struct keys_msg *question, struct keyholder_answer *answer,
+                   struct err *e)
+{
+    struct unix_call call;
+    if (!unix_call_open(&call, path, TRIAL_PATIENCE_MS, e))
+        return false;
+    frame_reader_init(&answer->frames);
+    bool good = converse(&call, path, question, answer, e);
+    unix_call_close(&call);
+    if (!good)
+        keyholder_answer_free(answer);
+    return good;
+}
+
+void keyholder_answer_free(struct keyholder_answer *answer)
+{
+    frame_reader_free(&answer->frames);
+    answer->message = (struct keys_msg){0};
+}
+
+/* What to say of a verdict that comes without words. */
+static const char *plain_words(const struct keys_msg *question, uint32_t verdict)
+{
+    static const char *const words[KEYS_VERDICT_END] = {
+        [KEYS_REFUSED] = "the proxy refuses this user or password",
+        [KEYS_SITE_REFUSED] = "the proxy refuses this user or password",
+        [KEYS_UNAVAILABLE] = "there is no place to keep the password, or no way to use it",
+        [KEYS_TIMEOUT] = "there was no answer in time",
+        [KEYS_BROKEN] = "the proxy's answer makes no sense",
+        [KEYS_MUTUAL_FAILED] = "the proxy could not prove that it is the right one",
+        [KEYS_UNREACHABLE] = "the proxy cannot be reached",
+    };
+    if (exit_from_verdict(verdict) == EXIT_DONE)
+        return question->type == KEYS_LOGOUT ? "The password is forgotten."
+                                             : "The password was accepted and is stored.";
+    return verdict < KEYS_VERDICT_END && words[verdict] ? words[verdict]
+                                                        : "the keyholder did not say how it went";
+}
+
+int keyholder_say(const struct keys_msg *question, const struct keys_msg *answer)
+{
+    enum exit_code code = exit_from_verdict(answer->verdict);
+    FILE *to = code == EXIT_DONE ? stdout : stderr;
+    if (code != EXIT_DONE)
+        fputs("exeat: ", to);
+    say_clean(to, answer->why.n ? answer->why : span_str(plain_words(question, answer->verdict)));
+    fputc('\n', to);
+    if (answer->remedy.n) {
+        say_clean(to, answer->remedy);
+        fputc('\n', to);
+    }
+    return code;
+}
+
+static int without_keyholder(const struct keys_msg *question, const char *config_path)
+{
+    struct err e = {0};
+    struct control_link *agent = open_agent(&e);
+    if (!agent)
+        return login_alone(config_path, question);
+    control_close(agent);
+    return say_error(EXIT_FAILED, "the agent is running, but the program that keeps its passwords does not "
+                                  "answer: try again in a moment, and if "
+                                  "that does not help, \"exeat stop\" and \"exeat run\"");
+}
+
+int keyholder_deliver(const struct keys_msg *question, const char *config_path)
+{
+    struct err e = {0};
+    struct keyholder_answer answer;
+    char *path = say_socket_path("keys", &e);
+    bool answered = path && keyholder_ask(path, question, &answer, &e);
+    free(path);
+    if (!answered)
+        return e.code == ERR_GONE ? without_keyholder(question, config_path) : say_failure(&e);
+    int code = keyholder_say(question, &answer.message);
+    keyholder_answer_free(&answer);
+    return code;
+}

@@ -1,0 +1,85 @@
+/*
+ * exeat login: takes a password from the person (or from standard input) to the keyholder, which tries and
+ * stores it. Here it lives in a struct secret alone, for as long as that takes; it never is an argument, a
+ * variable of the environment, or a log line.
+ */
+#include "base/secret.h"
+#include "cli/ask_secret.h"
+#include "cli/choose_upstream.h"
+#include "cli/keyholder.h"
+#include "cli/say.h"
+#include "cli/verb.h"
+
+static void write_prompt(struct buf *prompt, const struct chosen_upstream *u, const char *user)
+{
+    buf_add_str(prompt, "Password");
+    if (*user)
+        buf_addf(prompt, " of %s", user);
+    buf_addf(prompt, " for the proxy %s (upstream %s): ", u->proxy, u->name);
+}
+
+static bool take_secret(const struct verb_call *call, const struct chosen_upstream *u, struct secret *secret,
+                        struct err *e)
+{
+    if (verb_given(call, "stdin"))
+        return secret_from_stdin(secret, e);
+    const char *user = verb_value(call, "user");
+    struct buf prompt;
+    buf_init(&prompt, 0);
+    write_prompt(&prompt, u, user ? user : u->user);
+    bool taken = secret_from_terminal(buf_span(&prompt), secret, e);
+    buf_free(&prompt);
+    return taken;
+}
+
+static int run(const struct verb_call *call)
+{
+    const char *config_path = verb_value(call, "config");
+    struct chosen_upstream upstream;
+    struct secret secret = {0};
+    struct err e = {0};
+    secret_start();
+    if (!choose_upstream(call->n_words ? call->words[0] : NULL, config_path, &upstream, &e))
+        return say_failure(&e);
+    int code;
+    if (take_secret(call, &upstream, &secret, &e)) {
+        struct keys_msg login = {
+            .type = KEYS_LOGIN,
+            .call = 1,
+            .upstream = span_str(upstream.name),
+            .user = span_str(verb_value(call, "user")),
+            .secret = secret_reveal(&secret),
+        };
+        code = keyholder_deliver(&login, config_path);
+    } else {
+        code = say_failure(&e);
+    }
+    secret_free(&secret);
+    chosen_upstream_free(&upstream);
+    return code;
+}
+
+static const struct verb_option options[] = {
+    {"stdin", 0, NULL, "take the first line of standard input"},
+    {"user", 'u', "NAME", "whose password it is, if not as configured"},
+    {"config", 'c', "FILE", "read FILE instead of the usual place"},
+    {0},
+};
+
+const struct verb login_verb = {
+    .name = "login",
+    .arguments = "[UPSTREAM]",
+    .max_words = 1,
+    .summary = "Give the password for a proxy",
+    .help = "Asks for the password without showing it, tries it once against the proxy when that can be "
+            "reached, and keeps it in the keyring when it "
+            "is right. A running agent uses it at once.\n"
+            "\n"
+            "UPSTREAM is the name of an [upstream NAME] section; without it the first one is meant. In "
+            "scripts, pass the password on "
+            "standard input:\n"
+            "\n"
+            "    exeat login --stdin < file-with-the-password",
+    .options = options,
+    .run = run,
+};

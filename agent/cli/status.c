@@ -1,0 +1,179 @@
+/*
+ * exeat status: what the running agent says of itself, in words or as the JSON object that it sent.
+ */
+#include "cli/status.h"
+
+#include <inttypes.h>
+
+#include "cli/ask_agent.h"
+#include "cli/say.h"
+#include "cli/verb.h"
+
+static const char *text_of(json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    return text ? text : "";
+}
+
+static uint64_t number_of(json_t *object, const char *key)
+{
+    json_int_t n = json_integer_value(json_object_get(object, key));
+    return n > 0 ? (uint64_t)n : 0;
+}
+
+static void count(struct buf *out, uint64_t n, const char *noun)
+{
+    buf_addf(out, "%" PRIu64 " %s%s", n, noun, n == 1 ? "" : "s");
+}
+
+static void duration(struct buf *out, uint64_t seconds)
+{
+    static const struct {
+        uint64_t seconds;
+        const char *noun;
+    } units[] = {{86400, "day"}, {3600, "hour"}, {60, "minute"}, {1, "second"}};
+    size_t i = 0;
+    while (units[i].seconds > 1 && seconds < units[i].seconds)
+        i++;
+    count(out, seconds / units[i].seconds, units[i].noun);
+    uint64_t rest = seconds % units[i].seconds;
+    if (units[i].seconds > 60 && rest >= units[i + 1].seconds) {
+        buf_add_str(out, " and ");
+        count(out, rest / units[i + 1].seconds, units[i + 1].noun);
+    }
+}
+
+static void bytes(struct buf *out, uint64_t n)
+{
+    static const char *const units[] = {"bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+    size_t unit = 0;
+    uint64_t rest = 0;
+    for (; n >= 1024 && unit + 1 < sizeof units / sizeof *units; unit++) {
+        rest = n % 1024;
+        n /= 1024;
+    }
+    if (unit)
+        buf_addf(out, "%" PRIu64 ".%" PRIu64 " %s", n, rest * 10 / 1024, units[unit]);
+    else
+        buf_addf(out, "%" PRIu64 " %s", n, units[unit]);
+}
+
+static void introduce(struct buf *out, json_t *answer)
+{
+    buf_addf(out, "exeat %s is running (process %" PRIu64 ", for ", text_of(answer, "version"),
+             number_of(answer, "pid"));
+    duration(out, number_of(answer, "uptime"));
+    const char *config = text_of(answer, "config");
+    buf_addf(out, "),\nconfigured by %s.\n", *config ? config : "the environment");
+    json_t *name;
+    size_t i;
+    buf_add_str(out, "Listening on");
+    json_array_foreach(json_object_get(answer, "listening"), i, name)
+    {
+        const char *text = json_string_value(name);
+        buf_addf(out, "%s %s", i ? "," : "", text ? text : "?");
+    }
+    buf_add_str(out, ".\n");
+}
+
+static void line(struct buf *out, const char *label, const char *text)
+{
+    if (*text)
+        buf_addf(out, "  %-12s  %s\n", label, text);
+}
+
+static void proxy_line(struct buf *out, json_t *proxy)
+{
+    const char *state = text_of(proxy, "state");
+    buf_addf(out, "  %-12s  %s%s%s, ", "proxy", text_of(proxy, "proxy"), *state ? ": " : "", state);
+    count(out, number_of(proxy, "busy"), "busy connection");
+    buf_addf(out, " and %" PRIu64 " idle\n", number_of(proxy, "idle"));
+}
+
+static void upstream_paragraph(struct buf *out, json_t *upstream)
+{
+    json_t *proxy;
+    size_t i;
+    buf_addf(out, "\nUpstream %s\n", text_of(upstream, "name"));
+    line(out, "state", text_of(upstream, "state"));
+    line(out, "what to do", text_of(upstream, "remedy"));
+    line(out, "you are", text_of(upstream, "identity"));
+    line(out, "signs in by", text_of(upstream, "scheme"));
+    json_array_foreach(json_object_get(upstream, "proxies"), i, proxy) proxy_line(out, proxy);
+}
+
+static void counters_paragraph(struct buf *out, json_t *answer)
+{
+    static const struct {
+        const char *key, *label;
+        bool bytes;
+    } rows[] = {
+        {"requests", "requests", false},
+        {"tunnels", "tunnels opened", false},
+        {"connections", "connections to proxies", false},
+        {"challenges", "times a proxy asked who we are (407)", false},
+        {"handshakes", "handshakes", false},
+        {"refusals", "refusals", false},
+        {"bytes_up", "sent", true},
+        {"bytes_down", "received", true},
+    };
+    json_t *counters = json_object_get(answer, "counters");
+    buf_add_str(out, "\nSince it was started\n");
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        buf_addf(out, "  %-36s  ", rows[i].label);
+        if (rows[i].bytes)
+            bytes(out, number_of(counters, rows[i].key));
+        else
+            buf_addf(out, "%" PRIu64, number_of(counters, rows[i].key));
+        buf_add_str(out, "\n");
+    }
+}
+
+void status_text(struct buf *out, json_t *answer)
+{
+    json_t *upstream;
+    size_t i;
+    introduce(out, answer);
+    json_array_foreach(json_object_get(answer, "upstreams"), i, upstream) upstream_paragraph(out, upstream);
+    buf_add_str(out, "\nNow\n");
+    buf_addf(out, "  %-36s  %" PRIu64 "\n", "programs connected", number_of(answer, "clients"));
+    buf_addf(out, "  %-36s  %" PRIu64 "\n", "tunnels open", number_of(answer, "tunnels_open"));
+    counters_paragraph(out, answer);
+}
+
+static int run(const struct verb_call *call)
+{
+    struct err e = {0};
+    json_t *answer = ask_agent("status", &e);
+    if (!answer)
+        return say_failure(&e);
+    if (verb_given(call, "json")) {
+        json_dumpf(answer, stdout, JSON_INDENT(2));
+        putchar('\n');
+    } else {
+        struct buf text;
+        buf_init(&text, 0);
+        status_text(&text, answer);
+        say_clean(stdout, buf_span(&text));
+        buf_free(&text);
+    }
+    json_decref(answer);
+    return EXIT_DONE;
+}
+
+static const struct verb_option options[] = {
+    {"json", 'j', NULL, "one JSON object, for programs"},
+    {0},
+};
+
+const struct verb status_verb = {
+    .name = "status",
+    .arguments = "",
+    .summary = "Show what the running agent is doing",
+    .help = "Shows where the agent listens; for each upstream whether it lets us in, as whom and by which "
+            "scheme, and what to do when it does not; "
+            "and how much has gone through. A script can learn from the exit code alone whether an agent is "
+            "running.",
+    .options = options,
+    .run = run,
+};

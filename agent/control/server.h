@@ -1,0 +1,34 @@
+/*
+ * The control socket, $XDG_RUNTIME_DIR/exeat/control: one JSON object per line in, one per line out (mode
+ * 0600, and the peer's uid must be ours or root's). The room knows the wire, not the agent: each verb is a
+ * row of the caller's table. Runs on the loop.
+ *
+ * A question is {"verb": "status", ...}; an answer {"ok": true, ...} or {"ok": false, "error": "sentence",
+ * "remedy": "sentence"}.
+ */
+#ifndef EXEAT_CONTROL_SERVER_H
+#define EXEAT_CONTROL_SERVER_H
+
+#include <jansson.h>
+
+#include "net/listen.h"
+
+struct control_server;
+struct control_call; /* one question that waits for its answer; may be answered later */
+
+struct control_verb {
+    const char *name;
+    void (*run)(void *owner, struct control_call *call, json_t *question);
+};
+
+/* `verbs` ends with a NULL name. Fails when another agent answers on that socket. */
+struct control_server *control_server_start(struct loop *loop, const char *path,
+                                            const struct control_verb *verbs, void *owner, struct err *e);
+void control_server_stop(struct control_server *s);
+
+/* Exactly one of these per call, now or later; takes over `answer` ("ok": true is added). Harmless when the
+ * asker has gone. */
+void control_answer(struct control_call *call, json_t *answer);
+void control_refuse(struct control_call *call, const char *error, const char *remedy);
+
+#endif

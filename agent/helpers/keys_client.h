@@ -1,0 +1,50 @@
+/*
+ * The agent's end of the conversation with the keyholder (wire/keys_msg.h): starts exeat-keys, asks, restarts it when it dies.
+ *
+ * Every call ends exactly once, never inside keys_call_start, and not after keys_call_cancel. When the keyholder dies its calls end with KEYS_RESTART
+ * ("begin again on a new connection"), when it cannot be started or keeps dying with KEYS_UNAVAILABLE, when the deadline passes with KEYS_TIMEOUT.
+ * Contexts die with the keyholder that made them: keys_client_instance tells one life from the next. Loop thread only.
+ */
+#ifndef EXEAT_HELPERS_KEYS_CLIENT_H
+#define EXEAT_HELPERS_KEYS_CLIENT_H
+
+#include "base/list.h"
+#include "net/loop.h"
+#include "wire/keys_msg.h"
+
+struct keys_client;
+struct keys_call; /* the caller's memory */
+
+/* The answer's spans are lent for the length of the call. */
+typedef void (*keys_answer_fn)(void *owner, const struct keys_msg *answer);
+
+struct keys_call {
+    struct list link;
+    uint32_t number; /* 0: not under way */
+    struct deadline deadline;
+    keys_answer_fn answered;
+    void *owner;
+    struct keys_client *client;
+    enum keys_type type;
+};
+
+struct keys_client_events {
+    void (*generation)(void *owner, const struct keys_msg *event);
+    void (*trial)(void *owner, const struct keys_msg *event);
+};
+
+/* `config_path` NULL: the keyholder searches as we did. `socket`: it opens its own socket for exeat login. */
+struct keys_client *keys_client_new(struct loop *loop, const char *config_path, bool socket, const struct keys_client_events *events,
+                                    void *owner);
+/* Ends the keyholder (by closing the stream to it) and all calls, which are not told. */
+void keys_client_free(struct keys_client *k);
+
+/* Which life of the keyholder we talk to: changes when it is restarted. */
+uint32_t keys_client_instance(const struct keys_client *k);
+
+void keys_call_start(struct keys_client *k, struct keys_call *call, struct keys_msg *question, keys_answer_fn answered, void *owner);
+void keys_call_cancel(struct keys_call *call);
+/* For CLOSE and TRIAL_END: no answer. Dropped when the instance has changed. */
+void keys_client_tell(struct keys_client *k, uint32_t instance, struct keys_msg *message);
+
+#endif

@@ -1,0 +1,249 @@
+/*
+ * The table of contexts, and the frame around each question: at most one at a time for each context, a deadline, one answer. What to
+ * answer is decided in converse.c. Main thread.
+ */
+#include "keys/context.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+
+#define CONTEXTS_MAX 65536
+#define QUESTION_MS  15000 /* the agent gives up a little later */
+
+struct contexts {
+    struct context **slots;
+    size_t n;
+    uint32_t serial;
+};
+
+void contexts_start(struct keyholder *k)
+{
+    k->contexts = mem_zero(sizeof *k->contexts);
+}
+
+void contexts_free(struct keyholder *k)
+{
+    for (size_t i = 0; i < k->contexts->n; i++)
+        if (k->contexts->slots[i])
+            context_free(k->contexts->slots[i]);
+    free(k->contexts->slots);
+    free(k->contexts);
+    k->contexts = NULL;
+}
+
+/* The slot is the id's lower half; the upper half differs each time, so that an id is not soon seen again. */
+static struct context *find(struct keyholder *k, uint32_t id)
+{
+    size_t slot = id & (CONTEXTS_MAX - 1);
+    struct context *c = slot < k->contexts->n ? k->contexts->slots[slot] : NULL;
+    return c && c->id == id && !c->closed ? c : NULL;
+}
+
+static bool place(struct keyholder *k, struct context *c)
+{
+    struct contexts *all = k->contexts;
+    size_t slot = 0;
+    while (slot < all->n && all->slots[slot])
+        slot++;
+    if (slot == CONTEXTS_MAX)
+        return false;
+    if (slot == all->n) {
+        size_t n = all->n ? all->n * 2 : 64;
+        all->slots = mem_grow(all->slots, n * sizeof(struct context *));
+        memset(all->slots + all->n, 0, (n - all->n) * sizeof(struct context *));
+        all->n = n;
+    }
+    all->slots[slot] = c;
+    all->serial = all->serial % 0xffff + 1;
+    c->id = all->serial << 16 | (uint32_t)slot;
+    return true;
+}
+
+static void question_done(struct context *c)
+{
+    deadline_unset(&c->deadline);
+    list_remove(&c->node);
+    c->stage = STAGE_IDLE;
+    secret_free(&c->header);
+    secret_wipe(c->q.body.p, c->q.body.n);
+    buf_free(&c->q.method);
+    buf_free(&c->q.target);
+    buf_free(&c->q.body);
+    buf_free(&c->q.whys);
+    challenge_list_free(&c->challenges);
+    c->challenges = (struct challenge_list){0};
+    c->q = (struct question){0};
+}
+
+void context_reset(struct context *c)
+{
+    gss_handshake_free(c->handshake);
+    c->handshake = NULL;
+    bundle_unref(c->bundle);
+    c->bundle = NULL;
+    c->raw = c->ntlm_only = c->unasked = false;
+}
+
+void context_free(struct context *c)
+{
+    struct contexts *all = c->who->k->contexts;
+    const struct guard *g = c->attempt.guard;
+    if (all->slots[c->id & (CONTEXTS_MAX - 1)] == c)
+        all->slots[c->id & (CONTEXTS_MAX - 1)] = NULL;
+    if (g) {
+        identities_wake_guard(c->who->k, g);
+        guard_dropped(&c->attempt, now_ms());
+    }
+    question_done(c);
+    context_reset(c);
+    edition_unref(c->e);
+    buf_free(&c->binding);
+    free(c);
+}
+
+static void refuse_call(uint32_t call, struct keyholder *k, enum keys_verdict verdict, const char *why)
+{
+    if (call)
+        serve_send(k, PEER_AGENT,
+                   &(struct keys_msg){.type = KEYS_ANSWER, .call = call, .verdict = verdict, .why = span_str(why)});
+}
+
+void context_answer(struct context *c, const struct answer *a)
+{
+    struct keys_msg m = {.type = KEYS_ANSWER,
+                         .call = c->q.call,
+                         .verdict = a->verdict,
+                         .flags = a->flags,
+                         .generation = c->e->generation,
+                         .header = a->header,
+                         .why = span_str(a->why),
+                         .remedy = span_str(a->remedy)};
+    log_debug(NULL, "context %u, %s: %s%s%s", c->id, keys_type_name(c->q.type), keys_verdict_name(a->verdict),
+              a->why ? ": " : "", a->why ? a->why : "");
+    serve_send(c->who->k, PEER_AGENT, &m);
+    question_done(c);
+}
+
+void context_answer_plain(struct context *c, enum keys_verdict verdict, const char *why, const char *remedy)
+{
+    context_answer(c, &(struct answer){.verdict = verdict, .why = why, .remedy = remedy});
+}
+
+void context_park(struct context *c, const char *waits_for)
+{
+    c->q.waits_for = waits_for;
+    list_push_back(&c->who->waiting, &c->node);
+}
+
+void context_run_again(struct list *node)
+{
+    converse_run(list_entry(node, struct context, node));
+}
+
+static void too_late(struct deadline *d)
+{
+    struct context *c = list_entry(d, struct context, deadline);
+    struct buf why = {0};
+    buf_addf(&why, "%s did not answer within %d seconds", c->q.waits_for ? c->q.waits_for : "the Kerberos server",
+             QUESTION_MS / 1000);
+    if (c->stage != STAGE_CHOOSE)
+        c->phase = PHASE_DEAD; /* a handshake that stopped half-way; a token that comes later is dropped */
+    context_answer_plain(c, KEYS_TIMEOUT, buf_cstr(&why), NULL);
+    buf_free(&why);
+}
+
+void context_open(struct keyholder *k, const struct keys_msg *m)
+{
+    struct identity *who = identity_named(k, m->upstream);
+    struct hop *hop = who ? identity_hop(who, m->host, m->port) : NULL;
+    bool candidate = m->flags & KEYS_CANDIDATE;
+    if (!hop || (candidate && !who->candidate)) {
+        refuse_call(m->call, k, KEYS_UNAVAILABLE,
+                    !who   ? "the keyholder's configuration has no such upstream"
+                    : !hop ? "the keyholder's configuration has no such proxy in this upstream"
+                           : "no login is being tried");
+        return;
+    }
+    struct context *c = mem_zero(sizeof *c);
+    list_init(&c->node);
+    deadline_init(&c->deadline, too_late);
+    c->who = who;
+    if (!place(k, c)) {
+        free(c);
+        refuse_call(m->call, k, KEYS_UNAVAILABLE, "too many connections are open");
+        return;
+    }
+    c->hop = hop;
+    c->candidate = candidate;
+    c->e = edition_ref(candidate ? who->candidate : who->current);
+    buf_add_span(&c->binding, m->binding);
+    serve_send(k, PEER_AGENT,
+               &(struct keys_msg){.type = KEYS_ANSWER,
+                                  .call = m->call,
+                                  .verdict = KEYS_OK,
+                                  .context = c->id,
+                                  .generation = c->e->generation,
+                                  .identity = span_str(identity_text(c->e))});
+}
+
+/* The question's frame. NULL: it was answered already. */
+static struct context *begin(struct keyholder *k, const struct keys_msg *m)
+{
+    struct context *c = find(k, m->context);
+    const char *why = !c                          ? "the keyholder does not know this connection (it was restarted?)"
+                      : c->stage != STAGE_IDLE    ? "a question about this connection is under way already"
+                      : c->phase == PHASE_DEAD    ? "this connection's handshake is over"
+                      : c->who->u == NULL         ? "the upstream is gone from the configuration"
+                                                  : NULL;
+    if (why) {
+        refuse_call(m->call, k, KEYS_BROKEN, why);
+        return NULL;
+    }
+    c->q = (struct question){.call = m->call, .type = m->type, .flags = m->flags, .since = ++k->tick};
+    buf_add_span(&c->q.method, m->method);
+    buf_add_span(&c->q.target, m->target);
+    buf_add_span(&c->q.body, m->body);
+    deadline_set(&k->deadlines, &c->deadline, QUESTION_MS);
+    return c;
+}
+
+void context_authorize(struct keyholder *k, const struct keys_msg *m)
+{
+    struct context *c = begin(k, m);
+    if (c)
+        converse_begin(c);
+}
+
+void context_challenged(struct keyholder *k, const struct keys_msg *m)
+{
+    struct context *c = begin(k, m);
+    if (!c)
+        return;
+    challenge_list_read(&c->challenges, m->lines);
+    converse_challenged(c);
+}
+
+void context_accepted(struct keyholder *k, const struct keys_msg *m)
+{
+    struct context *c = find(k, m->context);
+    if (!c || c->stage != STAGE_IDLE) {
+        refuse_call(m->call, k, KEYS_BROKEN, "the keyholder expects nothing of this connection");
+        return;
+    }
+    converse_accepted(c, m->info);
+    refuse_call(m->call, k, KEYS_OK, NULL);
+}
+
+void context_close(struct keyholder *k, const struct keys_msg *m)
+{
+    struct context *c = find(k, m->context);
+    if (!c)
+        return;
+    if (c->at_work) {
+        question_done(c);
+        c->closed = true;
+    } else {
+        context_free(c);
+    }
+}

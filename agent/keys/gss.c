@@ -1,0 +1,191 @@
+/*
+ * The only home of gssapi on the client side. What we ask of it is little: no mutual authentication, no delegation, no confidentiality
+ * (gss-ntlmssp fails when the server does not offer what was asked). Worker threads.
+ */
+#include "keys/gss.h"
+
+#include <gssapi/gssapi.h>
+#include <gssapi/gssapi_ext.h>
+#include <gssapi/gssapi_krb5.h>
+#include <gssapi/gssapi_ntlmssp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+
+static gss_OID_desc oid_spnego = {6, "\x2b\x06\x01\x05\x05\x02"};
+static gss_OID_desc oid_krb5 = {9, "\x2a\x86\x48\x86\xf7\x12\x01\x02\x02"};
+static gss_OID_desc oid_ntlm = {GSS_NTLMSSP_OID_LENGTH, GSS_NTLMSSP_OID_STRING};
+
+struct gss_cred {
+    gss_cred_id_t id;
+};
+
+struct gss_handshake {
+    gss_ctx_id_t id;
+    gss_cred_id_t cred; /* lent: its owner keeps it as long as the handshake */
+    gss_name_t target;
+    gss_OID mech;
+    struct buf binding;
+};
+
+static void add_status(struct buf *to, OM_uint32 code, int kind, gss_OID mech)
+{
+    OM_uint32 minor, more = 0;
+    gss_buffer_desc text;
+    do {
+        if (GSS_ERROR(gss_display_status(&minor, code, kind, mech, &more, &text)))
+            return;
+        buf_addf(to, "%s%.*s", to->n ? "; " : "", (int)text.length, (const char *)text.value);
+        gss_release_buffer(&minor, &text);
+    } while (more);
+}
+
+static bool explain(struct err *e, const char *what, OM_uint32 major, OM_uint32 minor, gss_OID mech)
+{
+    struct buf text = {.max = 400};
+    add_status(&text, major, GSS_C_GSS_CODE, mech);
+    if (minor)
+        add_status(&text, minor, GSS_C_MECH_CODE, mech);
+    err_set(e, ERR_SYSTEM, "%s (%s)", what, buf_cstr(&text));
+    buf_free(&text);
+    return false;
+}
+
+static gss_OID mech_of(enum gss_mech mech)
+{
+    return mech == GSS_MECH_SPNEGO ? &oid_spnego : &oid_ntlm;
+}
+
+/* Only what was asked for: without this SPNEGO would offer whatever else finds a credential in the environment. */
+static bool limit_mechs(gss_cred_id_t id, const struct gss_cred_request *request, struct err *e)
+{
+    gss_OID_desc mechs[2];
+    gss_OID_set_desc set = {0, mechs};
+    OM_uint32 minor;
+    if (request->cache)
+        mechs[set.count++] = oid_krb5;
+    if (request->nt_hash && secret_present(request->nt_hash))
+        mechs[set.count++] = oid_ntlm;
+    OM_uint32 major = gss_set_neg_mechs(&minor, id, &set);
+    return !GSS_ERROR(major) || explain(e, "GSSAPI cannot limit the mechanisms", major, minor, &oid_spnego);
+}
+
+struct gss_cred *gss_cred_new(const struct gss_cred_request *request, struct err *e)
+{
+    OM_uint32 major, minor, ignored;
+    gss_name_t name = GSS_C_NO_NAME;
+    gss_key_value_element_desc elements[2];
+    gss_key_value_set_desc store = {0, elements};
+    gss_OID_set_desc mechs = {1, mech_of(request->mech)};
+    gss_cred_id_t id = GSS_C_NO_CREDENTIAL;
+    gss_buffer_desc text = {strlen(request->name), (char *)request->name};
+
+    if (request->cache)
+        elements[store.count++] = (gss_key_value_element_desc){"ccache", request->cache};
+    if (request->nt_hash && secret_present(request->nt_hash))
+        elements[store.count++] =
+            (gss_key_value_element_desc){GSS_NTLMSSP_CS_NTHASH, secret_reveal(request->nt_hash).p};
+    major = gss_import_name(&minor, &text, GSS_C_NT_USER_NAME, &name);
+    if (!GSS_ERROR(major))
+        major = gss_acquire_cred_from(&minor, name, GSS_C_INDEFINITE, &mechs, GSS_C_INITIATE, &store, &id, NULL, NULL);
+    gss_release_name(&ignored, &name);
+    if (GSS_ERROR(major)) {
+        explain(e, "GSSAPI has no credential", major, minor, mech_of(request->mech));
+        return NULL;
+    }
+    if (request->mech == GSS_MECH_SPNEGO && !limit_mechs(id, request, e)) {
+        gss_release_cred(&ignored, &id);
+        return NULL;
+    }
+    struct gss_cred *c = mem_zero(sizeof *c);
+    c->id = id;
+    return c;
+}
+
+void gss_cred_free(struct gss_cred *c)
+{
+    OM_uint32 minor;
+    if (!c)
+        return;
+    gss_release_cred(&minor, &c->id);
+    free(c);
+}
+
+/* HTTP/host becomes a host-based name, which NTLM understands too; with a realm only Kerberos' own form can say it. */
+static gss_name_t import_target(const char *host, const char *spn, struct err *e)
+{
+    OM_uint32 major, minor;
+    gss_name_t name = GSS_C_NO_NAME;
+    struct buf text = {0};
+    gss_OID form = GSS_C_NT_HOSTBASED_SERVICE;
+    const char *slash = spn ? strchr(spn, '/') : NULL;
+    if (!spn)
+        buf_addf(&text, "HTTP@%s", host);
+    else if (slash && !strchr(spn, '@'))
+        buf_addf(&text, "%.*s@%s", (int)(slash - spn), spn, slash + 1);
+    else {
+        buf_add_str(&text, spn);
+        form = (gss_OID)GSS_KRB5_NT_PRINCIPAL_NAME;
+    }
+    gss_buffer_desc bytes = {text.n, text.p};
+    major = gss_import_name(&minor, &bytes, form, &name);
+    buf_free(&text);
+    if (GSS_ERROR(major)) {
+        explain(e, "the proxy's service name is no name", major, minor, GSS_C_NO_OID);
+        return GSS_C_NO_NAME;
+    }
+    return name;
+}
+
+struct gss_handshake *gss_handshake_new(struct gss_cred *cred, enum gss_mech mech, const char *host, const char *spn,
+                                        struct span binding, struct err *e)
+{
+    gss_name_t target = import_target(host, spn, e);
+    if (target == GSS_C_NO_NAME)
+        return NULL;
+    struct gss_handshake *h = mem_zero(sizeof *h);
+    h->id = GSS_C_NO_CONTEXT;
+    h->cred = cred->id;
+    h->target = target;
+    h->mech = mech_of(mech);
+    if (binding.n) {
+        buf_add_str(&h->binding, "tls-server-end-point:");
+        buf_add_span(&h->binding, binding);
+    }
+    return h;
+}
+
+enum gss_outcome gss_handshake_step(struct gss_handshake *h, struct span in, struct secret *out, struct err *e)
+{
+    OM_uint32 major, minor, ignored;
+    gss_buffer_desc input = {in.n, (char *)in.p}, output = GSS_C_EMPTY_BUFFER;
+    struct gss_channel_bindings_struct bindings = {0};
+    bindings.application_data = (gss_buffer_desc){h->binding.n, h->binding.p};
+
+    major = gss_init_sec_context(&minor, h->cred, &h->id, h->target, h->mech, 0, GSS_C_INDEFINITE,
+                                 h->binding.n ? &bindings : GSS_C_NO_CHANNEL_BINDINGS,
+                                 in.n ? &input : GSS_C_NO_BUFFER, NULL, &output, NULL, NULL);
+    if (output.length) {
+        secret_set(out, span_make(output.value, output.length));
+        secret_wipe(output.value, output.length);
+    }
+    gss_release_buffer(&ignored, &output);
+    if (GSS_ERROR(major)) {
+        explain(e, h->mech == &oid_ntlm ? "NTLM failed" : "Negotiate failed", major, minor, h->mech);
+        return GSS_FAILED;
+    }
+    return major & GSS_S_CONTINUE_NEEDED ? GSS_MORE : GSS_LAST;
+}
+
+void gss_handshake_free(struct gss_handshake *h)
+{
+    OM_uint32 minor;
+    if (!h)
+        return;
+    if (h->id != GSS_C_NO_CONTEXT)
+        gss_delete_sec_context(&minor, &h->id, GSS_C_NO_BUFFER);
+    gss_release_name(&minor, &h->target);
+    buf_free(&h->binding);
+    free(h);
+}

@@ -1,0 +1,41 @@
+/*
+ * GSSAPI, client side: credentials and handshakes. Knows no headers and no base64. A credential may be used by several threads at once; a
+ * handshake by one at a time. Calls may block on a KDC, unless the service ticket is in the cache already (ticket.h).
+ */
+#ifndef EXEAT_KEYS_GSS_H
+#define EXEAT_KEYS_GSS_H
+
+#include <stdbool.h>
+
+#include "base/err.h"
+#include "base/secret.h"
+
+enum gss_mech { GSS_MECH_SPNEGO, GSS_MECH_NTLM };
+
+struct gss_cred;      /* immutable once made */
+struct gss_handshake; /* one security context */
+
+struct gss_cred_request {
+    enum gss_mech mech;
+    const char *name;               /* CORP\alice, alice@CORP.EXAMPLE, alice */
+    const char *cache;              /* Kerberos, from this ticket cache; NULL: no Kerberos (SPNEGO only) */
+    const struct secret *nt_hash;   /* NTLM, with this hash in hex digits; NULL or absent: no NTLM */
+};
+
+/* NULL: *e says why. */
+struct gss_cred *gss_cred_new(const struct gss_cred_request *request, struct err *e);
+void gss_cred_free(struct gss_cred *c);
+
+enum gss_outcome {
+    GSS_MORE,   /* a token to send, and an answer to it is needed (or allowed: SPNEGO cannot tell before) */
+    GSS_LAST,   /* a token to send, and nothing more to come */
+    GSS_FAILED, /* *e says why */
+};
+
+/* `spn` (HTTP/host, with or without @REALM) or NULL: HTTP/host. `binding`: the tls-server-end-point hash (RFC 5929 section 4), or empty. */
+struct gss_handshake *gss_handshake_new(struct gss_cred *cred, enum gss_mech mech, const char *host, const char *spn,
+                                        struct span binding, struct err *e);
+enum gss_outcome gss_handshake_step(struct gss_handshake *h, struct span in, struct secret *out, struct err *e);
+void gss_handshake_free(struct gss_handshake *h);
+
+#endif

@@ -1,0 +1,301 @@
+/*
+ * The rules of guard.h. Everything that limits attempts stands in may_begin, everything that a refusal means in guard_refused.
+ * A guard belongs to its table and to the editions and attempts that hold references; main thread only.
+ */
+#include "keys/guard.h"
+
+#include <stdlib.h>
+
+#include "base/buf.h"
+
+struct refused_site {
+    char *site;
+    int64_t until;
+    int64_t span; /* milliseconds that it was remembered for the last time; 0: a success came since */
+};
+
+struct guard_record {
+    struct guard_record *next;
+    char *upstream;
+    bool proven;
+    bool frozen;
+    char *suspect; /* the site of the refusal since the last success; NULL: none */
+    unsigned dropped;
+    int64_t paused_until;
+    struct refused_site sites[GUARD_SITES];
+    size_t next_site;
+    /* sites of the counted attempts in flight, at most GUARD_IN_FLIGHT */
+    const char *flying[GUARD_IN_FLIGHT];
+};
+
+struct guard *guard_new(const char *account, const char *mark)
+{
+    struct guard *g = mem_zero(sizeof *g);
+    list_init(&g->node);
+    g->refs = 1;
+    g->account = mem_strdup(account);
+    g->mark = mem_strdup(mark);
+    return g;
+}
+
+struct guard *guard_ref(struct guard *g)
+{
+    if (g)
+        g->refs++;
+    return g;
+}
+
+static void record_free(struct guard_record *r)
+{
+    for (size_t i = 0; i < GUARD_SITES; i++)
+        free(r->sites[i].site);
+    free(r->upstream);
+    free(r->suspect);
+    free(r);
+}
+
+void guard_unref(struct guard *g)
+{
+    if (!g || --g->refs > 0)
+        return;
+    list_remove(&g->node);
+    for (struct guard_record *r = g->records, *next; r; r = next) {
+        next = r->next;
+        record_free(r);
+    }
+    free(g->account);
+    free(g->mark);
+    free(g->refused_by);
+    free(g);
+}
+
+static struct guard_record *find_record(const struct guard *g, const char *upstream)
+{
+    for (struct guard_record *r = g->records; r; r = r->next)
+        if (strcmp(r->upstream, upstream) == 0)
+            return r;
+    return NULL;
+}
+
+static struct guard_record *need_record(struct guard *g, const char *upstream)
+{
+    struct guard_record *r = find_record(g, upstream);
+    if (r)
+        return r;
+    r = mem_zero(sizeof *r);
+    r->upstream = mem_strdup(upstream);
+    r->next = g->records;
+    g->records = r;
+    return r;
+}
+
+static struct refused_site *find_site(struct guard_record *r, struct span site)
+{
+    for (size_t i = 0; i < GUARD_SITES; i++)
+        if (r->sites[i].site && span_eq(span_str(r->sites[i].site), site))
+            return &r->sites[i];
+    return NULL;
+}
+
+enum guard_say guard_look(const struct guard *g, const char *upstream, struct span site, int64_t now)
+{
+    if (g->frozen)
+        return GUARD_FROZEN;
+    struct guard_record *r = find_record(g, upstream);
+    if (!r)
+        return GUARD_GO;
+    if (r->frozen)
+        return GUARD_FROZEN;
+    const struct refused_site *s = find_site(r, site);
+    return s && s->until > now ? GUARD_SITE : GUARD_GO;
+}
+
+static unsigned flying_to(const struct guard_record *r, struct span site)
+{
+    unsigned n = 0;
+    for (size_t i = 0; i < GUARD_IN_FLIGHT; i++)
+        n += r->flying[i] && span_eq(span_str(r->flying[i]), site);
+    return n;
+}
+
+/* The limits on attempts in flight: one until proven and while a refusal is unexplained; then GUARD_IN_FLIGHT, GUARD_SAME_SITE of them for one
+   site, so that after a change of the password by others at most GUARD_IN_FLIGHT go wrong before the second refused site freezes. */
+static enum guard_say may_begin(const struct guard *g, const struct guard_record *r, struct span site,
+                                enum guard_kind kind, int64_t now)
+{
+    if (kind == GUARD_TICKET)
+        return GUARD_GO;
+    if (r->paused_until > now)
+        return GUARD_PAUSED;
+    if (!r->proven || r->suspect)
+        return g->in_flight ? GUARD_WAIT : GUARD_GO;
+    if (kind == GUARD_HEADER)
+        return GUARD_GO;
+    return g->in_flight >= GUARD_IN_FLIGHT || flying_to(r, site) >= GUARD_SAME_SITE ? GUARD_WAIT : GUARD_GO;
+}
+
+enum guard_say guard_begin(struct guard *g, const char *upstream, struct span site, enum guard_kind kind,
+                           int64_t now, struct guard_attempt *attempt)
+{
+    enum guard_say say = guard_look(g, upstream, site, now);
+    if (say != GUARD_GO)
+        return say;
+    struct guard_record *r = need_record(g, upstream);
+    say = may_begin(g, r, site, kind, now);
+    if (say != GUARD_GO)
+        return say;
+    bool counted = kind == GUARD_TOKEN || (kind == GUARD_HEADER && (!r->proven || r->suspect));
+    *attempt = (struct guard_attempt){guard_ref(g), r, span_dup(site), kind, counted};
+    if (counted) {
+        g->in_flight++;
+        for (size_t i = 0; i < GUARD_IN_FLIGHT; i++) {
+            if (!r->flying[i]) {
+                r->flying[i] = attempt->site;
+                break;
+            }
+        }
+    }
+    return GUARD_GO;
+}
+
+/* Takes the attempt out of the counts and gives back what it held. */
+static void end(struct guard_attempt *attempt)
+{
+    struct guard *g = attempt->guard;
+    if (attempt->counted) {
+        g->in_flight--;
+        for (size_t i = 0; i < GUARD_IN_FLIGHT; i++)
+            if (attempt->record->flying[i] == attempt->site)
+                attempt->record->flying[i] = NULL;
+    }
+    free(attempt->site);
+    *attempt = (struct guard_attempt){0};
+    guard_unref(g);
+}
+
+static bool proven_anywhere(const struct guard *g)
+{
+    for (const struct guard_record *r = g->records; r; r = r->next)
+        if (r->proven)
+            return true;
+    return false;
+}
+
+static void remember_site(struct guard_record *r, const char *site, int64_t now)
+{
+    struct refused_site *s = find_site(r, span_str(site));
+    if (!s) {
+        s = &r->sites[r->next_site++ % GUARD_SITES];
+        free(s->site);
+        *s = (struct refused_site){.site = mem_strdup(site)};
+    }
+    if (s->until > now)
+        return; /* the second of two that flew at once */
+    s->span = s->span ? s->span * GUARD_SITE_FACTOR : GUARD_SITE_MS;
+    if (s->span > GUARD_SITE_MAX_MS)
+        s->span = GUARD_SITE_MAX_MS;
+    s->until = now + s->span;
+}
+
+enum guard_fall guard_refused(struct guard_attempt *attempt, int64_t now)
+{
+    struct guard *g = attempt->guard;
+    struct guard_record *r = attempt->record;
+    enum guard_fall fall = GUARD_FELL_FROZEN;
+
+    if (!g)
+        return fall;
+    if (!g->frozen && !r->frozen) {
+        bool second = r->suspect && strcmp(r->suspect, attempt->site) != 0;
+        if (r->proven && !second) {
+            fall = GUARD_FELL_SITE;
+            remember_site(r, attempt->site, now);
+            free(r->suspect);
+            r->suspect = mem_strdup(attempt->site);
+        } else if (attempt->kind != GUARD_TICKET && (r->proven || !proven_anywhere(g))) {
+            g->frozen = true;
+        } else {
+            r->frozen = true;
+        }
+    }
+    end(attempt);
+    return fall;
+}
+
+void guard_denied(struct guard_attempt *attempt)
+{
+    if (!attempt->guard)
+        return;
+    attempt->guard->frozen = true;
+    end(attempt);
+}
+
+void guard_accepted(struct guard_attempt *attempt)
+{
+    struct guard_record *r = attempt->record;
+    if (!attempt->guard)
+        return;
+    r->proven = true;
+    r->dropped = 0;
+    free(r->suspect);
+    r->suspect = NULL;
+    for (size_t i = 0; i < GUARD_SITES; i++)
+        r->sites[i].span = 0;
+    end(attempt);
+}
+
+void guard_dropped(struct guard_attempt *attempt, int64_t now)
+{
+    struct guard_record *r = attempt->record;
+    if (!attempt->guard)
+        return;
+    if (attempt->counted && !r->proven && ++r->dropped >= GUARD_DROPPED_MAX) {
+        r->dropped = 0;
+        r->paused_until = now + GUARD_DROPPED_MS;
+    }
+    end(attempt);
+}
+
+void guard_passed(struct guard_attempt *attempt)
+{
+    if (attempt->guard)
+        end(attempt);
+}
+
+void guard_freeze(struct guard *g, const char *upstream)
+{
+    if (upstream)
+        need_record(g, upstream)->frozen = true;
+    else
+        g->frozen = true;
+}
+
+void guard_thaw(struct guard *g)
+{
+    g->frozen = false;
+    for (struct guard_record *r = g->records; r; r = r->next) {
+        r->frozen = r->proven = false;
+        r->paused_until = 0;
+        r->dropped = 0;
+        free(r->suspect);
+        r->suspect = NULL;
+        for (size_t i = 0; i < GUARD_SITES; i++)
+            r->sites[i].until = r->sites[i].span = 0;
+    }
+}
+
+struct span guard_site(struct span target)
+{
+    for (size_t i = 0; i + 2 < target.n; i++) {
+        if (target.p[i] == '/' || target.p[i] == '?')
+            break;
+        if (memcmp(target.p + i, "://", 3) == 0) {
+            struct span rest = span_from(target, i + 3);
+            size_t n = 0;
+            while (n < rest.n && rest.p[n] != '/' && rest.p[n] != '?' && rest.p[n] != '#')
+                n++;
+            return span_head(rest, n);
+        }
+    }
+    return target;
+}

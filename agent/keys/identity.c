@@ -1,0 +1,223 @@
+/*
+ * The table of identities: one for each [upstream] section, for as long as the process lives (contexts point at them); the proxies of each,
+ * with what was learned of them; and who runs again when there is news. Main thread.
+ */
+#include "keys/identity.h"
+
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "base/log.h"
+#include "keys/context.h"
+
+static bool same_text(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+static void hop_free(struct hop *h)
+{
+    list_remove(&h->node);
+    free(h->host);
+    free(h->text);
+    free(h->offer_text);
+    digest_free(h->digest);
+    free(h);
+}
+
+static struct identity *identity_new(struct keyholder *k, const char *name)
+{
+    struct identity *who = mem_zero(sizeof *who);
+    who->k = k;
+    who->name = mem_strdup(name);
+    list_init(&who->hops);
+    list_init(&who->waiting);
+    list_push_back(&k->identities, &who->node);
+    return who;
+}
+
+static void read_user(struct identity *who)
+{
+    const char *why;
+    account_free(&who->account);
+    if (!account_parse(&who->account, span_str(who->u->user), &why)) {
+        log_warning(NULL, "upstream %s: user = %s: %s", who->name, who->u->user, why);
+        account_parse(&who->account, SPAN(""), &why);
+    }
+}
+
+/* Takes the section over. true: it makes us somebody else, or gets the secret from elsewhere. */
+static bool adopt(struct identity *who, struct config *config, const struct config_upstream *u)
+{
+    const struct config_upstream *old = who->u;
+    bool changed = !old || !same_text(old->user, u->user) || old->secret != u->secret ||
+                   !same_text(old->secret_argument, u->secret_argument) || !same_text(old->spn, u->spn);
+    struct config *before = who->config;
+    who->config = config_ref(config);
+    who->u = u;
+    config_unref(before);
+    if (changed)
+        read_user(who);
+    return changed;
+}
+
+static void forget_missing(struct keyholder *k)
+{
+    struct list *it, *safe;
+    list_each(it, safe, &k->identities)
+    {
+        struct identity *who = list_entry(it, struct identity, node);
+        if (who->u && who->config != k->config) {
+            who->u = NULL;
+            identity_put(who, edition_new(who));
+        }
+    }
+}
+
+void identities_sync(struct keyholder *k)
+{
+    for (size_t i = 0; i < k->config->n_upstreams; i++) {
+        const struct config_upstream *u = &k->config->upstreams[i];
+        struct identity *who = identity_named(k, span_str(u->name));
+        if (!who)
+            who = identity_new(k, u->name);
+        if (adopt(who, k->config, u))
+            identity_put(who, edition_new(who));
+        who->wake = true;
+    }
+    forget_missing(k);
+}
+
+void identities_free(struct keyholder *k)
+{
+    while (!list_empty(&k->identities)) {
+        struct identity *who = list_entry(k->identities.next, struct identity, node);
+        list_remove(&who->node);
+        edition_unref(who->current);
+        edition_unref(who->candidate);
+        while (!list_empty(&who->hops))
+            hop_free(list_entry(who->hops.next, struct hop, node));
+        account_free(&who->account);
+        config_unref(who->config);
+        free(who->name);
+        free(who);
+    }
+}
+
+struct identity *identity_named(struct keyholder *k, struct span name)
+{
+    struct list *it, *safe;
+    list_each(it, safe, &k->identities)
+    {
+        struct identity *who = list_entry(it, struct identity, node);
+        if (span_eq(span_str(who->name), name))
+            return who;
+    }
+    return NULL;
+}
+
+static bool is_configured(const struct config_upstream *u, struct span host, uint32_t port)
+{
+    for (size_t i = 0; u && i < u->n_proxies; i++)
+        if (u->proxies[i].port == port && span_ieq(span_str(u->proxies[i].host), host))
+            return true;
+    return false;
+}
+
+struct hop *identity_hop(struct identity *who, struct span host, uint32_t port)
+{
+    struct list *it, *safe;
+    if (!is_configured(who->u, host, port))
+        return NULL;
+    list_each(it, safe, &who->hops)
+    {
+        struct hop *h = list_entry(it, struct hop, node);
+        if (h->port == port && span_ieq(span_str(h->host), host))
+            return h;
+    }
+    struct hop *h = mem_zero(sizeof *h);
+    struct buf text = {0};
+    bool literal = span_find(host, ':') < host.n;
+    buf_addf(&text, literal ? "[%.*s]:%u" : "%.*s:%u", SPAN_ARG(host), port);
+    h->text = span_dup(buf_span(&text));
+    buf_free(&text);
+    h->host = span_dup(host);
+    h->port = port;
+    h->digest = digest_new();
+    list_push_back(&who->hops, &h->node);
+    return h;
+}
+
+const char *identity_text(const struct edition *e)
+{
+    if (e->account.form != ACCOUNT_NONE)
+        return e->account.text;
+    return e->bundle && e->bundle->ticket.principal ? e->bundle->ticket.principal : "";
+}
+
+void identity_put(struct identity *who, struct edition *e)
+{
+    struct edition *old = who->current;
+    who->current = e;
+    who->wake = true;
+    if (!old)
+        return;
+    edition_unref(old);
+    log_info(NULL, "upstream %s: generation %u of %s", who->name, e->generation,
+             *identity_text(e) ? identity_text(e) : "the user's own identity");
+    serve_send(who->k, PEER_AGENT,
+               &(struct keys_msg){.type = KEYS_EVENT_GENERATION,
+                                  .upstream = span_str(who->name),
+                                  .generation = e->generation,
+                                  .identity = span_str(identity_text(e))});
+}
+
+static bool uses(const struct edition *e, const struct guard *g)
+{
+    return e && (e->guard == g || e->ticket_guard == g);
+}
+
+void identities_wake_guard(struct keyholder *k, const struct guard *g)
+{
+    struct list *it, *safe;
+    list_each(it, safe, &k->identities)
+    {
+        struct identity *who = list_entry(it, struct identity, node);
+        who->wake = who->wake || uses(who->current, g) || uses(who->candidate, g);
+    }
+}
+
+static bool run_waiting(struct identity *who)
+{
+    if (!who->wake)
+        return false;
+    who->wake = false;
+    struct list now;
+    list_init(&now);
+    while (!list_empty(&who->waiting)) {
+        struct list *first = who->waiting.next;
+        list_remove(first);
+        list_push_back(&now, first);
+    }
+    while (!list_empty(&now)) {
+        struct list *first = now.next;
+        list_remove(first);
+        context_run_again(first);
+    }
+    return true;
+}
+
+void identities_run(struct keyholder *k)
+{
+    struct list *it, *safe;
+    for (bool moved = true; moved;) {
+        moved = false;
+        list_each(it, safe, &k->identities) moved = run_waiting(list_entry(it, struct identity, node)) || moved;
+    }
+    list_each(it, safe, &k->identities)
+    {
+        struct identity *who = list_entry(it, struct identity, node);
+        if (list_empty(&who->waiting))
+            edition_tidy(who->current);
+    }
+}

@@ -1,0 +1,152 @@
+/*
+ * Who we are to an upstream (identity), which edition of the secret that is (edition: one generation), and what we know of each of its proxies (hop).
+ * Main thread only; what an edition needs from providers, KDCs and GSSAPI is fetched by jobs (edition.c).
+ */
+#ifndef EXEAT_KEYS_IDENTITY_H
+#define EXEAT_KEYS_IDENTITY_H
+
+#include "keys/account.h"
+#include "keys/digest.h"
+#include "keys/gss.h"
+#include "keys/guard.h"
+#include "keys/keyholder.h"
+#include "keys/provider.h"
+#include "keys/ticket.h"
+
+enum part { PART_UNKNOWN, PART_RUNNING, PART_READY, PART_FAILED };
+
+/* What Negotiate works with: immutable once made, shared by the edition and the handshakes that began with it. */
+struct bundle {
+    int refs;
+    struct ticket ticket;        /* cache NULL: no Kerberos */
+    struct gss_cred *full;       /* Kerberos, and NTLM where allowed; NULL without a ticket */
+    struct gss_cred *ntlm_only;  /* NULL where NTLM is not allowed or there is no password */
+};
+
+struct edition {
+    int refs;
+    struct identity *who;
+    uint32_t generation;
+    bool candidate;         /* a login is trying it */
+    struct account account; /* the configuration's user, or the one that the keyring's item names */
+
+    enum part secret_state;
+    enum provided_kind secret_kind; /* of the last look */
+    struct err secret_why;
+    uint64_t looked;        /* tick, and */
+    int64_t looked_at;      /* milliseconds, of the last look */
+    struct secret password; /* dropped when nobody needs it and the provider can be asked again */
+    bool wanted;            /* Digest or Basic is in use: keep it */
+    bool only_copy;         /* typed in, and nowhere else */
+    struct secret nt_hash;
+    struct gss_cred *ntlm;
+    struct err ntlm_why;
+    struct guard *guard; /* of the password; NULL: none was seen yet */
+
+    enum part negotiate_state;
+    bool acquire;      /* the next job is to ask the KDC of `realm` with the password */
+    char *realm;
+    struct bundle *bundle;
+    struct err negotiate_why;
+    enum ticket_result ticket_result;
+    uint64_t negotiate_looked; /* tick of the last search for a ticket */
+    int64_t negotiate_retry; /* not before, after a failure */
+    struct guard *ticket_guard;       /* of the ticket in `bundle` */
+    struct guard_attempt acquiring; /* the password is at the KDC */
+};
+
+struct hop {
+    struct list node;
+    char *host;
+    uint32_t port;
+    char *text;         /* "proxy.corp.example:8080", for people */
+    bool known;         /* it has asked for authentication: `offered` is true */
+    unsigned offered;   /* SCHEME_BITs */
+    char *offer_text;   /* "Negotiate, NTLM", for people */
+    const char *worked; /* the scheme that was accepted last, for people; NULL: none yet */
+    enum auth_scheme worked_scheme;
+    uint32_t worked_generation;
+    bool shy;            /* a first token sent unasked was not understood: wait to be asked */
+    bool raw_negotiate;  /* under the name Negotiate it speaks raw NTLM */
+    bool no_spnego_ntlm; /* and it takes no NTLM inside SPNEGO */
+    struct digest *digest;
+    uint32_t digest_generation;
+    enum part service_state; /* the service ticket, for this generation: */
+    uint32_t service_generation;
+    int64_t service_retry;
+    struct err service_why;
+};
+
+struct trial;
+
+struct identity {
+    struct list node;
+    struct keyholder *k;
+    char *name;
+    struct config *config;           /* a reference, for: */
+    const struct config_upstream *u; /* NULL: the section is gone from the configuration */
+    struct account account;
+    struct edition *current;
+    struct edition *candidate; /* NULL: no login is under way */
+    struct trial *trial;
+    uint32_t last_generation;
+    struct list hops;
+    struct list waiting; /* struct context, FIFO: they run again when `wake` is set */
+    bool wake;
+};
+
+/* Makes the identities fit k->config; those whose user, secret or service name changed get a new generation. */
+void identities_sync(struct keyholder *k);
+void identities_free(struct keyholder *k);
+struct identity *identity_named(struct keyholder *k, struct span name); /* NULL: no such upstream */
+/* The proxy of this upstream, or NULL when the configuration does not name it. */
+struct hop *identity_hop(struct identity *who, struct span host, uint32_t port);
+const char *identity_text(const struct edition *e); /* for people; "" while unknown */
+
+/* This edition is in force from now on: the agent is told, those who wait run again. Takes over the reference. */
+void identity_put(struct identity *who, struct edition *e);
+/* All who wait on this guard's verdict run again. */
+void identities_wake_guard(struct keyholder *k, const struct guard *g);
+/* Runs them, until nothing moves any more. Once per turn of the loop. */
+void identities_run(struct keyholder *k);
+
+struct edition *edition_new(struct identity *who);
+struct edition *edition_ref(struct edition *e);
+void edition_unref(struct edition *e);
+struct bundle *bundle_ref(struct bundle *b);
+void bundle_unref(struct bundle *b);
+
+/* Guards of all identities: the same account and secret, the same guard. Frozen at once where a mark says so. A new reference. */
+struct guard *guard_get(struct keyholder *k, const char *account, const char *mark);
+/* The attempt was refused (denied: by a KDC): the guard decides, the mark is written, those who wait learn of it. */
+enum guard_fall guard_settle_refused(struct keyholder *k, struct guard_attempt *attempt, const char *upstream,
+                                     const char *by, bool denied);
+
+enum ready {
+    READY_YES,
+    READY_WAIT,    /* the identity wakes those who wait when there is news */
+    READY_NO,      /* cannot be had: *why, a sentence without full stop */
+    READY_NEVER,   /* the same, and no other scheme would do better: the account is locked, the password expired */
+    READY_REFUSED, /* the guard is frozen */
+};
+
+/* `since`: the tick at which the question came up: what was found out later than that is taken as the answer, so that a question that keeps
+   failing ends. The secret has been asked for, whatever the outcome: */
+enum ready edition_need_secret(struct edition *e, uint64_t since, struct err *why);
+/* e->password, for Digest and Basic. */
+enum ready edition_need_password(struct edition *e, uint64_t since, struct err *why);
+/* e->ntlm. */
+enum ready edition_need_ntlm(struct edition *e, uint64_t since, struct err *why);
+/* e->bundle. */
+enum ready edition_need_negotiate(struct edition *e, uint64_t since, struct err *why);
+/* Is there another secret or ticket by now? READY_WAIT: being looked up; READY_NO: nothing new. News comes as a new edition. */
+enum ready edition_look_again(struct edition *e, uint64_t since);
+enum ready edition_look_for_ticket(struct edition *e, uint64_t since); /* the same, where the ticket was refused */
+/* GSSAPI failed with what we had found: look again at the next question. */
+void edition_doubt_ticket(struct edition *e);
+/* Loads a password that was typed in. */
+void edition_give(struct edition *e, struct span user, struct secret *password);
+/* Drops what is not needed any more. */
+void edition_tidy(struct edition *e);
+
+#endif

@@ -1,0 +1,16 @@
+/*
+ * exeat login and logout: a typed password becomes a candidate, is tried once, and is stored. Main thread.
+ */
+#ifndef EXEAT_KEYS_LOGIN_H
+#define EXEAT_KEYS_LOGIN_H
+
+#include "keys/identity.h"
+
+void login_begin(struct keyholder *k, uint32_t peer, const struct keys_msg *m);
+void login_end_trial(struct keyholder *k, const struct keys_msg *m); /* TRIAL_END */
+void logout_begin(struct keyholder *k, uint32_t peer, const struct keys_msg *m);
+
+/* The trial's own handshake said: KEYS_OK, KEYS_REFUSED, or another failure. The first word counts, but for OK and REFUSED, which outweigh others. */
+void login_note(struct edition *e, enum keys_verdict verdict, const char *proxy, const char *why);
+
+#endif

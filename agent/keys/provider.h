@@ -1,0 +1,52 @@
+/*
+ * Where a password comes from: keyring, command, file, systemd credential. Every function here may block and runs on a worker.
+ */
+#ifndef EXEAT_KEYS_PROVIDER_H
+#define EXEAT_KEYS_PROVIDER_H
+
+#include "base/err.h"
+#include "base/secret.h"
+#include "config/config.h"
+
+#define PROVIDER_SECRET_MAX 4096 /* bytes of a password */
+
+enum provided_kind {
+    PROVIDED,
+    PROVIDED_ABSENT,  /* there is none (yet) */
+    PROVIDED_LOCKED,  /* there is one, in a locked keyring */
+    PROVIDED_NOWHERE, /* the provider is not there: no session bus, no keyring on it */
+    PROVIDED_FAILED,
+    PROVIDED_TIMEOUT,
+};
+
+struct provided {
+    enum provided_kind kind;
+    struct secret secret;
+    char *user;   /* that the keyring's item names; NULL: none. The owner frees */
+    struct err e; /* for all but PROVIDED: a sentence without full stop */
+};
+
+struct provider_ask {
+    enum secret_source source;
+    const char *argument; /* command line, path, or name */
+    const char *upstream;
+    const char *user; /* NULL or empty: whatever the keyring has for this upstream */
+};
+
+void provider_fetch(const struct provider_ask *ask, struct provided *out);
+void provided_free(struct provided *p);
+
+/* The parts, each in its file. */
+void file_fetch(const char *path, struct provided *out);
+void credential_fetch(const char *name, struct provided *out);
+void command_fetch(const char *command, struct provided *out);
+void keyring_fetch(const char *upstream, const char *user, struct provided *out);
+
+/* Only for SECRET_KEYRING. PROVIDED: done. */
+enum provided_kind keyring_store(const char *upstream, const char *user, const struct secret *secret, struct err *e);
+enum provided_kind keyring_clear(const char *upstream, struct err *e);
+
+/* The first line of what a file or command gave, without its line end, as the secret; wipes `bytes`. */
+void provided_first_line(struct provided *out, char *bytes, size_t n, const char *where);
+
+#endif

@@ -1,0 +1,19 @@
+/*
+ * What people read: whose password was refused by which proxy, and what to type next. Main thread.
+ */
+#ifndef EXEAT_KEYS_WORDS_H
+#define EXEAT_KEYS_WORDS_H
+
+#include "keys/identity.h"
+
+/* The text as a sentence: a capital where it begins with an ordinary word, a full stop at its end. */
+void words_sentence(struct buf *out, const char *text);
+
+/* This guard is frozen. */
+void words_refused(const struct edition *e, const struct guard *g, struct buf *why, struct buf *remedy);
+/* One site was refused with a secret that is accepted otherwise. */
+void words_site_refused(const struct edition *e, const char *proxy, struct buf *why, struct buf *remedy);
+/* Nothing can be started. */
+void words_unavailable_remedy(const struct edition *e, bool kerberos, struct buf *remedy);
+
+#endif

@@ -1,0 +1,21 @@
+/*
+ * A helper program of ours, joined to us by a socket pair: it finds its end as descriptor 3. Standard input is /dev/null, output and
+ * errors are ours. It ends when we close our end, or by itself.
+ */
+#ifndef EXEAT_NET_CHILD_H
+#define EXEAT_NET_CHILD_H
+
+#include "net/stream.h"
+
+struct child;
+
+typedef void (*child_ended_fn)(void *owner, int exit_status, int signal);
+
+/* `arguments` ends with NULL; its first is the program's path. *talk is the stream to it and belongs to the caller. NULL with *e when it cannot be started. */
+struct child *child_start(struct loop *loop, char *const *arguments, struct stream **talk, child_ended_fn ended, void *owner,
+                          struct err *e);
+pid_t child_pid(const struct child *c);
+/* No more news of it; it is not ended by this (closing the stream tells it to). */
+void child_forget(struct child *c);
+
+#endif

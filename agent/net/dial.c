@@ -1,0 +1,210 @@
+/*
+ * Dialling: the look-up in libuv's pool, then attempts that overlap. The dial owns its attempts; a stream that wins is handed over, all
+ * others are closed. A cancelled look-up still comes back from the pool: the dial's memory waits for it.
+ */
+#include "net/dial.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "net/uv_loop.h"
+#include "net/uv_stream.h"
+
+#define STAGGER_MS    250 /* RFC 8305 section 5: Connection Attempt Delay */
+#define ADDRESSES_MAX 16
+
+struct attempt {
+    uv_connect_t connect;
+    struct dial *dial;
+    struct stream *stream; /* NULL: not running */
+};
+
+struct dial {
+    struct loop *loop;
+    const struct dial_events *events;
+    void *owner;
+    char *host;
+    uint16_t port;
+    uv_getaddrinfo_t lookup;
+    bool looking_up;
+    bool ended; /* told or cancelled: free as soon as nothing of libuv's points here */
+    unsigned pending; /* connect callbacks still to come */
+    struct sockaddr_storage addresses[ADDRESSES_MAX];
+    struct attempt attempts[ADDRESSES_MAX];
+    size_t n_addresses, next;
+    int last_error;
+    struct deadline overall, stagger;
+    struct later begin;
+};
+
+static void free_when_quiet(struct dial *d)
+{
+    if (!d->ended || d->looking_up || d->pending)
+        return;
+    free(d->host);
+    free(d);
+}
+
+static void end(struct dial *d)
+{
+    d->ended = true;
+    deadline_stop(&d->overall);
+    deadline_stop(&d->stagger);
+    later_cancel(&d->begin);
+    if (d->looking_up)
+        uv_cancel((uv_req_t *)&d->lookup);
+    for (size_t i = 0; i < d->next; i++) {
+        if (d->attempts[i].stream) {
+            stream_close(d->attempts[i].stream);
+            d->attempts[i].stream = NULL;
+        }
+    }
+}
+
+static void fail(struct dial *d, enum dial_failure kind, const struct err *why)
+{
+    end(d);
+    d->events->failed(d->owner, kind, why);
+    free_when_quiet(d);
+}
+
+static void fail_uv(struct dial *d, enum dial_failure kind, const char *what, int error)
+{
+    struct err why;
+    if (error == UV_EMFILE || error == UV_ENFILE)
+        kind = DIAL_DESCRIPTORS;
+    err_set(&why, ERR_UNREACHABLE, "%s %s:%u: %s", what, d->host, d->port, uv_strerror(error));
+    fail(d, kind, &why);
+}
+
+static void overall_passed(void *owner)
+{
+    struct dial *d = owner;
+    struct err why;
+    err_set(&why, ERR_TIMEOUT, "%s %s:%u took too long", d->looking_up ? "looking up" : "connecting to", d->host, d->port);
+    fail(d, DIAL_TIMEOUT, &why);
+}
+
+static void start_next(void *owner);
+
+static bool any_running(const struct dial *d)
+{
+    for (size_t i = 0; i < d->next; i++)
+        if (d->attempts[i].stream)
+            return true;
+    return false;
+}
+
+static void was_connected(uv_connect_t *request, int status)
+{
+    struct attempt *a = request->data;
+    struct dial *d = a->dial;
+    d->pending--;
+    if (d->ended) {
+        free_when_quiet(d);
+        return;
+    }
+    struct stream *s = a->stream;
+    a->stream = NULL;
+    if (status == 0) {
+        uv_tcp_nodelay(&s->handle.tcp, 1);
+        stream_name_peer(s);
+        end(d);
+        d->events->connected(d->owner, s);
+        free_when_quiet(d);
+        return;
+    }
+    stream_close(s);
+    d->last_error = status;
+    if (d->next < d->n_addresses)
+        start_next(d);
+    else if (!any_running(d))
+        fail_uv(d, DIAL_CONNECT, "cannot connect to", d->last_error);
+}
+
+static void start_next(void *owner)
+{
+    struct dial *d = owner;
+    while (d->next < d->n_addresses) {
+        struct attempt *a = &d->attempts[d->next];
+        const struct sockaddr *address = (const struct sockaddr *)&d->addresses[d->next];
+        d->next++;
+        a->dial = d;
+        a->connect.data = a;
+        a->stream = stream_new_tcp(d->loop);
+        int error = uv_tcp_connect(&a->connect, &a->stream->handle.tcp, address, was_connected);
+        if (error == 0) {
+            d->pending++;
+            if (d->next < d->n_addresses)
+                deadline_start(d->loop, &d->stagger, STAGGER_MS, start_next, d);
+            return;
+        }
+        stream_close(a->stream);
+        a->stream = NULL;
+        d->last_error = error;
+    }
+    if (!any_running(d))
+        fail_uv(d, DIAL_CONNECT, "cannot connect to", d->last_error);
+}
+
+static void add_address(struct dial *d, const struct sockaddr *address, size_t size)
+{
+    if (d->n_addresses < ADDRESSES_MAX && size <= sizeof d->addresses[0])
+        memcpy(&d->addresses[d->n_addresses++], address, size);
+}
+
+static void was_looked_up(uv_getaddrinfo_t *request, int status, struct addrinfo *result)
+{
+    struct dial *d = request->data;
+    d->looking_up = false;
+    if (!d->ended && status == 0)
+        for (const struct addrinfo *at = result; at; at = at->ai_next)
+            add_address(d, at->ai_addr, at->ai_addrlen);
+    uv_freeaddrinfo(result);
+    if (d->ended)
+        free_when_quiet(d);
+    else if (d->n_addresses == 0)
+        fail_uv(d, DIAL_DNS, "cannot find", status ? status : UV_EAI_NONAME);
+    else
+        start_next(d);
+}
+
+static void begin(void *owner)
+{
+    struct dial *d = owner;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+    if (uv_ip4_addr(d->host, d->port, &v4) == 0)
+        add_address(d, (const struct sockaddr *)&v4, sizeof v4);
+    else if (uv_ip6_addr(d->host, d->port, &v6) == 0)
+        add_address(d, (const struct sockaddr *)&v6, sizeof v6);
+    if (d->n_addresses) {
+        start_next(d);
+        return;
+    }
+    char service[8];
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
+    snprintf(service, sizeof service, "%u", d->port);
+    d->lookup.data = d;
+    int error = uv_getaddrinfo(&d->loop->uv, &d->lookup, was_looked_up, d->host, service, &hints);
+    if (error)
+        fail_uv(d, DIAL_DNS, "cannot find", error);
+    else
+        d->looking_up = true;
+}
+
+struct dial *dial_start(struct loop *loop, struct span host, uint16_t port, unsigned timeout_ms, const struct dial_events *events,
+                        void *owner)
+{
+    struct dial *d = mem_zero(sizeof *d);
+    *d = (struct dial){.loop = loop, .events = events, .owner = owner, .host = span_dup(host), .port = port};
+    deadline_start(loop, &d->overall, timeout_ms, overall_passed, d);
+    later_start(loop, &d->begin, begin, d);
+    return d;
+}
+
+void dial_cancel(struct dial *d)
+{
+    end(d);
+    free_when_quiet(d);
+}

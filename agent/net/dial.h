@@ -1,0 +1,24 @@
+/*
+ * A name and a port to a connected stream: look-up off the loop, then the addresses in turn, the next one started 250 ms after the last or as
+ * soon as it fails (RFC 8305 in short), the first to connect wins. One deadline over all. Ends exactly once, never inside dial_start,
+ * and not at all after dial_cancel.
+ */
+#ifndef EXEAT_NET_DIAL_H
+#define EXEAT_NET_DIAL_H
+
+#include "net/stream.h"
+
+struct dial;
+
+enum dial_failure { DIAL_DNS, DIAL_CONNECT, DIAL_TIMEOUT, DIAL_DESCRIPTORS };
+
+struct dial_events {
+    void (*connected)(void *owner, struct stream *s); /* yours now */
+    void (*failed)(void *owner, enum dial_failure kind, const struct err *why);
+};
+
+struct dial *dial_start(struct loop *loop, struct span host, uint16_t port, unsigned timeout_ms, const struct dial_events *events,
+                        void *owner);
+void dial_cancel(struct dial *d);
+
+#endif

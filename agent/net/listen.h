@@ -1,0 +1,21 @@
+/*
+ * Listening sockets, TCP and Unix. Accepting pauses when descriptors run short and resumes by itself when streams have closed.
+ */
+#ifndef EXEAT_NET_LISTEN_H
+#define EXEAT_NET_LISTEN_H
+
+#include "net/stream.h"
+
+struct listener;
+
+typedef void (*accepted_fn)(void *owner, struct stream *s);
+
+/* host NULL: a Unix socket at `path`, made with mode 0600; a stale socket file is removed, a living one is an error ("another program ..."). Port 0: a free one. */
+struct listener *listen_tcp(struct loop *loop, const char *host, uint16_t port, accepted_fn accepted, void *owner, struct err *e);
+struct listener *listen_unix(struct loop *loop, const char *path, accepted_fn accepted, void *owner, struct err *e);
+/* "127.0.0.1:3128", "[::1]:3128" or "unix:PATH"; with the port that we really have. */
+const char *listener_name(const struct listener *l);
+/* Removes a Unix socket's file too. */
+void listener_close(struct listener *l);
+
+#endif

@@ -1,0 +1,383 @@
+/*
+ * A connected stream over libuv. One write is in flight at most; bytes that arrive meanwhile gather in a second buffer, so that a
+ * slow peer costs one copy and two buffers, and an idle stream none. Reads go into the one buffer of the loop.
+ */
+#include "net/stream.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "base/secret.h"
+#include "net/uv_loop.h"
+#include "net/uv_stream.h"
+
+#define LINGER_MS 5000
+
+static void released(struct buf *b, bool wipe)
+{
+    if (wipe)
+        secret_wipe(b->p, b->cap);
+    buf_free(b);
+}
+
+static struct stream *stream_new(struct loop *loop)
+{
+    struct stream *s = mem_zero(sizeof *s);
+    s->loop = loop;
+    return s;
+}
+
+struct stream *stream_new_tcp(struct loop *loop)
+{
+    struct stream *s = stream_new(loop);
+    uv_tcp_init(&loop->uv, &s->handle.tcp);
+    s->handle.any.data = s;
+    return s;
+}
+
+struct stream *stream_new_pipe(struct loop *loop)
+{
+    struct stream *s = stream_new(loop);
+    uv_pipe_init(&loop->uv, &s->handle.pipe, 0);
+    s->handle.any.data = s;
+    snprintf(s->peer, sizeof s->peer, "unix");
+    return s;
+}
+
+void stream_name_peer(struct stream *s)
+{
+    struct sockaddr_storage address;
+    int size = sizeof address;
+    char ip[INET6_ADDRSTRLEN] = "?";
+    if (s->handle.any.type != UV_TCP || uv_tcp_getpeername(&s->handle.tcp, (struct sockaddr *)&address, &size) != 0)
+        return;
+    if (address.ss_family == AF_INET6) {
+        const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&address;
+        uv_ip6_name(v6, ip, sizeof ip);
+        snprintf(s->peer, sizeof s->peer, "[%s]:%u", ip, ntohs(v6->sin6_port));
+    } else {
+        const struct sockaddr_in *v4 = (const struct sockaddr_in *)&address;
+        uv_ip4_name(v4, ip, sizeof ip);
+        snprintf(s->peer, sizeof s->peer, "%s:%u", ip, ntohs(v4->sin_port));
+    }
+}
+
+struct stream *stream_from_fd(struct loop *loop, int fd)
+{
+    struct sockaddr_storage address;
+    socklen_t size = sizeof address;
+    if (getsockname(fd, (struct sockaddr *)&address, &size) == 0 && address.ss_family != AF_UNIX) {
+        struct stream *s = stream_new_tcp(loop);
+        uv_tcp_open(&s->handle.tcp, fd);
+        uv_tcp_nodelay(&s->handle.tcp, 1);
+        stream_name_peer(s);
+        return s;
+    }
+    struct stream *s = stream_new_pipe(loop);
+    uv_pipe_open(&s->handle.pipe, fd);
+    return s;
+}
+
+void stream_own(struct stream *s, const struct stream_events *events, void *owner)
+{
+    s->events = events;
+    s->owner = owner;
+}
+
+/* --- errors --- */
+
+static void tell_failure(void *owner)
+{
+    struct stream *s = owner;
+    struct err why;
+    err_set(&why, ERR_GONE, "%s", uv_strerror(s->error));
+    if (s->events)
+        s->events->failed(s->owner, &why);
+}
+
+static void broke(struct stream *s, int error)
+{
+    if (s->broken)
+        return;
+    s->broken = true;
+    s->error = error;
+    stream_pause(s);
+    later_start(s->loop, &s->fail, tell_failure, s);
+}
+
+/* --- reading --- */
+
+static void lend_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
+{
+    const struct stream *s = handle->data;
+    (void)suggested;
+    *buf = uv_buf_init(s->loop->shared_read, SHARED_READ_BYTES);
+}
+
+static void was_read(uv_stream_t *handle, ssize_t n, const uv_buf_t *buf)
+{
+    struct stream *s = handle->data;
+    if (n > 0) {
+        s->bytes_in += (uint64_t)n;
+        s->events->data(s->owner, span_make(buf->base, (size_t)n));
+    } else if (n == UV_EOF) {
+        s->eof = true;
+        stream_pause(s);
+        s->events->eof(s->owner);
+    } else if (n < 0) {
+        broke(s, (int)n);
+    }
+}
+
+void stream_read(struct stream *s)
+{
+    if (s->reading || s->broken || s->eof)
+        return;
+    s->reading = true;
+    int error = uv_read_start(&s->handle.stream, lend_buffer, was_read);
+    if (error)
+        broke(s, error);
+}
+
+void stream_pause(struct stream *s)
+{
+    if (!s->reading)
+        return;
+    s->reading = false;
+    uv_read_stop(&s->handle.stream);
+}
+
+bool stream_reading(const struct stream *s)
+{
+    return s->reading;
+}
+
+/* --- writing --- */
+
+static void was_shut(uv_shutdown_t *request, int status)
+{
+    struct stream *s = request->data;
+    if (status && status != UV_ECANCELED && status != UV_ENOTCONN)
+        broke(s, status);
+}
+
+static void shut_when_sent(struct stream *s)
+{
+    if (!s->shut_wanted || s->shut_sent || s->broken || stream_backlog(s) > 0)
+        return;
+    s->shut_sent = true;
+    s->shut.data = s;
+    int error = uv_shutdown(&s->shut, &s->handle.stream, was_shut);
+    if (error && error != UV_ENOTCONN)
+        broke(s, error);
+}
+
+static void was_written(uv_write_t *request, int status);
+
+static void send_gathered(struct stream *s)
+{
+    struct buf spare = s->sending;
+    s->sending = s->gathering;
+    s->gathering = spare;
+    buf_clear(&s->gathering);
+    uv_buf_t bytes = uv_buf_init(s->sending.p, (unsigned)s->sending.n);
+    s->write.data = s;
+    int error = uv_write(&s->write, &s->handle.stream, &bytes, 1, was_written);
+    if (error) {
+        buf_clear(&s->sending);
+        broke(s, error);
+    }
+}
+
+static void was_written(uv_write_t *request, int status)
+{
+    struct stream *s = request->data;
+    if (status == UV_ECANCELED) /* closing */
+        return;
+    if (status) {
+        broke(s, status);
+        return;
+    }
+    s->bytes_out += s->sending.n;
+    buf_clear(&s->sending);
+    if (s->gathering.n) {
+        send_gathered(s);
+        return;
+    }
+    released(&s->sending, s->wipe);
+    released(&s->gathering, s->wipe);
+    s->wipe = false;
+    shut_when_sent(s);
+    if (s->events)
+        s->events->drained(s->owner);
+}
+
+/* What the socket takes at once; the rest is the backlog's. */
+static size_t send_now(struct stream *s, const struct span *parts, size_t n)
+{
+    uv_buf_t bufs[8];
+    unsigned count = 0;
+    for (size_t i = 0; i < n && count < 8; i++)
+        if (parts[i].n)
+            bufs[count++] = uv_buf_init((char *)(uintptr_t)parts[i].p, (unsigned)parts[i].n);
+    if (count == 0)
+        return 0;
+    int sent = uv_try_write(&s->handle.stream, bufs, count);
+    if (sent >= 0) {
+        s->bytes_out += (size_t)sent;
+        return (size_t)sent;
+    }
+    if (sent != UV_EAGAIN)
+        broke(s, sent);
+    return 0;
+}
+
+void stream_writev(struct stream *s, const struct span *parts, size_t n)
+{
+    if (s->broken || s->shut_wanted)
+        return;
+    bool idle = stream_backlog(s) == 0;
+    size_t sent = idle ? send_now(s, parts, n) : 0;
+    if (s->broken)
+        return;
+    for (size_t i = 0; i < n; i++) {
+        size_t skip = sent < parts[i].n ? sent : parts[i].n;
+        sent -= skip;
+        s->gathering.max = (size_t)1 << 30;
+        buf_add_span(&s->gathering, span_from(parts[i], skip));
+    }
+    if (idle && s->gathering.n)
+        send_gathered(s);
+}
+
+void stream_write(struct stream *s, struct span bytes)
+{
+    stream_writev(s, &bytes, 1);
+}
+
+void stream_write_secret(struct stream *s, struct span bytes)
+{
+    s->wipe = true;
+    stream_writev(s, &bytes, 1);
+}
+
+size_t stream_backlog(const struct stream *s)
+{
+    return s->broken ? 0 : s->sending.n + s->gathering.n;
+}
+
+void stream_shutdown(struct stream *s)
+{
+    s->shut_wanted = true;
+    shut_when_sent(s);
+}
+
+/* --- ends --- */
+
+static void was_closed(uv_handle_t *handle)
+{
+    struct stream *s = handle->data;
+    loop_descriptor_freed(s->loop, s->accepted);
+    released(&s->sending, s->wipe);
+    released(&s->gathering, s->wipe);
+    free(s);
+}
+
+static void let_go(struct stream *s)
+{
+    s->events = NULL;
+    later_cancel(&s->fail);
+    deadline_stop(&s->linger);
+}
+
+void stream_close(struct stream *s)
+{
+    let_go(s);
+    uv_close(&s->handle.any, was_closed);
+}
+
+void stream_abort(struct stream *s)
+{
+    let_go(s);
+    if (s->handle.any.type != UV_TCP || s->shut_sent || uv_tcp_close_reset(&s->handle.tcp, was_closed) != 0)
+        uv_close(&s->handle.any, was_closed);
+}
+
+static void linger_over(void *owner)
+{
+    stream_close(owner);
+}
+
+static void linger_data(void *owner, struct span bytes)
+{
+    (void)owner;
+    (void)bytes;
+}
+
+static void linger_drained(void *owner)
+{
+    struct stream *s = owner;
+    if (s->eof) /* else the FIN follows by itself, and we wait for the other side's */
+        stream_close(s);
+}
+
+static void linger_failed(void *owner, const struct err *why)
+{
+    (void)why;
+    stream_close(owner);
+}
+
+void stream_linger(struct stream *s)
+{
+    static const struct stream_events dropping = {linger_data, linger_over, linger_drained, linger_failed};
+    if (s->broken || (s->eof && stream_backlog(s) == 0)) {
+        stream_close(s);
+        return;
+    }
+    stream_own(s, &dropping, s);
+    stream_shutdown(s);
+    if (!s->eof)
+        stream_read(s);
+    deadline_start(s->loop, &s->linger, LINGER_MS, linger_over, s);
+}
+
+/* --- small answers --- */
+
+struct loop *stream_loop(const struct stream *s)
+{
+    return s->loop;
+}
+
+const char *stream_peer(const struct stream *s)
+{
+    return s->peer;
+}
+
+uint64_t stream_bytes_in(const struct stream *s)
+{
+    return s->bytes_in;
+}
+
+uint64_t stream_bytes_out(const struct stream *s)
+{
+    return s->bytes_out;
+}
+
+bool stream_peer_uid(const struct stream *s, uid_t *uid)
+{
+    struct ucred peer;
+    socklen_t size = sizeof peer;
+    uv_os_fd_t fd;
+    if (s->handle.any.type != UV_NAMED_PIPE || uv_fileno(&s->handle.any, &fd) != 0 ||
+        getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
+        return false;
+    *uid = peer.uid;
+    return true;
+}
+
+void stream_keepalive(struct stream *s, unsigned seconds)
+{
+    if (s->handle.any.type == UV_TCP)
+        uv_tcp_keepalive(&s->handle.tcp, 1, seconds);
+}

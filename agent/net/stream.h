@@ -1,0 +1,60 @@
+/*
+ * One connected byte stream (TCP, Unix socket, and later TLS) behind one interface, with backpressure in both directions.
+ *
+ * Reading: off at first; stream_read turns it on, stream_pause off. Bytes are lent to `data` for the length of the call: they stand in one buffer
+ * that all streams share, so an idle stream holds none.
+ * Writing: stream_write sends at once what the socket takes and keeps a copy of the rest; a writer that sees stream_backlog() > 0 stops
+ * producing until `drained`. There is no error to check on a write: a broken stream tells `failed`, once.
+ * Ownership: whoever holds the pointer; stream_own hands the callbacks to a new owner. After stream_close no callback runs and the pointer is
+ * gone; it may be called inside any callback. The memory is released by the loop later.
+ */
+#ifndef EXEAT_NET_STREAM_H
+#define EXEAT_NET_STREAM_H
+
+#include "base/span.h"
+#include "net/loop.h"
+
+struct stream;
+
+struct stream_events {
+    void (*data)(void *owner, struct span bytes);
+    void (*eof)(void *owner);                            /* the other side will send no more; writing still works */
+    void (*drained)(void *owner);                        /* the backlog is empty again */
+    void (*failed)(void *owner, const struct err *why);  /* reset, broken pipe, ...: only stream_close is left to do */
+};
+
+void stream_own(struct stream *s, const struct stream_events *events, void *owner);
+void stream_read(struct stream *s);
+void stream_pause(struct stream *s);
+bool stream_reading(const struct stream *s);
+
+void stream_write(struct stream *s, struct span bytes);
+void stream_writev(struct stream *s, const struct span *parts, size_t n); /* at most 8 parts; as if joined */
+size_t stream_backlog(const struct stream *s);                            /* bytes taken but not sent yet */
+/* The same for bytes that hold a secret: what is kept back is wiped once sent. */
+void stream_write_secret(struct stream *s, struct span bytes);
+
+/* No more writing: FIN after the backlog. */
+void stream_shutdown(struct stream *s);
+void stream_close(struct stream *s);
+/* For the last answer on a connection: sends the backlog, then FIN, and drops what still comes for a few seconds, so that a reset does not overtake
+   the answer. No callback runs any more and the pointer is gone, as with stream_close. */
+void stream_linger(struct stream *s);
+/* Close with a reset, so that the other side sees the answer as cut short. */
+void stream_abort(struct stream *s);
+
+struct loop *stream_loop(const struct stream *s);
+/* "127.0.0.1:40112", "unix", for logs; valid as long as the stream. */
+const char *stream_peer(const struct stream *s);
+/* Bytes read and written so far. */
+uint64_t stream_bytes_in(const struct stream *s);
+uint64_t stream_bytes_out(const struct stream *s);
+/* Effective uid at the other end of a Unix socket (SO_PEERCRED); false: not a Unix socket. */
+bool stream_peer_uid(const struct stream *s, uid_t *uid);
+
+/* Wraps a connected descriptor of our own (a socketpair, an accepted socket): takes it over. */
+struct stream *stream_from_fd(struct loop *loop, int fd);
+/* Turns TCP keep-alive probes on (for tunnels, which have no deadline). */
+void stream_keepalive(struct stream *s, unsigned seconds);
+
+#endif

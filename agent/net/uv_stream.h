@@ -1,0 +1,43 @@
+/*
+ * What dial, listen and child know of a stream's inside; private to net/.
+ */
+#ifndef EXEAT_NET_UV_STREAM_H
+#define EXEAT_NET_UV_STREAM_H
+
+#include <uv.h>
+
+#include "base/buf.h"
+#include "net/stream.h"
+
+struct stream {
+    union {
+        uv_handle_t any;
+        uv_stream_t stream;
+        uv_tcp_t tcp;
+        uv_pipe_t pipe;
+    } handle;
+    struct loop *loop;
+    const struct stream_events *events;
+    void *owner;
+    uv_write_t write;     /* at most one in flight; what comes meanwhile gathers in `gathering` */
+    uv_shutdown_t shut;
+    struct buf sending;
+    struct buf gathering;
+    struct later fail;    /* an error found inside a call is told outside of it */
+    struct deadline linger;
+    uint64_t bytes_in, bytes_out;
+    int error;            /* libuv's number behind `fail` */
+    bool reading;
+    bool eof;             /* the other side has finished */
+    bool wipe;            /* secrets have passed through the buffers */
+    bool broken;          /* `failed` was told or is about to be: no more writing */
+    bool shut_wanted, shut_sent;
+    bool accepted;        /* counts against the listeners' budget */
+    char peer[56];        /* an address of ours to print, never a peer's text */
+};
+
+struct stream *stream_new_tcp(struct loop *loop);
+struct stream *stream_new_pipe(struct loop *loop);
+void stream_name_peer(struct stream *s);
+
+#endif

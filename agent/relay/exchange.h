@@ -1,0 +1,55 @@
+/*
+ * One request's life: ROUTE -> ASK -> STREAM -> DONE, or over to a tunnel (DESIGN sections 4 and 5). Made by its client, freed by it after client_exchange_over.
+ */
+#ifndef EXEAT_RELAY_EXCHANGE_H
+#define EXEAT_RELAY_EXCHANGE_H
+
+#include "http/target.h"
+#include "relay/client.h"
+#include "relay/download.h"
+#include "relay/upload.h"
+
+enum exchange_state { EXCHANGE_ROUTE, EXCHANGE_ASK, EXCHANGE_STREAM, EXCHANGE_DONE };
+
+struct exchange {
+    struct client *client;
+    struct relay *relay;
+    struct config *config; /* a reference */
+    enum exchange_state state;
+    struct head head;
+    struct target target;
+    struct hop **hops; /* references, in the order to try */
+    size_t n_hops, at;
+    char *why;         /* the route's reason */
+    struct buf target_text, host_text; /* as they go to the present hop */
+    struct ask ask;
+    struct lease lease; /* a CONNECT without a proxy */
+    struct upload upload;
+    struct download download;
+    struct upstream *upstream; /* while streaming */
+    bool connect;
+    bool keep_client;     /* the client's connection can be used again */
+    bool keep_upstream;
+    bool closing_said;    /* the answer said Connection: close */
+    bool pin;
+    unsigned status;      /* told to the client; 0: nothing yet */
+    uint64_t began;
+    char tag[24];
+};
+
+/* Takes the head over. */
+struct exchange *exchange_start(struct client *c, struct head *head);
+/* The head could not be read: answers in words and ends. */
+struct exchange *exchange_refuse(struct client *c, const struct fault *fault);
+/* Bytes from the client: takes what belongs to this request's body off *in. */
+void exchange_input(struct exchange *e, struct span *in);
+/* Must the client's bytes wait? */
+bool exchange_blocked(const struct exchange *e);
+/* The client has taken its backlog. */
+void exchange_writable(struct exchange *e);
+/* The client will send no more; `empty`: and everything it sent has been taken. */
+void exchange_eof(struct exchange *e, bool empty);
+/* Cancels what is under way (the client is gone, or all is over). */
+void exchange_free(struct exchange *e);
+
+#endif

@@ -1,0 +1,143 @@
+/*
+ * Heads in both directions. What happens to single fields stands in http/header.c; here is decided what an exchange asks of it.
+ */
+#include "relay/forward.h"
+
+#include "relay/reply.h"
+
+static struct span via(const struct exchange *e)
+{
+    return span_str(e->relay->out->pseudonym);
+}
+
+void forward_target(struct exchange *e, const struct hop *hop)
+{
+    buf_clear(&e->target_text);
+    buf_clear(&e->host_text);
+    if (e->connect) {
+        target_add_authority(&e->target_text, e->target.host, e->target.port);
+        target_add_authority(&e->host_text, e->target.host, e->target.port);
+        return;
+    }
+    buf_add_span(&e->host_text, e->target.authority);
+    buf_add_span(&e->target_text, hop_is_direct(hop) ? e->target.path : e->head.target);
+}
+
+static bool wants_upgrade(const struct head *h)
+{
+    return head_field(h, "Upgrade") && head_has_token(h, "Connection", "upgrade");
+}
+
+struct ask_request forward_request(struct exchange *e, const struct hop *hop)
+{
+    forward_target(e, hop);
+    return (struct ask_request){
+        .head = &e->head,
+        .how = {.target = buf_span(&e->target_text),
+                .host = buf_span(&e->host_text),
+                .body = e->upload.body.rule,
+                .keep_client_authorization = hop->pass_credentials,
+                .via = via(e),
+                .upgrade = !e->connect && wants_upgrade(&e->head),
+                .to_proxy = !hop_is_direct(hop)},
+        .body = upload_class(&e->upload),
+        .max_head = e->config->max_head,
+    };
+}
+
+static bool answer_max_forwards(struct exchange *e)
+{
+    uint64_t left;
+    if (!header_max_forwards(&e->head, &left) || left > 0)
+        return false;
+    if (span_eq(e->head.method, SPAN("OPTIONS")))
+        reply_document(e, SPAN("text/plain"), SPAN("exeat, a proxy on this machine\n"));
+    else
+        reply_page(e, PAGE_BAD_REQUEST, 405, SPAN("TRACE is not answered here"), SPAN(""));
+    return true;
+}
+
+bool forward_answer_here(struct exchange *e)
+{
+    if (header_via_loop(&e->head, via(e))) {
+        reply_page(e, PAGE_LOOP, 0, SPAN("this request came back to exeat, which had sent it before"),
+                   SPAN("the upstream proxy, or a variable like http_proxy in its environment, points at exeat: see exeat run --print-config"));
+        return true;
+    }
+    if (e->target.form == TARGET_ORIGIN || e->target.form == TARGET_ASTERISK) {
+        reply_page(e, PAGE_BAD_REQUEST, 0, SPAN("this is a proxy, and the request is written for a web server"),
+                   SPAN("set http_proxy and https_proxy to this address instead of opening it"));
+        return true;
+    }
+    return answer_max_forwards(e);
+}
+
+static void write_answer(struct exchange *e, const struct head *h, const struct header_response *how)
+{
+    struct buf out = {.max = e->config->max_head * 2};
+    header_write_response(&out, h, how);
+    stream_write(e->client->stream, buf_span(&out));
+    buf_free(&out);
+}
+
+void forward_informational(struct exchange *e, const struct head *h)
+{
+    if (e->head.minor == 0) /* RFC 9110 section 15.2: not for HTTP/1.0 clients */
+        return;
+    struct header_response how = {.body = {.kind = BODY_NONE}, .no_framing = true, .via = via(e)};
+    write_answer(e, h, &how);
+}
+
+/* Does this field name a scheme that authenticates the connection and not the request? */
+static bool connection_bound(const struct head *h, const char *name)
+{
+    for (const struct field *f = head_field(h, name); f; f = head_field_next(h, f)) {
+        struct span rest = f->value, scheme = span_word(&rest);
+        if (span_ieq(scheme, SPAN("NTLM")) || span_ieq(scheme, SPAN("Negotiate")))
+            return true;
+    }
+    return false;
+}
+
+/* The client's own handshake with an origin server, or with the proxy where its credentials pass: one client, one connection (RFC 4559 section 6). */
+static bool must_pin(const struct exchange *e, const struct head *answer)
+{
+    const struct hop *hop = e->hops[e->at];
+    return (hop->pass_credentials && (head_field(&e->head, "Proxy-Authorization") || answer->status == 407)) ||
+           (answer->status == 401 && connection_bound(answer, "WWW-Authenticate")) || connection_bound(&e->head, "Authorization");
+}
+
+struct body_rule forward_answer_head(struct exchange *e, const struct head *h, struct body_rule rule)
+{
+    const struct hop *hop = e->hops[e->at];
+    struct body_rule towards_client = download_framing(rule, e->head.minor);
+    e->keep_upstream = header_keeps_alive(h) && rule.kind != BODY_CLOSE;
+    e->pin |= must_pin(e, h);
+    e->closing_said = !e->keep_client || towards_client.kind == BODY_CLOSE || !e->upload.ended || (e->pin && !e->keep_upstream);
+    struct header_response how = {
+        .body = towards_client,
+        .no_framing = rule.kind == BODY_NONE,
+        .via = via(e),
+        .close = e->closing_said,
+        .keep_alive = e->head.minor == 0 && !e->closing_said,
+        .session_based = e->pin && (hop_is_direct(hop) || head_field(h, "Proxy-Support")),
+        .keep_challenge = hop->pass_credentials,
+    };
+    write_answer(e, h, &how);
+    return towards_client;
+}
+
+void forward_established(struct exchange *e)
+{
+    stream_write(e->client->stream, SPAN("HTTP/1.1 200 Connection established\r\n\r\n"));
+}
+
+void forward_tunnel_head(struct exchange *e, const struct head *h)
+{
+    if (e->connect) {
+        forward_established(e);
+        return;
+    }
+    struct header_response how = {.body = {.kind = BODY_TUNNEL}, .no_framing = true, .via = via(e), .upgrade = true};
+    write_answer(e, h, &how);
+}

@@ -1,0 +1,17 @@
+/*
+ * Answers of our own to a client (http/page.h), and what the log says of a request when it is over.
+ */
+#ifndef EXEAT_RELAY_REPLY_H
+#define EXEAT_RELAY_REPLY_H
+
+#include "http/page.h"
+#include "relay/exchange.h"
+
+/* Writes the page and ends the exchange. The client's connection stays open where nothing of the request is left unread. */
+void reply_page(struct exchange *e, enum page_cause cause, unsigned status, struct span why, struct span remedy);
+/* A small document of ours (200). */
+void reply_document(struct exchange *e, struct span content_type, struct span content);
+/* The line per request. `bytes` of content went to the client. */
+void reply_log(const struct exchange *e, uint64_t bytes, const char *note);
+
+#endif

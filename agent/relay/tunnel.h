@@ -1,0 +1,18 @@
+/*
+ * Two streams joined: what comes on one goes out on the other, each direction with its own end (EOF one way is a shutdown the other way), until both
+ * have ended or one breaks. No deadline: TCP keep-alive probes find dead peers. Owns both streams. Holds no buffer while idle.
+ */
+#ifndef EXEAT_RELAY_TUNNEL_H
+#define EXEAT_RELAY_TUNNEL_H
+
+#include "relay/relay.h"
+
+/* `early_up`, `early_down`: bytes that were read already, to be sent first. `client_ended`: the client has sent EOF behind early_up. `what` names it in the log. */
+void tunnel_start(struct relay *relay, struct stream *client, struct stream *upstream, struct span early_up, struct span early_down,
+                  bool client_ended, const char *tag, struct span what);
+/* For relay_done. */
+struct tunnel;
+void tunnel_close(struct tunnel *t);
+struct tunnel *tunnel_of(struct list *link);
+
+#endif

@@ -1,0 +1,71 @@
+/*
+ * Hops: made from the configuration or from a destination, shared by route tables, connections and requests.
+ */
+#include "route/hop.h"
+
+#include <stdlib.h>
+
+#include "base/buf.h"
+
+#define DIRECT_CONNECTIONS 256
+#define DIRECT_DIAL_MS     15000
+#define DIRECT_ANSWER_MS   300000
+
+static struct hop *hop_new(struct span host, uint16_t port)
+{
+    struct hop *h = mem_zero(sizeof *h);
+    struct buf name = {0};
+    h->refs = 1;
+    list_init(&h->link);
+    h->host = span_dup(host);
+    h->port = port;
+    buf_addf(&name, span_find(host, ':') < host.n ? "[%.*s]:%u" : "%.*s:%u", SPAN_ARG(host), port);
+    h->name = span_dup(buf_span(&name));
+    buf_free(&name);
+    return h;
+}
+
+struct hop *hop_new_proxy(const struct config_upstream *u, const struct config_proxy *p)
+{
+    struct hop *h = hop_new(span_str(p->host), p->port);
+    h->upstream = mem_strdup(u->name);
+    h->pass_credentials = u->client_credentials == CLIENT_CREDENTIALS_PASS;
+    h->authenticates = u->n_auth > 0 && !h->pass_credentials;
+    h->connections = u->connections;
+    h->dial_ms = u->dial_timeout * 1000;
+    h->answer_ms = u->answer_timeout * 1000;
+    return h;
+}
+
+struct hop *hop_new_direct(struct span host, uint16_t port)
+{
+    struct hop *h = hop_new(host, port);
+    h->connections = DIRECT_CONNECTIONS;
+    h->dial_ms = DIRECT_DIAL_MS;
+    h->answer_ms = DIRECT_ANSWER_MS;
+    return h;
+}
+
+struct hop *hop_ref(struct hop *h)
+{
+    h->refs++;
+    return h;
+}
+
+void hop_unref(struct hop *h)
+{
+    if (!h || --h->refs > 0)
+        return;
+    list_remove(&h->link);
+    if (h->pool)
+        h->pool_free(h->pool);
+    free(h->upstream);
+    free(h->host);
+    free(h->name);
+    free(h);
+}
+
+bool hop_is_direct(const struct hop *h)
+{
+    return h->upstream == NULL;
+}

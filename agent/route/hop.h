@@ -1,0 +1,35 @@
+/*
+ * One place that a connection can be made to: a proxy of a named upstream, or a destination itself ("direct"); and what we remember of it.
+ * Reference-counted; the settings are copies, so a hop outlives the configuration it came from. Loop thread only.
+ */
+#ifndef EXEAT_ROUTE_HOP_H
+#define EXEAT_ROUTE_HOP_H
+
+#include "base/list.h"
+#include "config/config.h"
+
+struct hop {
+    int refs;
+    struct list link;      /* in its route table */
+    char *upstream;        /* name of the [upstream NAME] section; NULL: direct */
+    char *host;
+    uint16_t port;
+    char *name;            /* "proxy.corp.example:8080", for people */
+    bool authenticates;    /* we answer its 407s */
+    bool pass_credentials; /* the client's own Proxy-Authorization goes up, its 407 comes down */
+    unsigned connections;  /* most at once */
+    unsigned dial_ms;
+    unsigned answer_ms;    /* 0: no limit */
+    bool asks;             /* it has sent a 407 */
+    bool known;            /* it has answered something */
+    void *pool;            /* upstream/pool.c keeps its connections here */
+    void (*pool_free)(void *pool);
+};
+
+struct hop *hop_new_proxy(const struct config_upstream *u, const struct config_proxy *p);
+struct hop *hop_new_direct(struct span host, uint16_t port);
+struct hop *hop_ref(struct hop *h);
+void hop_unref(struct hop *h);
+bool hop_is_direct(const struct hop *h);
+
+#endif

@@ -1,0 +1,117 @@
+/*
+ * From an ask's state to the keyholder's messages. A 407's challenge lines are kept until the next answer, for the case that the question must be repeated with the body.
+ */
+#include "upstream/ask_keys.h"
+
+static uint32_t body_flags(const struct ask *a)
+{
+    if (a->body_held)
+        return KEYS_BODY_HELD;
+    switch (a->request.body) {
+    case ASK_BODY_NONE:
+        return KEYS_BODY_NONE;
+    case ASK_BODY_BIG:
+        return KEYS_BODY_BIG;
+    case ASK_BODY_SMALL:
+        break;
+    }
+    return 0;
+}
+
+static struct keys_msg question(const struct ask *a, enum keys_type type)
+{
+    return (struct keys_msg){.type = type,
+                             .context = a->upstream->context,
+                             .method = a->request.head->method,
+                             .target = a->request.how.target,
+                             .flags = body_flags(a),
+                             .body = a->gathered};
+}
+
+static void gather_lines(struct buf *out, const struct head *h, const char *name)
+{
+    for (const struct field *f = head_field(h, name); f; f = head_field_next(h, f)) {
+        buf_add_span(out, f->value);
+        buf_add(out, "\n", 1);
+    }
+}
+
+void ask_keys_open(struct ask *a, keys_answer_fn answered)
+{
+    struct keys_msg m = {.type = KEYS_OPEN,
+                         .upstream = span_str(a->hop->upstream),
+                         .host = span_str(a->hop->host),
+                         .port = a->hop->port,
+                         .flags = a->request.open_flags};
+    keys_call_start(a->out->keys, &a->call, &m, answered, a);
+}
+
+void ask_keys_authorize(struct ask *a, keys_answer_fn answered)
+{
+    struct keys_msg m = question(a, KEYS_AUTHORIZE);
+    keys_call_start(a->out->keys, &a->call, &m, answered, a);
+}
+
+void ask_keys_challenged(struct ask *a, bool closed, keys_answer_fn answered)
+{
+    struct buf lines = {.max = a->request.max_head * 2};
+    struct keys_msg m = question(a, KEYS_CHALLENGED);
+    gather_lines(&lines, &a->leg.head, "Proxy-Authenticate");
+    m.lines = buf_span(&lines);
+    m.flags |= closed ? KEYS_CLOSED : 0;
+    keys_call_start(a->out->keys, &a->call, &m, answered, a);
+    buf_free(&lines);
+}
+
+void ask_keys_repeat(struct ask *a, keys_answer_fn answered)
+{
+    if (a->call.type == KEYS_CHALLENGED)
+        ask_keys_challenged(a, false, answered);
+    else
+        ask_keys_authorize(a, answered);
+}
+
+static void tell_accepted(struct ask *a, keys_answer_fn answered)
+{
+    struct buf lines = {.max = a->request.max_head * 2}, info = {.max = a->request.max_head * 2};
+    struct keys_msg m = {.type = KEYS_ACCEPTED, .context = a->upstream->context};
+    gather_lines(&lines, &a->leg.head, "Proxy-Authenticate");
+    gather_lines(&info, &a->leg.head, "Proxy-Authentication-Info");
+    m.lines = buf_span(&lines);
+    m.info = buf_span(&info);
+    if (answered)
+        keys_call_start(a->out->keys, &a->call, &m, answered, a);
+    else
+        keys_client_tell(a->out->keys, a->upstream->instance, &m);
+    buf_free(&lines);
+    buf_free(&info);
+}
+
+void ask_keys_accepted(struct ask *a)
+{
+    tell_accepted(a, NULL);
+}
+
+void ask_keys_check_final(struct ask *a, keys_answer_fn answered)
+{
+    tell_accepted(a, answered);
+}
+
+enum page_cause ask_keys_cause(uint32_t verdict)
+{
+    switch (verdict) {
+    case KEYS_REFUSED:
+        return PAGE_SECRET_REFUSED;
+    case KEYS_SITE_REFUSED:
+        return PAGE_SITE_REFUSED;
+    case KEYS_UNAVAILABLE:
+        return PAGE_NO_CREDENTIALS;
+    case KEYS_TIMEOUT:
+        return PAGE_KDC_TIMEOUT;
+    case KEYS_BROKEN:
+    case KEYS_MUTUAL_FAILED:
+        return PAGE_BAD_ANSWER;
+    default:
+        return PAGE_INTERNAL;
+    }
+}

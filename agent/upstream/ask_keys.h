@@ -1,0 +1,22 @@
+/*
+ * The questions that an ask puts to the keyholder (wire/keys_msg.h), made from its state.
+ */
+#ifndef EXEAT_UPSTREAM_ASK_KEYS_H
+#define EXEAT_UPSTREAM_ASK_KEYS_H
+
+#include "upstream/ask.h"
+
+void ask_keys_open(struct ask *a, keys_answer_fn answered);
+void ask_keys_authorize(struct ask *a, keys_answer_fn answered);
+/* A 407 has come (in a->leg.head); `closed`: its connection cannot be used again. */
+void ask_keys_challenged(struct ask *a, bool closed, keys_answer_fn answered);
+/* The last question again, with the body that the keyholder needs. */
+void ask_keys_repeat(struct ask *a, keys_answer_fn answered);
+/* The credentials were taken; nobody waits for the keyholder's answer. */
+void ask_keys_accepted(struct ask *a);
+/* The same, but its answer decides whether the proxy has proved itself. */
+void ask_keys_check_final(struct ask *a, keys_answer_fn answered);
+/* The page for a verdict that ends the request. */
+enum page_cause ask_keys_cause(uint32_t verdict);
+
+#endif

@@ -1,0 +1,50 @@
+/*
+ * The connections of one hop: idle ones to use again (the last used first), new ones up to the hop's limit, and those who wait, first come first served.
+ * Every connection of a pool has the hop's one identity; when that changes (pool_flush) idle ones go at once and busy ones after their answer.
+ * Loop thread only; all callbacks come later, never inside the call that starts something.
+ */
+#ifndef EXEAT_UPSTREAM_POOL_H
+#define EXEAT_UPSTREAM_POOL_H
+
+#include "net/dial.h"
+#include "upstream/upstream.h"
+
+/* A wish for a connection: the caller's memory, ends once (granted or failed) unless cancelled. */
+struct lease {
+    struct list waiting;
+    struct pool *pool;
+    struct dial *dial;
+    struct upstream *granted_one;
+    struct later deliver;
+    const struct lease_events *events;
+    void *owner;
+    bool active;
+};
+
+struct lease_events {
+    /* Yours until pool_give, pool_close or pool_take_stream; its stream does not read and its callbacks are yet to be set. */
+    void (*granted)(void *owner, struct upstream *u);
+    void (*failed)(void *owner, enum dial_failure kind, const struct err *why);
+};
+
+/* `fresh`: a new connection, because an old one has just proved stale. */
+void lease_start(struct lease *l, struct outbound *out, struct hop *hop, bool fresh, const struct lease_events *events, void *owner);
+void lease_cancel(struct lease *l);
+
+/* The answer was read to its end and nothing is left over: for others to use. */
+void pool_give(struct upstream *u);
+void pool_close(struct upstream *u);
+/* The connection becomes a tunnel and does not count any more. */
+struct stream *pool_take_stream(struct upstream *u);
+
+/* The identity has changed, or the hop goes. */
+void pool_flush(struct hop *hop);
+
+struct pool_figures {
+    size_t idle;
+    size_t busy;    /* leased, dialling included; tunnels are not counted */
+    size_t waiting;
+};
+struct pool_figures pool_figures(const struct hop *hop);
+
+#endif

@@ -1,0 +1,133 @@
+/*
+ * What the control socket may ask: status, reload, stop. Status asks the keyholder about each upstream in turn, so its answer comes later.
+ */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "agent.h"
+#include "upstream/pool.h"
+
+struct status_query {
+    struct agent *agent;
+    struct control_call *asker;
+    struct config *config; /* a reference: a reload in between must not change the list */
+    struct keys_call call;
+    json_t *upstreams;
+    size_t at;
+};
+
+static json_t *text(struct span s)
+{
+    json_t *value = json_stringn(s.p ? s.p : "", s.n);
+    return value ? value : json_string("(not UTF-8)");
+}
+
+static json_t *proxies_of(struct agent *a, const char *upstream)
+{
+    size_t n;
+    struct hop **hops = route_table_proxies(a->routes, &n);
+    json_t *list = json_array();
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(hops[i]->upstream, upstream) != 0)
+            continue;
+        struct pool_figures f = pool_figures(hops[i]);
+        const char *state = !hops[i]->known ? "not used yet" : hops[i]->asks ? "asks for authentication" : "has not asked";
+        json_array_append_new(list, json_pack("{s:s, s:I, s:I, s:I, s:s}", "proxy", hops[i]->name, "idle", (json_int_t)f.idle, "busy",
+                                              (json_int_t)f.busy, "waiting", (json_int_t)f.waiting, "state", state));
+    }
+    return list;
+}
+
+static json_t *counters_of(const struct counters *c)
+{
+    const struct {
+        const char *name;
+        uint64_t value;
+    } rows[] = {
+        {"requests", c->requests},     {"tunnels", c->tunnels},         {"challenges", c->challenges}, {"handshakes", c->handshakes},
+        {"refusals", c->refusals},     {"connections", c->connections}, {"bytes_up", c->bytes_up},     {"bytes_down", c->bytes_down},
+    };
+    json_t *object = json_object();
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        json_object_set_new(object, rows[i].name, json_integer((json_int_t)rows[i].value));
+    return object;
+}
+
+static json_t *listening(const struct agent *a)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < a->n_listeners; i++)
+        json_array_append_new(list, json_string(listener_name(a->listeners[i].listener)));
+    return list;
+}
+
+static void finish_status(struct status_query *q)
+{
+    struct agent *a = q->agent;
+    json_t *answer = json_pack("{s:s, s:I, s:I, s:s?, s:o, s:o, s:I, s:I, s:o}", "version", EXEAT_VERSION, "pid", (json_int_t)getpid(),
+                               "uptime", (json_int_t)((loop_now(a->loop) - a->started) / 1000), "config", a->config->file, "listening",
+                               listening(a), "upstreams", q->upstreams, "clients", (json_int_t)a->relay.clients_open, "tunnels_open",
+                               (json_int_t)a->relay.tunnels_open, "counters", counters_of(&a->out.counters));
+    control_answer(q->asker, answer);
+    config_unref(q->config);
+    free(q);
+}
+
+static void ask_next(struct status_query *q);
+
+static void one_answered(void *owner, const struct keys_msg *m)
+{
+    struct status_query *q = owner;
+    const char *name = q->config->upstreams[q->at].name;
+    json_array_append_new(q->upstreams, json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:I}", "name", name, "proxies",
+                                                  proxies_of(q->agent, name), "identity", text(m->identity), "scheme", text(m->scheme),
+                                                  "state", text(m->why), "remedy", text(m->remedy), "generation",
+                                                  (json_int_t)m->generation));
+    q->at++;
+    ask_next(q);
+}
+
+static void ask_next(struct status_query *q)
+{
+    if (q->at == q->config->n_upstreams) {
+        finish_status(q);
+        return;
+    }
+    struct keys_msg m = {.type = KEYS_STATUS, .upstream = span_str(q->config->upstreams[q->at].name)};
+    keys_call_start(q->agent->out.keys, &q->call, &m, one_answered, q);
+}
+
+static void status(void *owner, struct control_call *call, json_t *question)
+{
+    struct agent *a = owner;
+    struct status_query *q = mem_zero(sizeof *q);
+    (void)question;
+    *q = (struct status_query){.agent = a, .asker = call, .config = config_ref(a->config), .upstreams = json_array()};
+    ask_next(q);
+}
+
+static void reload(void *owner, struct control_call *call, json_t *question)
+{
+    struct agent *a = owner;
+    struct err e;
+    (void)question;
+    if (agent_reload(a, &e))
+        control_answer(call, json_pack("{s:s?}", "config", a->config->file));
+    else
+        control_refuse(call, e.text, "nothing was changed; mend the file and try again");
+}
+
+static void stop(void *owner, struct control_call *call, json_t *question)
+{
+    struct agent *a = owner;
+    (void)question;
+    control_answer(call, json_pack("{s:I}", "pid", (json_int_t)getpid()));
+    loop_stop(a->loop);
+}
+
+const struct control_verb agent_verbs[] = {
+    {"status", status},
+    {"reload", reload},
+    {"stop", stop},
+    {NULL, NULL},
+};

@@ -1,0 +1,154 @@
+/*
+ * The life of a configuration: made (whole_...), completed with defaults, checked as a whole, shared by
+ * reference, released. Until config_load returns it belongs to one thread; afterwards it never changes, and
+ * any thread may hold a reference.
+ */
+#include "config/config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "config/kinds.h"
+#include "config/whole.h"
+
+struct config_whole *whole_new(void)
+{
+    struct config_whole *w = mem_zero(sizeof *w);
+    w->c.refs = 1;
+    return w;
+}
+
+const char *whole_place(struct config_whole *w, const char *name)
+{
+    w->places = mem_grow(w->places, (w->n_places + 1) * sizeof *w->places);
+    return w->places[w->n_places++] = mem_strdup(name);
+}
+
+struct config_upstream *whole_add_upstream(struct config_whole *w, struct span name, struct origin header)
+{
+    size_t n = ++w->c.n_upstreams;
+    w->c.upstreams = mem_grow(w->c.upstreams, n * sizeof *w->c.upstreams);
+    w->each = mem_grow(w->each, n * sizeof *w->each);
+    w->each[n - 1] = (struct origins){.header = header};
+    w->c.upstreams[n - 1] = (struct config_upstream){.name = span_dup(name), .line = header.line};
+    return &w->c.upstreams[n - 1];
+}
+
+bool origin_blame(struct origin at, struct err *e)
+{
+    if (!e)
+        return false;
+    struct err inner = *e;
+    if (at.line)
+        return err_set(e, inner.code, "%s:%u: %s", at.place, at.line, inner.text);
+    return err_set(e, inner.code, "%s: %s", at.place, inner.text);
+}
+
+/* Defaults of one section's settings. `header`: where it begins, for what is missing. */
+static bool complete_section(const struct section *section, const char *name, void *object,
+                             struct origins *origins, struct err *e)
+{
+    for (size_t i = 0; i < n_settings; i++) {
+        const struct setting *s = &settings[i];
+        if (strcmp(s->section, section->name) != 0 || origins->keys[i].place)
+            continue;
+        if (s->required) {
+            err_set(e, ERR_CONFIG, "[%s %s] has no \"%s\"; write %s = %s", section->name, name, s->name,
+                    s->name, s->example);
+            return origin_blame(origins->header, e);
+        }
+        if (s->fallback && !s->kind->parse(s, object, span_str(s->fallback), e))
+            return false;
+    }
+    return true;
+}
+
+/* A proxy that is one of our own listeners would send each request round and round. */
+static bool check_no_circle(const struct config_whole *w, struct err *e)
+{
+    size_t key = (size_t)(setting_find(section_find(SPAN("upstream")), SPAN("proxy")) - settings);
+    for (size_t i = 0; i < w->c.n_upstreams; i++) {
+        const struct config_upstream *u = &w->c.upstreams[i];
+        for (size_t k = 0; k < u->n_proxies; k++) {
+            if (!proxy_is_listener(&u->proxies[k], w->c.listen, w->c.n_listen))
+                continue;
+            err_set(e, ERR_CONFIG, "proxy %s is where this agent itself listens", u->proxies[k].text);
+            return origin_blame(w->each[i].keys[key], e);
+        }
+    }
+    return true;
+}
+
+bool whole_complete(struct config_whole *w, const char *file, struct err *e)
+{
+    for (size_t i = 0; i < n_sections; i++)
+        if (!sections[i].named && !complete_section(&sections[i], "", &w->c, &w->single[i], e))
+            return false;
+    for (size_t i = 0; i < w->c.n_upstreams; i++)
+        if (!complete_section(section_find(SPAN("upstream")), w->c.upstreams[i].name, &w->c.upstreams[i],
+                              &w->each[i], e))
+            return false;
+    if (file && w->c.n_upstreams == 0)
+        return err_set(
+            e, ERR_CONFIG,
+            "%s: there is no [upstream NAME] section; write one like this:\n\n    [upstream corp]\n"
+            "    proxy = http://proxy.corp.example:8080\n    user = CORP\\alice",
+            file);
+    return check_no_circle(w, e);
+}
+
+struct config *config_ref(struct config *c)
+{
+    __atomic_add_fetch(&c->refs, 1, __ATOMIC_RELAXED);
+    return c;
+}
+
+static void free_upstream(struct config_upstream *u)
+{
+    for (size_t i = 0; i < u->n_proxies; i++) {
+        free(u->proxies[i].host);
+        free(u->proxies[i].text);
+    }
+    free(u->proxies);
+    free(u->name);
+    free(u->user);
+    free(u->secret_argument);
+    free(u->spn);
+}
+
+static void free_words(char **words, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        free(words[i]);
+    free(words);
+}
+
+void config_unref(struct config *c)
+{
+    if (!c || __atomic_sub_fetch(&c->refs, 1, __ATOMIC_ACQ_REL) > 0)
+        return;
+    struct config_whole *w = (struct config_whole *)c;
+    for (size_t i = 0; i < c->n_listen; i++) {
+        free(c->listen[i].host);
+        free(c->listen[i].path);
+        free(c->listen[i].text);
+    }
+    free(c->listen);
+    for (size_t i = 0; i < c->n_upstreams; i++)
+        free_upstream(&c->upstreams[i]);
+    free(c->upstreams);
+    free_words(c->no_proxy, c->n_no_proxy);
+    free_words(w->places, w->n_places);
+    free(w->each);
+    free(c->file);
+    free(w);
+}
+
+const struct config_upstream *config_upstream_named(const struct config *c, struct span name)
+{
+    for (size_t i = 0; i < c->n_upstreams; i++)
+        if (span_eq(name, span_str(c->upstreams[i].name)))
+            return &c->upstreams[i];
+    return NULL;
+}

@@ -1,0 +1,147 @@
+/*
+ * The table of settings and the search in it. A new setting is a row here and a field in struct config
+ * (config.h); parser, sample and
+ * --print-config follow. Static data, any thread.
+ */
+#include "config/keys.h"
+
+#include "base/nearest.h"
+#include "config/config.h"
+#include "config/kinds.h"
+
+const struct section sections[] = {
+    {"listen", false, "Where programs on this machine reach the agent."},
+    {"upstream", true,
+     "A proxy of your organisation and who you are to it. NAME is yours to choose; \"exeat login NAME\" uses "
+     "it."},
+    {"route", false, "Which way requests go."},
+    {"log", false, "What is written to the log (standard error, or the journal)."},
+};
+const size_t n_sections = sizeof sections / sizeof *sections;
+
+static const char *const level_choices[] = {"error", "warning", "info", "debug", NULL};
+static const char *const client_credentials_choices[] = {"drop", "pass", NULL};
+
+#define IN_CONFIG(field)   .at = offsetof(struct config, field)
+#define IN_UPSTREAM(field) .at = offsetof(struct config_upstream, field)
+#define ALSO(type, field)  .also_at = offsetof(struct type, field)
+
+const struct setting settings[] = {
+    {"listen", "http", &kind_addresses, .fallback = "127.0.0.1:3128 [::1]:3128", IN_CONFIG(listen),
+     ALSO(config, n_listen), .help = "Addresses where the agent is an HTTP proxy; port 0 takes a free one."},
+    {"listen", "max-head", &kind_size, .fallback = "256K", IN_CONFIG(max_head), .least = 4096,
+     .most = 1 << 20,
+     .help = "The largest head (first line and fields) of a request or an answer that may pass."},
+
+    {"upstream", "proxy", &kind_proxies, .required = true, .example = "http://proxy.corp.example:8080",
+     IN_UPSTREAM(proxies), ALSO(config_upstream, n_proxies),
+     .help = "The proxy; several are tried in this order."},
+    {"upstream", "auth", &kind_schemes, .fallback = "negotiate ntlm digest", IN_UPSTREAM(auth),
+     ALSO(config_upstream, n_auth),
+     .help = "Schemes that may be answered, best first. Basic sends the password itself: only where it is "
+             "named here."},
+    {"upstream", "user", &kind_text, .absent = "the Kerberos ticket's own principal",
+     .example = "CORP\\alice", IN_UPSTREAM(user),
+     .help = "Who you are to the proxy: CORP\\alice, alice@CORP.EXAMPLE or alice."},
+    {"upstream", "secret", &kind_secret, .fallback = "keyring", IN_UPSTREAM(secret),
+     ALSO(config_upstream, secret_argument),
+     .help = "Where the password comes from. The password itself never stands here."},
+    {"upstream", "spn", &kind_text, .absent = "HTTP/ and the proxy's host name",
+     .example = "HTTP/proxy.corp.example", IN_UPSTREAM(spn),
+     .help = "The Kerberos service name of the proxy."},
+    {"upstream", "client-credentials", &kind_choice, .fallback = "drop", IN_UPSTREAM(client_credentials),
+     .choices = client_credentials_choices,
+     .help = "A Proxy-Authorization field that a program sends by itself is dropped, or passed on instead of "
+             "ours."},
+    {"upstream", "connections", &kind_count, .fallback = "64", IN_UPSTREAM(connections), .least = 1,
+     .most = 10000, .help = "Connections to each proxy at once, at most."},
+    {"upstream", "dial-timeout", &kind_duration, .fallback = "10s", IN_UPSTREAM(dial_timeout), .least = 1,
+     .most = 3600, .help = "How long connecting to a proxy may take."},
+    {"upstream", "answer-timeout", &kind_duration, .fallback = "5m", IN_UPSTREAM(answer_timeout),
+     .most = 86400, .help = "How long a proxy may take until the head of its answer is here; 0 is no limit."},
+
+    {"route", "no-proxy", &kind_words, .fallback = "", .example = "localhost 127.0.0.0/8 .internal.example",
+     IN_CONFIG(no_proxy), ALSO(config, n_no_proxy),
+     .help = "Hosts, .suffixes and networks, separated by blanks, that are reached without a proxy."},
+
+    {"log", "level", &kind_choice, .fallback = "info", IN_CONFIG(log_level), .choices = level_choices,
+     .help = "How much is logged."},
+    {"log", "requests", &kind_yes_no, .fallback = "yes", IN_CONFIG(log_requests),
+     .help = "A line for each request."},
+};
+const size_t n_settings = sizeof settings / sizeof *settings;
+_Static_assert(sizeof settings / sizeof *settings <= SETTINGS_MAX, "raise SETTINGS_MAX");
+_Static_assert(sizeof sections / sizeof *sections <= SECTIONS_MAX, "raise SECTIONS_MAX");
+
+const struct section *section_find(struct span name)
+{
+    for (size_t i = 0; i < n_sections; i++)
+        if (span_eq(name, span_str(sections[i].name)))
+            return &sections[i];
+    return NULL;
+}
+
+const struct setting *setting_find(const struct section *section, struct span name)
+{
+    for (size_t i = 0; i < n_settings; i++)
+        if (strcmp(settings[i].section, section->name) == 0 && span_eq(name, span_str(settings[i].name)))
+            return &settings[i];
+    return NULL;
+}
+
+bool section_unknown(struct span name, struct err *e)
+{
+    struct nearest near;
+    nearest_begin(&near, name);
+    for (size_t i = 0; i < n_sections; i++)
+        nearest_offer(&near, sections[i].name);
+    if (near.name)
+        return err_set(e, ERR_CONFIG, "unknown section %s; did you mean \"%s\"?", shown(name).text,
+                       near.name);
+    struct buf known;
+    buf_init(&known, 0);
+    for (size_t i = 0; i < n_sections; i++)
+        buf_addf(&known, "%s[%s%s]", i ? ", " : "", sections[i].name, sections[i].named ? " NAME" : "");
+    err_set(e, ERR_CONFIG, "unknown section %s; there are %s", shown(name).text, buf_cstr(&known));
+    buf_free(&known);
+    return false;
+}
+
+/* Another section that has a setting of this name, or NULL. */
+static const char *section_of(struct span name)
+{
+    for (size_t i = 0; i < n_settings; i++)
+        if (span_eq(name, span_str(settings[i].name)))
+            return settings[i].section;
+    return NULL;
+}
+
+bool setting_unknown(const struct section *section, struct span section_name, struct span name, struct err *e)
+{
+    struct buf text;
+    buf_init(&text, 0);
+    buf_addf(&text, "unknown key %s in [%s%s%.*s]; ", shown(name).text, section->name,
+             section_name.n ? " " : "", (int)(section_name.n > 60 ? 60 : section_name.n),
+             section_name.n ? section_name.p : "");
+    struct nearest near;
+    nearest_begin(&near, name);
+    for (size_t i = 0; i < n_settings; i++)
+        if (strcmp(settings[i].section, section->name) == 0)
+            nearest_offer(&near, settings[i].name);
+    if (section_of(name)) {
+        buf_addf(&text, "it belongs in [%s]", section_of(name));
+    } else if (near.name) {
+        buf_addf(&text, "did you mean \"%s\"?", near.name);
+    } else {
+        const char *before = "there are ";
+        for (size_t i = 0; i < n_settings; i++) {
+            if (strcmp(settings[i].section, section->name) != 0)
+                continue;
+            buf_addf(&text, "%s%s", before, settings[i].name);
+            before = ", ";
+        }
+    }
+    err_set(e, ERR_CONFIG, "%s", buf_cstr(&text));
+    buf_free(&text);
+    return false;
+}

@@ -1,0 +1,45 @@
+/*
+ * The kinds of values that settings have: how each is read and shown. See struct kind in keys.h. Pure
+ * functions, any thread.
+ */
+#ifndef EXEAT_CONFIG_KINDS_H
+#define EXEAT_CONFIG_KINDS_H
+
+#include "config/config.h"
+#include "config/keys.h"
+
+extern const struct kind kind_text;     /* char *; not empty */
+extern const struct kind kind_words;    /* char **, size_t count; may be empty */
+extern const struct kind kind_count;    /* unsigned */
+extern const struct kind kind_duration; /* unsigned, seconds */
+extern const struct kind kind_size;     /* size_t, bytes */
+extern const struct kind kind_choice;   /* an enum: the place in setting.choices */
+extern const struct kind kind_yes_no;   /* bool */
+
+extern const struct kind kind_addresses; /* struct config_address *, size_t count */
+extern const struct kind kind_proxies;   /* struct config_proxy *, size_t count */
+
+extern const struct kind kind_schemes; /* config_upstream.auth and n_auth */
+extern const struct kind kind_secret;  /* enum secret_source, char *argument */
+
+/* For the environment, whose values have no quotes. The callee copies. */
+void words_add(struct config *c, struct span word);
+bool proxies_add(struct config_upstream *u, struct span url, struct err *e);
+
+/* Whether a request sent to `proxy` would come back to one of the listeners. */
+bool proxy_is_listener(const struct config_proxy *proxy, const struct config_address *listen, size_t n);
+
+/* `text` for an error message: in quotes, cut when long, control characters made harmless. */
+struct shown {
+    char text[80];
+};
+struct shown shown(struct span text);
+
+/* The place of `text` in `choices` (ends with NULL), or -1 with *e, which quotes the text and offers the
+ * nearest. */
+int choice_find(const char *const *choices, struct span text, struct err *e);
+
+/* A path with "~/" at its front made absolute; NULL with *e when it is relative. The caller frees. */
+char *path_absolute(struct span path, struct err *e);
+
+#endif

@@ -1,0 +1,226 @@
+/*
+ * Kinds of values that name a place in the network: where we listen, and where the proxies are. Names are not
+ * looked up here. Any thread.
+ */
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <stdlib.h>
+#include <sys/un.h>
+
+#include "config/ini.h"
+#include "config/kinds.h"
+
+#define UNIX_PREFIX SPAN("unix:")
+
+/* An IPv6 literal in its one canonical form (RFC 5952); NULL: it is not one. The caller frees. */
+static char *canonical_ipv6(struct span text)
+{
+    struct in6_addr address;
+    char canonical[INET6_ADDRSTRLEN];
+    char *copy = span_dup(text);
+    bool ok = strlen(copy) == text.n && inet_pton(AF_INET6, copy, &address) == 1 &&
+              inet_ntop(AF_INET6, &address, canonical, sizeof canonical);
+    free(copy);
+    return ok ? mem_strdup(canonical) : NULL;
+}
+
+static bool is_host_name(struct span host)
+{
+    for (size_t i = 0; i < host.n; i++)
+        if (!isalnum((unsigned char)host.p[i]) && host.p[i] != '.' && host.p[i] != '-' && host.p[i] != '_')
+            return false;
+    return host.n > 0 && host.p[0] != '-';
+}
+
+/* HOST:PORT or [IPV6]:PORT; *host is the caller's to free. Only the part in front of the port is ever quoted:
+   what stands behind a colon may be a password. */
+static bool split_host_port(struct span text, unsigned least_port, char **host, uint16_t *port, struct err *e)
+{
+    size_t colon = span_rfind(text, ':');
+    struct span name = span_head(text, colon), digits = span_from(text, colon + 1);
+    bool literal = name.n >= 2 && name.p[0] == '[' && name.p[name.n - 1] == ']';
+    uint64_t number;
+    if (text.n && text.p[0] == '[' && text.p[text.n - 1] == ']')
+        colon = text.n;
+    else if (!literal && span_find(name, ':') != name.n)
+        return err_set(e, ERR_CONFIG, "an IPv6 address stands in brackets, and a port follows: [::1]:3128");
+    if (colon == text.n)
+        return err_set(e, ERR_CONFIG, "%s has no port; write HOST:PORT", shown(text).text);
+    if (!span_u64(digits, &number) || number < least_port || number > 65535)
+        return err_set(e, ERR_CONFIG, "what follows %s is not a port from %u to 65535",
+                       shown(span_head(text, colon + 1)).text, least_port);
+    *host = literal              ? canonical_ipv6(span_make(name.p + 1, name.n - 2))
+            : is_host_name(name) ? span_dup(name)
+                                 : NULL;
+    if (!*host)
+        return err_set(e, ERR_CONFIG, "%s is not a host name or address", shown(name).text);
+    *port = (uint16_t)number;
+    return true;
+}
+
+static bool is_loopback(const char *host)
+{
+    struct in_addr v4;
+    if (inet_pton(AF_INET, host, &v4) == 1)
+        return ntohl(v4.s_addr) >> 24 == 127;
+    return strcmp(host, "::1") == 0 || span_ieq(span_str(host), SPAN("localhost"));
+}
+
+static bool read_unix(struct span path, struct config_address *a, struct err *e)
+{
+    a->path = path_absolute(path, e);
+    if (!a->path)
+        return false;
+    struct sockaddr_un address;
+    if (strlen(a->path) < sizeof address.sun_path)
+        return true;
+    return err_set(e, ERR_CONFIG, "the path of a Unix socket has %zu bytes at most",
+                   sizeof address.sun_path - 1);
+}
+
+static bool read_address(struct span text, struct config_address *a, struct err *e)
+{
+    a->text = span_dup(text);
+    if (span_starts(text, UNIX_PREFIX))
+        return read_unix(span_from(text, UNIX_PREFIX.n), a, e);
+    if (!split_host_port(text, 0, &a->host, &a->port, e))
+        return false;
+    if (is_loopback(a->host))
+        return true;
+    return err_set(
+        e, ERR_CONFIG,
+        "%s is not an address of this machine alone (127.0.0.1, [::1]): serving others needs gateway mode",
+        shown(text).text);
+}
+
+static bool parse_addresses(const struct setting *s, void *object, struct span value, struct err *e)
+{
+    (void)s;
+    struct config *c = object;
+    struct buf item;
+    buf_init(&item, 0);
+    int more;
+    bool ok = true;
+    while (ok && (more = ini_item(&value, &item, e)) > 0) {
+        c->listen = mem_grow(c->listen, (c->n_listen + 1) * sizeof *c->listen);
+        struct config_address *a = &c->listen[c->n_listen++];
+        *a = (struct config_address){0};
+        ok = read_address(buf_span(&item), a, e);
+        for (size_t i = 0; ok && i + 1 < c->n_listen; i++)
+            if (strcmp(c->listen[i].text, a->text) == 0 && (a->path || a->port != 0))
+                ok = err_set(e, ERR_CONFIG, "%s stands here twice", shown(buf_span(&item)).text);
+    }
+    ok = ok && more == 0;
+    if (ok && c->n_listen == 0)
+        ok = err_set(e, ERR_CONFIG, "at least one address is needed, like 127.0.0.1:3128");
+    buf_free(&item);
+    return ok;
+}
+
+static bool print_addresses(const struct setting *s, const void *object, struct buf *out)
+{
+    (void)s;
+    const struct config *c = object;
+    for (size_t i = 0; i < c->n_listen; i++) {
+        buf_add_str(out, i ? " " : "");
+        ini_put_item(out, span_str(c->listen[i].text));
+    }
+    return true;
+}
+
+const struct kind kind_addresses = {
+    "127.0.0.1:PORT, [::1]:PORT or unix:PATH; any number, separated by blanks", true, parse_addresses,
+    print_addresses};
+
+/* The URL of a proxy: scheme, host, port, nothing else. */
+static bool read_proxy(struct span url, struct config_proxy *p, struct err *e)
+{
+    static const char *const schemes[] = {"http", "https", NULL};
+    if (span_find(url, '@') != url.n)
+        return err_set(
+            e, ERR_CONFIG,
+            "a user name or password must not stand in a proxy's address: "
+            "name the user with \"user = NAME\" in exeat.conf, and store the password with \"exeat login\"");
+    struct span rest = url;
+    const char *slashes = memmem(url.p, url.n, "://", 3);
+    if (slashes) {
+        size_t n = (size_t)(slashes - url.p);
+        bool tls = span_ieq(span_head(url, n), span_str(schemes[1]));
+        if (!tls && !span_ieq(span_head(url, n), span_str(schemes[0])))
+            return err_set(e, ERR_CONFIG, "proxies of the kind %s are not supported; write http://HOST:PORT",
+                           shown(span_head(url, n + 3)).text);
+        p->tls = tls;
+        rest = span_from(url, n + 3);
+    }
+    if (rest.n && rest.p[rest.n - 1] == '/')
+        rest.n--;
+    if (span_find(rest, '/') != rest.n)
+        return err_set(e, ERR_CONFIG, "a proxy's address has no path; write http://HOST:PORT");
+    if (!split_host_port(rest, 1, &p->host, &p->port, e))
+        return false;
+    struct buf text;
+    buf_init(&text, 0);
+    bool bare = span_find(span_str(p->host), ':') == strlen(p->host);
+    buf_addf(&text, bare ? "%s://%s:%u" : "%s://[%s]:%u", schemes[p->tls], p->host, p->port);
+    p->text = mem_strdup(buf_cstr(&text));
+    buf_free(&text);
+    return true;
+}
+
+bool proxies_add(struct config_upstream *u, struct span url, struct err *e)
+{
+    u->proxies = mem_grow(u->proxies, (u->n_proxies + 1) * sizeof *u->proxies);
+    struct config_proxy *p = &u->proxies[u->n_proxies++];
+    *p = (struct config_proxy){0};
+    if (!read_proxy(url, p, e))
+        return false;
+    for (size_t i = 0; i + 1 < u->n_proxies; i++)
+        if (strcmp(u->proxies[i].text, p->text) == 0)
+            return err_set(e, ERR_CONFIG, "%s stands here twice", p->text);
+    return true;
+}
+
+static bool parse_proxies(const struct setting *s, void *object, struct span value, struct err *e)
+{
+    (void)s;
+    struct config_upstream *u = object;
+    struct buf item;
+    buf_init(&item, 0);
+    int more;
+    bool ok = true;
+    while (ok && (more = ini_item(&value, &item, e)) > 0)
+        ok = proxies_add(u, buf_span(&item), e);
+    buf_free(&item);
+    if (!ok || more < 0)
+        return false;
+    return u->n_proxies > 0 ||
+           err_set(e, ERR_CONFIG, "at least one proxy is needed, like http://proxy.corp.example:8080");
+}
+
+static bool print_proxies(const struct setting *s, const void *object, struct buf *out)
+{
+    (void)s;
+    const struct config_upstream *u = object;
+    for (size_t i = 0; i < u->n_proxies; i++) {
+        buf_add_str(out, i ? " " : "");
+        ini_put_item(out, span_str(u->proxies[i].text));
+    }
+    return u->n_proxies > 0;
+}
+
+const struct kind kind_proxies = {"http://HOST:PORT; any number, separated by blanks", true, parse_proxies,
+                                  print_proxies};
+
+bool proxy_is_listener(const struct config_proxy *proxy, const struct config_address *listen, size_t n)
+{
+    struct span host = span_str(proxy->host);
+    for (size_t i = 0; i < n; i++) {
+        if (!listen[i].host || listen[i].port != proxy->port)
+            continue;
+        struct span ours = span_str(listen[i].host);
+        bool one_is_localhost = span_ieq(host, SPAN("localhost")) || span_ieq(ours, SPAN("localhost"));
+        if (span_ieq(host, ours) || (one_is_localhost && is_loopback(proxy->host)))
+            return true;
+    }
+    return false;
+}

@@ -1,0 +1,51 @@
+/*
+ * A configuration while it is made, and what is kept of it besides the values: where each came from. Only
+ * config/ includes this. While it is made it belongs to one thread.
+ */
+#ifndef EXEAT_CONFIG_WHOLE_H
+#define EXEAT_CONFIG_WHOLE_H
+
+#include "config/config.h"
+#include "config/keys.h"
+
+struct origin {
+    const char *place; /* name of a file or of an environment variable (lent by struct config_whole); NULL:
+                          the default */
+    unsigned line;     /* 0: place is an environment variable */
+};
+
+struct origins {
+    struct origin header;             /* of the section; place NULL: there is none */
+    struct origin keys[SETTINGS_MAX]; /* by the place in settings[] */
+};
+
+struct config_whole {
+    struct config c; /* what everybody else sees; first, so that config_print finds the rest */
+    char **places;   /* file names and such, as long as the config lives */
+    size_t n_places;
+    struct origins single[SECTIONS_MAX]; /* of sections without a name, by the place in sections[] */
+    struct origins *each;                /* of c.upstreams, in the same order */
+};
+
+struct config_whole *whole_new(void);
+const char *whole_place(struct config_whole *w, const char *name); /* a copy that lives as long as w */
+
+/* A new [upstream NAME]. Pointers into c.upstreams and each are no longer valid. */
+struct config_upstream *whole_add_upstream(struct config_whole *w, struct span name, struct origin header);
+
+/* "FILE:LINE: " or "VARIABLE: " in front of what *e says. Returns false. */
+bool origin_blame(struct origin at, struct err *e);
+
+/* Defaults for all that is not set; what is required, and what does not go together. `file`: for messages. */
+bool whole_complete(struct config_whole *w, const char *file, struct err *e);
+
+/* Adds what a file says, and those that it includes. */
+bool whole_read_file(struct config_whole *w, const char *path, struct err *e);
+/* Adds what a text says, which may not include files; `name` is for messages. */
+bool whole_read_text(struct config_whole *w, const char *name, struct span text, struct err *e);
+
+/* Adds the upstream that the environment names, if it does. *skipped: a variable that was passed over as it
+ * points at ourselves, or NULL. */
+bool whole_read_environment(struct config_whole *w, const char **skipped, struct err *e);
+
+#endif

@@ -1,0 +1,116 @@
+"""The command line: help, usage errors, exit codes, and the verbs that need no agent."""
+
+import os
+import subprocess
+
+import place
+
+VERBS = ["run", "check", "login", "logout", "status", "reload", "stop", "help"]
+
+
+class Help(place.Place):
+    def test_lists_the_verbs(self):
+        text = self.expect(0, "Usage: exeat VERB", "", "help").stdout
+        for verb in VERBS:
+            self.assertIn("\n  %s " % verb, text)
+        self.assertEqual(self.exeat("--help").stdout, text)
+        self.assertEqual(self.exeat("-h").stdout, text)
+        self.assertEqual(self.exeat("--help", "no-verb", "--no-option").stdout, text)
+
+    def test_without_a_verb(self):
+        self.expect(2, "", "Usage: exeat VERB")
+
+    def test_of_each_verb(self):
+        for verb in VERBS:
+            with self.subTest(verb=verb):
+                text = self.expect(0, "Usage: exeat %s" % verb, "", "help", verb).stdout
+                self.assertIn("--help", text)
+                self.assertEqual(self.exeat(verb, "--help").stdout, text)
+                self.assertEqual(self.exeat(verb, "-h").stdout, text)
+
+    def test_exit_codes(self):
+        text = self.expect(0, "Every verb ends with", "", "help", "exit-codes").stdout
+        for code in range(7):
+            self.assertIn("\n  %d  " % code, text)
+
+    def test_configuration(self):
+        sample = self.expect(0, "[upstream", "", "help", "configuration").stdout
+        path = self.write("sample.conf", sample)
+        self.expect(0, path + ": ok", "", "check", "--config", path)
+
+    def test_version(self):
+        self.assertRegex(self.expect(0, "exeat ", "", "--version").stdout, r"^exeat \d+\.\d+\.\d+\n$")
+
+    def test_full_disk(self):
+        with open("/dev/full", "w") as full:
+            self.expect(1, "", "cannot write to standard output", "help", stdout=full)
+
+
+class Usage(place.Place):
+    def test_errors(self):
+        for words, sentence in (
+            (["stauts"], 'there is no verb "stauts": did you mean "exeat status"?'),
+            (["zebra", "--config", "x"], 'there is no verb "zebra": "exeat help" lists them'),
+            (["--config", "x", "run"], '"exeat" has no option "--config": see "exeat help"'),
+            (["--versoin"], '"exeat" has no option "--versoin": did you mean "--version"?'),
+            (["status", "--jsno"], '"exeat status" has no option "--jsno": did you mean "--json"?'),
+            (["status", "-x"], '"exeat status" has no option "-x": see "exeat help status"'),
+            (["status", "now"], '"now" is one word too many: see "exeat help status"'),
+            (["login", "a", "b"], '"b" is one word too many: see "exeat help login"'),
+            (["check", "--config"], 'the option "--config" needs a value'),
+            (["stop", "--help=yes"], 'the option "--help" takes no value'),
+            (["help", "relaod"], 'there is no help about "relaod": did you mean "exeat help reload"?'),
+            (["help", "exit-code"], 'there is no help about "exit-code": did you mean "exeat help exit-codes"?'),
+            (["help", "zebra"], 'there is no help about "zebra": "exeat help" lists the verbs'),
+            (["\x1b[31m"], 'there is no verb "?[31m"'),
+        ):
+            with self.subTest(words=words):
+                self.expect(2, "", "exeat: " + sentence, *words)
+
+
+class Check(place.Place):
+    def test_right(self):
+        path = self.configure()
+        self.expect(0, path + ": ok (2 upstreams, ", "", "check")
+        other = self.write("other.conf", "[listen]\nhttp = 127.0.0.1:1 [::1]:1\n[upstream a]\nproxy = http://p:8080\n")
+        self.expect(0, other + ": ok (1 upstream, 2 listeners)\n", "", "check", "--config", other)
+
+    def test_from_the_environment(self):
+        self.expect(0, "the environment: ok (1 upstream, ", "", "check", env={"EXEAT_UPSTREAM": "http://p:8080"})
+
+    def test_wrong(self):
+        for text, sentence in (
+            ("[upstream a]\nproxy = http://p:8080\nusre = x\n", 'wrong.conf:3: '),
+            ("[upstream a]\nproxy = http://p:8080\nusre = x\n", '"user"'),
+            ("[upstream a]\nproxy = http://p:8080\n[route]\nno-proxy = localhost 10.0.0.0/99\n", "10.0.0.0/99"),
+        ):
+            with self.subTest(sentence=sentence):
+                path = self.write("wrong.conf", text)
+                self.expect(3, "", sentence, "check", "--config", path)
+        self.expect(3, "", "missing.conf", "check", "--config", self.path("missing.conf"))
+
+    def test_nothing_configured(self):
+        self.expect(3, "", "no proxy is configured", "check")
+
+
+class Run(place.Place):
+    def test_print_config(self):
+        self.configure()
+        text = self.expect(0, "[upstream corp]", "", "run", "--print-config").stdout
+        self.assertIn("http://proxy.corp.example:8080", text)
+        self.assertIn("exeat.conf", text)
+
+    def test_wrong_configuration(self):
+        path = self.write("wrong.conf", "[upstream a]\n")
+        self.expect(3, "", "wrong.conf", "run", "--print-config", "--config", path)
+        self.expect(3, "", "wrong.conf", "run", "--config", path)
+
+
+class Links(place.Place):
+    def test_no_secrets_library(self):
+        """The program that faces the network cannot even call GSSAPI or the keyring."""
+        libraries = subprocess.run(["ldd", self.program], check=True, stdout=subprocess.PIPE, text=True).stdout
+        self.assertIn("libuv", libraries)
+        for name in ("gssapi", "libkrb5", "libsecret"):
+            self.assertNotIn(name, libraries)
+        self.assertTrue(os.access(self.program, os.X_OK))

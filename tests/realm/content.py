@@ -1,0 +1,106 @@
+"""What the origin serves and what both sides trust: a certificate authority, a git repository, an npm package, bytes of any number."""
+
+import base64
+import hashlib
+import io
+import json
+import os
+import random
+import subprocess
+import tarfile
+
+import world
+
+PIECE = 65536
+_NOISE = random.Random(20).randbytes(PIECE - 8)
+
+
+def pieces(size):
+    """Bytes that are the same in every run, in pieces; a piece lost, doubled or moved shows, for each begins with its number."""
+    for number in range((size + PIECE - 1) // PIECE):
+        yield (number.to_bytes(8, "big") + _NOISE)[:min(PIECE, size - number * PIECE)]
+
+
+def data(size):
+    return b"".join(pieces(size))
+
+
+def sha256(size):
+    digest = hashlib.sha256()
+    for piece in pieces(size):
+        digest.update(piece)
+    return digest.hexdigest()
+
+
+# --- certificates
+
+def make_certificates():
+    directory = os.path.dirname(world.CA_CERT)
+    os.makedirs(directory)
+
+    def openssl(*words):
+        subprocess.run(["openssl", *words], check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    curve = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
+    key = directory + "/ca.key"
+    openssl("req", "-x509", *curve, "-keyout", key, "-out", world.CA_CERT, "-days", "30", "-subj", "/CN=Lab CA",
+            "-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign,cRLSign")
+    for folder, name, names in ((world.ORIGIN, "origin", world.ORIGIN_NAMES), (world.SQUID, "proxy", ("proxy.lab.example",))):
+        path = folder + "/" + name
+        openssl("req", *curve, "-keyout", path + ".key", "-out", path + ".csr", "-subj", "/CN=" + names[0])
+        with open(path + ".ext", "w") as extensions:
+            extensions.write("subjectAltName=%s\nextendedKeyUsage=serverAuth\n" % ",".join("DNS:" + n for n in names))
+        openssl("x509", "-req", "-in", path + ".csr", "-CA", world.CA_CERT, "-CAkey", key, "-CAcreateserial", "-days", "30",
+                "-extfile", path + ".ext", "-out", path + ".pem")
+    with open(world.CA_BUNDLE, "wb") as bundle:
+        for source in ("/etc/ssl/certs/ca-certificates.crt", world.CA_CERT):
+            if os.path.exists(source):
+                with open(source, "rb") as file:
+                    bundle.write(file.read())
+
+
+# --- git
+
+def make_repository():
+    root = world.ORIGIN + "/git"
+    work, bare = world.TMP + "/seed", root + "/small.git"
+    os.makedirs(root)
+    environment = dict(os.environ, GIT_CONFIG_GLOBAL="/dev/null", GIT_CONFIG_SYSTEM="/dev/null")
+    for variable in ("AUTHOR", "COMMITTER"):
+        environment.update({"GIT_%s_NAME" % variable: "alice", "GIT_%s_EMAIL" % variable: "alice@lab.example"})
+
+    def git(*words):
+        subprocess.run(["git", *words], check=True, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+
+    git("init", "-q", "-b", "main", work)
+    for name, content in (("README", b"A small repository.\n"), ("noise.bin", data(300000))):
+        with open(work + "/" + name, "wb") as file:
+            file.write(content)
+    git("-C", work, "add", ".")
+    git("-C", work, "commit", "-q", "-m", "First")
+    git("clone", "-q", "--bare", work, bare)
+    git("-C", bare, "config", "http.receivepack", "true")
+
+
+# --- npm
+
+NPM_NAME, NPM_VERSION = "tiny-lab-package", "1.0.0"
+
+
+def npm_tarball():
+    files = {"package/package.json": json.dumps({"name": NPM_NAME, "version": NPM_VERSION, "main": "index.js"}).encode(),
+             "package/index.js": b"module.exports = 'tiny';\n"}
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz") as tar:
+        for name, content in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            tar.addfile(entry, io.BytesIO(content))
+    return out.getvalue()
+
+
+def npm_packument(registry, tarball):
+    dist = {"tarball": "%s/%s/-/%s-%s.tgz" % (registry, NPM_NAME, NPM_NAME, NPM_VERSION), "shasum": hashlib.sha1(tarball).hexdigest(),
+            "integrity": "sha512-" + base64.b64encode(hashlib.sha512(tarball).digest()).decode()}
+    return json.dumps({"name": NPM_NAME, "dist-tags": {"latest": NPM_VERSION},
+                       "versions": {NPM_VERSION: {"name": NPM_NAME, "version": NPM_VERSION, "main": "index.js", "dist": dist}}}).encode()

@@ -1,0 +1,851 @@
+/* The configuration: each setting's values, defaults and error sentences; includes; the environment; what is printed; and that the
+   committed sample is the one that the table of settings makes. "test_config --sample" prints that one. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "config/config.h"
+#include "config/keys.h"
+
+#define UP "[upstream corp]\nproxy = http://p:1\n"
+
+static char directory[] = "/tmp/exeat-test-XXXXXX";
+static const char *const variables[] = {"EXEAT_UPSTREAM", "https_proxy",     "HTTPS_PROXY",
+                                        "http_proxy",     "HTTP_PROXY",      "no_proxy",
+                                        "NO_PROXY",       "XDG_CONFIG_HOME", NULL};
+
+static int set_up(void **state)
+{
+    (void)state;
+    for (size_t i = 0; variables[i]; i++)
+        unsetenv(variables[i]);
+    setenv("HOME", "/home/alice", 1);
+    return 0;
+}
+
+static int group_set_up(void **state)
+{
+    (void)state;
+    return mkdtemp(directory) ? 0 : -1;
+}
+
+static int group_tear_down(void **state)
+{
+    (void)state;
+    struct buf command;
+    buf_init(&command, 0);
+    buf_addf(&command, "rm -rf '%s'", directory);
+    int rc = system(buf_cstr(&command));
+    buf_free(&command);
+    return rc;
+}
+
+static struct config *good(const char *text)
+{
+    struct err e = {0};
+    struct config *c = config_load_text("t.conf", span_str(text), &e);
+    if (!c)
+        fail_msg("refused: %s\n%s", e.text, text);
+    return c;
+}
+
+static void expect_error(struct span text, const char *sentence)
+{
+    struct err e = {0};
+    struct config *c = config_load_text("t.conf", text, &e);
+    if (c)
+        fail_msg("not refused (%s):\n%.*s", sentence, SPAN_ARG(text));
+    assert_int_equal(e.code, ERR_CONFIG);
+    assert_string_equal(e.text, sentence);
+    assert_null(config_load_text("t.conf", text, NULL)); /* nobody has to listen */
+}
+
+static void test_defaults(void **state)
+{
+    (void)state;
+    struct config *c = good(UP);
+    assert_string_equal(c->file, "t.conf");
+    assert_int_equal(c->n_listen, 2);
+    assert_string_equal(c->listen[0].host, "127.0.0.1");
+    assert_string_equal(c->listen[1].host, "::1");
+    assert_string_equal(c->listen[1].text, "[::1]:3128");
+    assert_int_equal(c->listen[1].port, 3128);
+    assert_int_equal(c->max_head, 256 * 1024);
+    assert_int_equal(c->n_no_proxy, 0);
+    assert_int_equal(c->log_level, LOG_LEVEL_INFO);
+    assert_true(c->log_requests);
+    assert_int_equal(c->n_upstreams, 1);
+    const struct config_upstream *u = &c->upstreams[0];
+    assert_string_equal(u->name, "corp");
+    assert_int_equal(u->line, 1);
+    assert_int_equal(u->n_auth, 3);
+    assert_int_equal(u->auth[0], AUTH_NEGOTIATE);
+    assert_int_equal(u->auth[1], AUTH_NTLM);
+    assert_int_equal(u->auth[2], AUTH_DIGEST);
+    assert_null(u->user);
+    assert_int_equal(u->secret, SECRET_KEYRING);
+    assert_null(u->secret_argument);
+    assert_null(u->spn);
+    assert_int_equal(u->client_credentials, CLIENT_CREDENTIALS_DROP);
+    assert_int_equal(u->connections, 64);
+    assert_int_equal(u->dial_timeout, 10);
+    assert_int_equal(u->answer_timeout, 300);
+    assert_ptr_equal(config_ref(c), c);
+    config_unref(c);
+    assert_string_equal(config_upstream_named(c, SPAN("corp"))->name, "corp");
+    assert_null(config_upstream_named(c, SPAN("cor")));
+    config_unref(c);
+    config_unref(NULL);
+}
+
+static void test_everything_set(void **state)
+{
+    (void)state;
+    struct config *c = good(
+        "[log]\nlevel = debug\nrequests = no\n"
+        "[listen]\nhttp = unix:/run/x 127.0.0.2:0 [0::1]:65535 localhost:1 \"unix:~/a b\"\nmax-head = 1M\n"
+        "[upstream b.C-2_]\nproxy = p.example:8080 HTTPS://[2001:DB8::0]:443/ http://10.0.0.1:3128\n"
+        "auth = basic digest ntlm negotiate\nuser = CORP\\alice\nsecret = command: pass show \"my # proxy\"\n"
+        "spn = HTTP/x@CORP.EXAMPLE\nclient-credentials = pass\nconnections = 7\ndial-timeout = 1h\n"
+        "answer-timeout = 0\n"
+        "[upstream none]\nproxy = p:1\nauth = none\nsecret = file:~/pw\ndial-timeout = \"2\"\nanswer-timeout "
+        "= 3m\n"
+        "[route]\nno-proxy = localhost 127.0.0.0/8 \"a b\" .internal.example\n");
+    assert_int_equal(c->log_level, LOG_LEVEL_DEBUG);
+    assert_false(c->log_requests);
+    assert_int_equal(c->n_listen, 5);
+    assert_string_equal(c->listen[0].path, "/run/x");
+    assert_null(c->listen[0].host);
+    assert_int_equal(c->listen[1].port, 0);
+    assert_string_equal(c->listen[2].host, "::1");
+    assert_int_equal(c->listen[2].port, 65535);
+    assert_string_equal(c->listen[2].text, "[0::1]:65535");
+    assert_string_equal(c->listen[4].path, "/home/alice/a b");
+    assert_int_equal(c->max_head, 1 << 20);
+    assert_int_equal(c->n_upstreams, 2);
+    const struct config_upstream *u = &c->upstreams[0];
+    assert_string_equal(u->name, "b.C-2_");
+    assert_int_equal(u->n_proxies, 3);
+    assert_string_equal(u->proxies[0].text, "http://p.example:8080");
+    assert_false(u->proxies[0].tls);
+    assert_string_equal(u->proxies[1].host, "2001:db8::");
+    assert_string_equal(u->proxies[1].text, "https://[2001:db8::]:443");
+    assert_true(u->proxies[1].tls);
+    assert_int_equal(u->proxies[2].port, 3128);
+    assert_int_equal(u->n_auth, 4);
+    assert_int_equal(u->auth[0], AUTH_BASIC);
+    assert_int_equal(u->auth[3], AUTH_NEGOTIATE);
+    assert_string_equal(u->user, "CORP\\alice");
+    assert_int_equal(u->secret, SECRET_COMMAND);
+    assert_string_equal(u->secret_argument, "pass show \"my # proxy\"");
+    assert_string_equal(u->spn, "HTTP/x@CORP.EXAMPLE");
+    assert_int_equal(u->client_credentials, CLIENT_CREDENTIALS_PASS);
+    assert_int_equal(u->connections, 7);
+    assert_int_equal(u->dial_timeout, 3600);
+    assert_int_equal(u->answer_timeout, 0);
+    u = &c->upstreams[1];
+    assert_int_equal(u->n_auth, 0);
+    assert_int_equal(u->secret, SECRET_FILE);
+    assert_string_equal(u->secret_argument, "/home/alice/pw");
+    assert_int_equal(u->dial_timeout, 2);
+    assert_int_equal(u->answer_timeout, 180);
+    assert_int_equal(c->n_no_proxy, 4);
+    assert_string_equal(c->no_proxy[2], "a b");
+    assert_string_equal(c->no_proxy[3], ".internal.example");
+    config_unref(c);
+}
+
+static void test_choices(void **state)
+{
+    (void)state;
+    static const enum log_level levels[] = {LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO,
+                                            LOG_LEVEL_DEBUG};
+    static const struct {
+        const char *text;
+        enum secret_source source;
+        const char *argument;
+    } secrets[] = {
+        {"keyring", SECRET_KEYRING, NULL},
+        {"prompt", SECRET_PROMPT, NULL},
+        {"none", SECRET_NONE, NULL},
+        {"file:/x", SECRET_FILE, "/x"},
+        {"credential:pw", SECRET_CREDENTIAL, "pw"},
+        {"command:a:b", SECRET_COMMAND, "a:b"},
+    };
+    char text[200];
+    for (size_t i = 0; i < 4; i++) {
+        snprintf(text, sizeof text, UP "[log]\nlevel = %s\n", log_level_name(levels[i]));
+        struct config *c = good(text);
+        assert_int_equal(c->log_level, levels[i]);
+        config_unref(c);
+    }
+    for (size_t i = 0; i < sizeof secrets / sizeof *secrets; i++) {
+        snprintf(text, sizeof text, UP "secret = %s\n", secrets[i].text);
+        struct config *c = good(text);
+        assert_int_equal(c->upstreams[0].secret, secrets[i].source);
+        if (secrets[i].argument)
+            assert_string_equal(c->upstreams[0].secret_argument, secrets[i].argument);
+        else
+            assert_null(c->upstreams[0].secret_argument);
+        assert_memory_equal(secret_source_name(secrets[i].source), secrets[i].text,
+                            strlen(secret_source_name(secrets[i].source)));
+        config_unref(c);
+    }
+    assert_string_equal(auth_scheme_name(AUTH_NEGOTIATE), "negotiate");
+    assert_string_equal(auth_scheme_name(AUTH_BASIC), "basic");
+    assert_string_equal(auth_scheme_name(AUTH_SCHEMES), "unknown");
+}
+
+#define CREDENTIALS_SENTENCE                                                                                 \
+    "t.conf:2: proxy: a user name or password must not stand in a proxy's address: name the user with "      \
+    "\"user = NAME\" in exeat.conf, "                                                                        \
+    "and store the password with \"exeat login\""
+#define SECRET_SENTENCE                                                                                      \
+    "t.conf:3: secret: the value is not keyring, command:COMMAND, file:PATH, credential:NAME, prompt or "    \
+    "none (the password "                                                                                    \
+    "itself must not stand here)"
+#define LONG60 "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffff"
+
+/* Names and structure. */
+static void test_structure_errors(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *sentence;
+    } cases[] = {
+        {"", "t.conf: there is no [upstream NAME] section; write one like this:\n\n    [upstream corp]\n    "
+             "proxy = "
+             "http://proxy.corp.example:8080\n    user = CORP\\alice"},
+        {"[upstream corp]\nproxi = x",
+         "t.conf:2: unknown key \"proxi\" in [upstream corp]; did you mean \"proxy\"?"},
+        {UP "User = x", "t.conf:3: unknown key \"User\" in [upstream corp]; did you mean \"user\"?"},
+        {UP "dial_timeout = 3",
+         "t.conf:3: unknown key \"dial_timeout\" in [upstream corp]; did you mean \"dial-timeout\"?"},
+        {"[listen]\nlevel = debug", "t.conf:2: unknown key \"level\" in [listen]; it belongs in [log]"},
+        {"[listen]\nzzz = 1", "t.conf:2: unknown key \"zzz\" in [listen]; there are http, max-head"},
+        {UP "password = hunter2",
+         "t.conf:3: unknown key \"password\" in [upstream corp]; there are proxy, auth, user, secret, spn, "
+         "client-credentials, connections, dial-timeout, answer-timeout"},
+        {"[upstream " LONG60 "x]\n" LONG60 "gggggggggghhhhhhhhhhiiii = 1",
+         "t.conf:2: unknown key \"" LONG60 "gggggggggghhhh...\" in [upstream " LONG60
+         "]; there are proxy, auth, user, secret, spn, "
+         "client-credentials, connections, dial-timeout, answer-timeout"},
+        {"[upstrem corp]", "t.conf:1: unknown section \"upstrem\"; did you mean \"upstream\"?"},
+        {"[Listen]", "t.conf:1: unknown section \"Listen\"; did you mean \"listen\"?"},
+        {"[gateway]",
+         "t.conf:1: unknown section \"gateway\"; there are [listen], [upstream NAME], [route], [log]"},
+        {"[upstream]\n", "t.conf:1: [upstream] needs a name: [upstream NAME]"},
+        {"[listen x]\n", "t.conf:1: [listen] has no name"},
+        {"[upstream a b]",
+         "t.conf:1: the name of a section is made of letters, digits, dots, hyphens and underscores"},
+        {"[upstream a/b]",
+         "t.conf:1: the name of a section is made of letters, digits, dots, hyphens and underscores"},
+        {"[upstream corp]\nuser = x",
+         "t.conf:1: [upstream corp] has no \"proxy\"; write proxy = http://proxy.corp.example:8080"},
+        {UP "user = a\n\nuser = a", "t.conf:5: key \"user\" stands here again; it was set in line 3"},
+        {UP "[log]\n" UP, "t.conf:4: section [upstream corp] stands here again; it began at t.conf:1"},
+        {"[log]\n[log]\n", "t.conf:2: section [log] stands here again; it began at t.conf:1"},
+        {"http = x", "t.conf:1: key \"http\" stands above the first section; it belongs in [listen]"},
+        {"foo = x", "t.conf:1: unknown key \"foo\"; above the first section only \"include\" may stand"},
+        {"include = x", "t.conf:1: include is not possible here"},
+        {"[log]\ninclude = x", "t.conf:2: include may stand only above the first section"},
+        {"include = \"x", "t.conf:1: a double quote is not closed"},
+        {"[log]\n\nlevel debug", "t.conf:3: expected [section], key = value or # comment"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        expect_error(span_str(cases[i].text), cases[i].sentence);
+    expect_error(SPAN("[log]\n# \0\n"), "t.conf:2: a NUL byte; save the file as plain text in UTF-8");
+}
+
+/* Values of [listen], [route] and [log], in line 2 of their own. */
+static void test_value_errors(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *line, *sentence;
+    } cases[] = {
+        {"[listen]\nhttp = 127.0.0.1", "t.conf:2: http: \"127.0.0.1\" has no port; write HOST:PORT"},
+        {"[listen]\nhttp = [::1]", "t.conf:2: http: \"[::1]\" has no port; write HOST:PORT"},
+        {"[listen]\nhttp = ::1:3128",
+         "t.conf:2: http: an IPv6 address stands in brackets, and a port follows: [::1]:3128"},
+        {"[listen]\nhttp = [::1:3128",
+         "t.conf:2: http: an IPv6 address stands in brackets, and a port follows: [::1]:3128"},
+        {"[listen]\nhttp = [::g]:3128", "t.conf:2: http: \"[::g]\" is not a host name or address"},
+        {"[listen]\nhttp = [127.0.0.1]:3128",
+         "t.conf:2: http: \"[127.0.0.1]\" is not a host name or address"},
+        {"[listen]\nhttp = :3128", "t.conf:2: http: \"\" is not a host name or address"},
+        {"[listen]\nhttp = -x:3128", "t.conf:2: http: \"-x\" is not a host name or address"},
+        {"[listen]\nhttp = a*b:3128", "t.conf:2: http: \"a*b\" is not a host name or address"},
+        {"[listen]\nhttp = \"\"", "t.conf:2: http: \"\" has no port; write HOST:PORT"},
+        {"[listen]\nhttp = 127.0.0.1:65536",
+         "t.conf:2: http: what follows \"127.0.0.1:\" is not a port from 0 to 65535"},
+        {"[listen]\nhttp = 127.0.0.1:",
+         "t.conf:2: http: what follows \"127.0.0.1:\" is not a port from 0 to 65535"},
+        {"[listen]\nhttp = 127.0.0.1:+1",
+         "t.conf:2: http: what follows \"127.0.0.1:\" is not a port from 0 to 65535"},
+        {"[listen]\nhttp = 0.0.0.0:3128",
+         "t.conf:2: http: \"0.0.0.0:3128\" is not an address of this machine alone (127.0.0.1, "
+         "[::1]): serving others needs gateway mode"},
+        {"[listen]\nhttp = [::]:3128",
+         "t.conf:2: http: \"[::]:3128\" is not an address of this machine alone (127.0.0.1, [::1]): "
+         "serving others needs gateway mode"},
+        {"[listen]\nhttp = 128.0.0.1:1",
+         "t.conf:2: http: \"128.0.0.1:1\" is not an address of this machine alone (127.0.0.1, "
+         "[::1]): serving others needs gateway mode"},
+        {"[listen]\nhttp = host.example:1",
+         "t.conf:2: http: \"host.example:1\" is not an address of this machine alone "
+         "(127.0.0.1, [::1]): serving others needs gateway mode"},
+        {"[listen]\nhttp = 127.0.0.1:1 127.0.0.1:1", "t.conf:2: http: \"127.0.0.1:1\" stands here twice"},
+        {"[listen]\nhttp = unix:/a unix:/a", "t.conf:2: http: \"unix:/a\" stands here twice"},
+        {"[listen]\nhttp = unix:a", "t.conf:2: http: a path begins with / or ~/"},
+        {"[listen]\nhttp = unix:", "t.conf:2: http: a path begins with / or ~/"},
+        {"[listen]\nhttp = unix:/" LONG60 LONG60,
+         "t.conf:2: http: the path of a Unix socket has 107 bytes at most"},
+        {"[listen]\nhttp =", "t.conf:2: http: at least one address is needed, like 127.0.0.1:3128"},
+        {"[listen]\nhttp = \"127.0.0.1:1", "t.conf:2: http: a double quote is not closed"},
+        {"[listen]\nmax-head = 4095", "t.conf:2: max-head: \"4095\" is not between 4K and 1M"},
+        {"[listen]\nmax-head = 2M", "t.conf:2: max-head: \"2M\" is not between 4K and 1M"},
+        {"[listen]\nmax-head = 18446744073709551615K",
+         "t.conf:2: max-head: \"18446744073709551615K\" is not a size (4096, 256K, 1M)"},
+        {"[listen]\nmax-head = 9999999999999999999M",
+         "t.conf:2: max-head: \"9999999999999999999M\" is not between 4K and 1M"},
+        {"[listen]\nmax-head = 1 M", "t.conf:2: max-head: \"1 M\" is not a size (4096, 256K, 1M)"},
+        {"[listen]\nmax-head = M", "t.conf:2: max-head: \"M\" is not a size (4096, 256K, 1M)"},
+        {"[listen]\nmax-head = -1", "t.conf:2: max-head: \"-1\" is not a size (4096, 256K, 1M)"},
+        {"[listen]\nmax-head =", "t.conf:2: max-head: \"\" is not a size (4096, 256K, 1M)"},
+        {"[route]\nno-proxy = a \"\"", "t.conf:2: no-proxy: an item of the list is empty"},
+        {"[route]\nno-proxy = a b\"c\"",
+         "t.conf:2: no-proxy: a double quote inside a word; put the whole word in double quotes"},
+        {"[log]\nlevel = inof",
+         "t.conf:2: level: \"inof\" is not error, warning, info or debug; did you mean \"info\"?"},
+        {"[log]\nlevel = 7", "t.conf:2: level: \"7\" is not error, warning, info or debug"},
+        {"[log]\nlevel = \"info", "t.conf:2: level: a double quote is not closed"},
+        {"[log]\nrequests = true", "t.conf:2: requests: \"true\" is not no or yes"},
+        {"[log]\nrequests = yess", "t.conf:2: requests: \"yess\" is not no or yes; did you mean \"yes\"?"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        expect_error(span_str(cases[i].line), cases[i].sentence);
+}
+
+static void test_upstream_errors(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *sentence;
+    } cases[] = {
+        {"[upstream c]\nproxy = p", "t.conf:2: proxy: \"p\" has no port; write HOST:PORT"},
+        {"[upstream c]\nproxy = http://p/", "t.conf:2: proxy: \"p\" has no port; write HOST:PORT"},
+        {"[upstream c]\nproxy = http://p:0",
+         "t.conf:2: proxy: what follows \"p:\" is not a port from 1 to 65535"},
+        {"[upstream c]\nproxy = http://alice:hunter2",
+         "t.conf:2: proxy: what follows \"alice:\" is not a port from 1 to 65535"},
+        {"[upstream c]\nproxy = http://alice:hunter2@p:1", CREDENTIALS_SENTENCE},
+        {"[upstream c]\nproxy = alice@p:1", CREDENTIALS_SENTENCE},
+        {"[upstream c]\nproxy = http://alice:hun/ter2@p:1", CREDENTIALS_SENTENCE},
+        {"[upstream c]\nproxy = socks5://p:1",
+         "t.conf:2: proxy: proxies of the kind \"socks5://\" are not supported; write http://HOST:PORT"},
+        {"[upstream c]\nproxy = http://p:1/x",
+         "t.conf:2: proxy: a proxy's address has no path; write http://HOST:PORT"},
+        {"[upstream c]\nproxy = http://p:1//",
+         "t.conf:2: proxy: a proxy's address has no path; write http://HOST:PORT"},
+        {"[upstream c]\nproxy = http:p:1",
+         "t.conf:2: proxy: an IPv6 address stands in brackets, and a port follows: [::1]:3128"},
+        {"[upstream c]\nproxy = p:1 http://p:1/", "t.conf:2: proxy: http://p:1 stands here twice"},
+        {"[upstream c]\nproxy =",
+         "t.conf:2: proxy: at least one proxy is needed, like http://proxy.corp.example:8080"},
+        {"[upstream c]\nproxy = \"p:1", "t.conf:2: proxy: a double quote is not closed"},
+        {"[upstream c]\nproxy = 127.0.0.1:3128",
+         "t.conf:2: proxy http://127.0.0.1:3128 is where this agent itself listens"},
+        {"[upstream c]\nproxy = LOCALHOST:3128",
+         "t.conf:2: proxy http://LOCALHOST:3128 is where this agent itself listens"},
+        {"[upstream c]\nproxy = [0:0::1]:3128",
+         "t.conf:2: proxy http://[::1]:3128 is where this agent itself listens"},
+        {"[upstream c]\nproxy = 127.0.0.1:9\n[listen]\nhttp = localhost:9",
+         "t.conf:2: proxy http://127.0.0.1:9 is where this agent itself listens"},
+        {UP "auth = negotiat", "t.conf:3: auth: \"negotiat\" is not negotiate, ntlm, digest, basic or none; "
+                               "did you mean \"negotiate\"?"},
+        {UP "auth = kerberos", "t.conf:3: auth: \"kerberos\" is not negotiate, ntlm, digest, basic or none"},
+        {UP "auth = ntlm basic ntlm", "t.conf:3: auth: ntlm stands here twice"},
+        {UP "auth = none ntlm", "t.conf:3: auth: none stands alone"},
+        {UP "auth = ntlm none", "t.conf:3: auth: none stands alone"},
+        {UP "auth = none none", "t.conf:3: auth: none stands alone"},
+        {UP "auth =",
+         "t.conf:3: auth: at least one scheme is needed, or none; the default is negotiate ntlm digest"},
+        {UP "user =",
+         "t.conf:3: user: the value is empty; leave the line out for the Kerberos ticket's own principal"},
+        {UP "spn = \"\"",
+         "t.conf:3: spn: the value is empty; leave the line out for HTTP/ and the proxy's host name"},
+        {UP "secret = hunter2", SECRET_SENTENCE},
+        {UP "secret =", SECRET_SENTENCE},
+        {UP "secret = command", SECRET_SENTENCE},
+        {UP "secret = keyring:x", SECRET_SENTENCE},
+        {UP "secret = keyrng", SECRET_SENTENCE "; did you mean \"keyring\"?"},
+        {UP "secret = comand:echo hunter2", SECRET_SENTENCE "; did you mean \"command\"?"},
+        {UP "secret = command: ",
+         "t.conf:3: secret: command: needs a command, whose first line of output is the password"},
+        {UP "secret = file:pw", "t.conf:3: secret: a path begins with / or ~/"},
+        {UP "secret = file:~bob/pw", "t.conf:3: secret: a path begins with / or ~/"},
+        {UP "secret = credential:",
+         "t.conf:3: secret: credential:NAME needs the name of a systemd credential, without slashes"},
+        {UP "secret = credential:../x",
+         "t.conf:3: secret: credential:NAME needs the name of a systemd credential, without slashes"},
+        {UP "secret = credential:..",
+         "t.conf:3: secret: credential:NAME needs the name of a systemd credential, without slashes"},
+        {UP "secret = credential:.",
+         "t.conf:3: secret: credential:NAME needs the name of a systemd credential, without slashes"},
+        {UP "client-credentials = allow", "t.conf:3: client-credentials: \"allow\" is not drop or pass"},
+        {UP "connections = 0", "t.conf:3: connections: \"0\" is not between 1 and 10000"},
+        {UP "connections = 10001", "t.conf:3: connections: \"10001\" is not between 1 and 10000"},
+        {UP "connections = 8s", "t.conf:3: connections: \"8s\" is not a number"},
+        {UP "dial-timeout = 0", "t.conf:3: dial-timeout: \"0\" is not between 1s and 1h"},
+        {UP "dial-timeout = 61m", "t.conf:3: dial-timeout: \"61m\" is not between 1s and 1h"},
+        {UP "dial-timeout = 10x", "t.conf:3: dial-timeout: \"10x\" is not a duration (10, 10s, 5m, 1h)"},
+        {UP "dial-timeout = 1.5s", "t.conf:3: dial-timeout: \"1.5s\" is not a duration (10, 10s, 5m, 1h)"},
+        {UP "answer-timeout = 25h", "t.conf:3: answer-timeout: \"25h\" is not between 0 and 24h"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        expect_error(span_str(cases[i].text), cases[i].sentence);
+}
+
+/* These look alike but are not our own listener. */
+static void test_not_a_circle(void **state)
+{
+    (void)state;
+    config_unref(good("[upstream c]\nproxy = 127.0.0.1:3129"));
+    config_unref(good("[upstream c]\nproxy = 127.0.0.2:3128"));
+    config_unref(good("[upstream c]\nproxy = 127.0.0.1:3128\n[listen]\nhttp = unix:/x"));
+    config_unref(good("[upstream c]\nproxy = p.example:9\n[listen]\nhttp = localhost:9"));
+}
+
+static void put_file(const char *name, const char *text)
+{
+    char path[200];
+    snprintf(path, sizeof path, "%s/%s", directory, name);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+}
+
+/* Loads a file of the test's directory; the name of that directory is taken out of what is said. */
+static void expect_file(const char *name, const char *sentence)
+{
+    char path[200];
+    struct err e = {0};
+    snprintf(path, sizeof path, "%s/%s", directory, name);
+    struct config *c = config_load(path, &e);
+    if (!c && !sentence)
+        fail_msg("%s: %s", name, e.text);
+    config_unref(c);
+    if (!sentence)
+        return;
+    if (c)
+        fail_msg("%s was not refused", name);
+    struct buf said;
+    buf_init(&said, 0);
+    for (const char *p = e.text; *p; p++) {
+        if (span_starts(span_str(p), span_str(directory)))
+            p += strlen(directory);
+        buf_add(&said, p, 1);
+    }
+    /* "DIR/a" has become "/a" */
+    assert_string_equal(buf_cstr(&said), sentence);
+    buf_free(&said);
+}
+
+static void test_includes(void **state)
+{
+    (void)state;
+    char path[200];
+    snprintf(path, sizeof path, "%s/sub", directory);
+    assert_int_equal(mkdir(path, 0700), 0);
+    put_file("main", "# top\ninclude = sub/a\ninclude = \"sub/b c\"\n[log]\nlevel = debug");
+    put_file("sub/a", "include = ../up\n" UP "user = alice");
+    put_file("sub/b c", "[listen]\nhttp = 127.0.0.1:1");
+    put_file("up", "[route]\nno-proxy = x");
+    snprintf(path, sizeof path, "%s/main", directory);
+    struct err e = {0};
+    struct config *c = config_load(path, &e);
+    assert_non_null(c);
+    assert_string_equal(c->file, path);
+    assert_string_equal(c->upstreams[0].user, "alice");
+    assert_int_equal(c->listen[0].port, 1);
+    assert_string_equal(c->no_proxy[0], "x");
+    assert_int_equal(c->log_level, LOG_LEVEL_DEBUG);
+    config_unref(c);
+
+    put_file("self", "include = self");
+    expect_file("self", "/self:1: /self includes itself, by this line");
+    put_file("x", "include = sub/../y");
+    put_file("y", "\ninclude = x");
+    expect_file("x", "/sub/../y:2: /sub/../x includes itself, by this line");
+    put_file("gone", "include = nowhere");
+    expect_file("gone", "/gone:1: cannot read /nowhere: No such file or directory");
+    put_file("folder", "include = sub");
+    expect_file("folder", "/folder:1: cannot read /sub: Is a directory");
+    put_file("empty", "include =");
+    expect_file("empty", "/empty:1: include needs a path");
+    put_file("tilde", "include = ~/nowhere");
+    expect_file("tilde", "/tilde:1: cannot read /home/alice/nowhere: No such file or directory");
+    put_file("inner", UP "proxi = x");
+    put_file("outer", "include = inner");
+    expect_file("outer", "/inner:3: unknown key \"proxi\" in [upstream corp]; did you mean \"proxy\"?");
+    put_file("inner", UP);
+    put_file("outer", "include = inner\n" UP);
+    expect_file("outer", "/inner:1: section [upstream corp] stands here again; it began at /outer:2");
+    put_file("outer", "include = inner\ninclude = inner");
+    expect_file("outer", "/inner:1: section [upstream corp] stands here again; it began at /inner:1");
+    expect_file("nowhere", "cannot read /nowhere: No such file or directory");
+    put_file("none", "[log]");
+    expect_file("none", "/none: there is no [upstream NAME] section; write one like this:\n\n    [upstream "
+                        "corp]\n    proxy = "
+                        "http://proxy.corp.example:8080\n    user = CORP\\alice");
+}
+
+static void test_include_bounds(void **state)
+{
+    (void)state;
+    char name[20], text[40];
+    for (int i = 0; i < 10; i++) {
+        snprintf(name, sizeof name, "deep%d", i);
+        snprintf(text, sizeof text, "include = deep%d\n", i + 1);
+        put_file(name, text);
+    }
+    put_file("deep8", UP);
+    expect_file("deep0", NULL); /* eight deep */
+    put_file("deep8", "include = deep9");
+    put_file("deep9", UP);
+    expect_file("deep0", "/deep8:1: files include each other more than 8 deep");
+    put_file("nil", "# nothing");
+    struct buf many;
+    buf_init(&many, 0);
+    for (int i = 0; i < 64; i++)
+        buf_add_str(&many, "include = nil\n");
+    put_file("many", buf_cstr(&many));
+    expect_file("many", "/many:64: more than 64 files are included");
+    buf_free(&many);
+}
+
+static struct config *from_environment(struct err *e)
+{
+    setenv("XDG_CONFIG_HOME", directory, 1); /* no exeat/exeat.conf there */
+    return config_load(NULL, e);
+}
+
+static void test_search(void **state)
+{
+    (void)state;
+    char path[200];
+    snprintf(path, sizeof path, "%s/home", directory);
+    setenv("HOME", path, 1);
+    assert_int_equal(mkdir(path, 0700), 0);
+    snprintf(path, sizeof path, "%s/home/.config", directory);
+    assert_int_equal(mkdir(path, 0700), 0);
+    snprintf(path, sizeof path, "%s/home/.config/exeat", directory);
+    assert_int_equal(mkdir(path, 0700), 0);
+    put_file("home/.config/exeat/exeat.conf", UP "user = home");
+    struct err e = {0};
+    struct config *c = config_load(NULL, &e);
+    assert_non_null(c);
+    assert_string_equal(c->upstreams[0].user, "home");
+    config_unref(c);
+    setenv("XDG_CONFIG_HOME", "relative", 1); /* to be ignored */
+    c = config_load(NULL, &e);
+    assert_non_null(c);
+    config_unref(c);
+    snprintf(path, sizeof path, "%s/xdg", directory);
+    setenv("XDG_CONFIG_HOME", path, 1);
+    assert_int_equal(mkdir(path, 0700), 0);
+    snprintf(path, sizeof path, "%s/xdg/exeat", directory);
+    assert_int_equal(mkdir(path, 0700), 0);
+    put_file("xdg/exeat/exeat.conf", UP "user = xdg");
+    c = config_load(NULL, &e);
+    assert_non_null(c);
+    assert_string_equal(c->upstreams[0].user, "xdg");
+    config_unref(c);
+    /* a file that is there but cannot be used is an error; nothing else is tried */
+    put_file("xdg/exeat/exeat.conf", "nonsense");
+    setenv("EXEAT_UPSTREAM", "http://p:1", 1);
+    assert_null(config_load(NULL, &e));
+    assert_non_null(strstr(e.text, "/xdg/exeat/exeat.conf:1: expected [section]"));
+}
+
+static void test_environment(void **state)
+{
+    (void)state;
+    if (access("/etc/exeat/exeat.conf", F_OK) == 0)
+        skip(); /* this machine has a configuration of its own, which comes before the environment */
+    static const struct {
+        const char *exeat, *https, *HTTPS, *http, *HTTP;
+        const char *proxy, *origin; /* or NULL and the error */
+    } cases[] = {
+        {"http://e:1", "http://a:1", NULL, NULL, NULL, "http://e:1", "EXEAT_UPSTREAM"},
+        {"e:1", NULL, NULL, NULL, NULL, "http://e:1", "EXEAT_UPSTREAM"},
+        {"", " http://a:1/ ", "http://b:1", "http://c:1", "http://d:1", "http://a:1", "https_proxy"},
+        {NULL, NULL, "http://b:1", "http://c:1", "http://d:1", "http://b:1", "HTTPS_PROXY"},
+        {NULL, NULL, NULL, "http://c:1", "http://d:1", "http://c:1", "http_proxy"},
+        {NULL, NULL, NULL, NULL, "https://d:1", "https://d:1", "HTTP_PROXY"},
+        {NULL, "http://127.0.0.1:3128", "localhost:3128", "http://[::1]:3128/", "http://d:1", "http://d:1",
+         "HTTP_PROXY"},
+        {NULL, "http://127.0.0.1:3129", NULL, NULL, NULL, "http://127.0.0.1:3129", "https_proxy"},
+        {"http://127.0.0.1:3128", NULL, NULL, NULL, NULL, NULL,
+         "environment EXEAT_UPSTREAM: proxy http://127.0.0.1:3128 is where this agent itself listens"},
+        {NULL, "http://alice:hunter2@p:1", NULL, "http://c:1", NULL, NULL,
+         "environment https_proxy: a user name or password must not stand in a proxy's address: name the "
+         "user with \"user = NAME\" in "
+         "exeat.conf, and store the password with \"exeat login\""},
+        {"p", NULL, NULL, NULL, NULL, NULL, "environment EXEAT_UPSTREAM: \"p\" has no port; write HOST:PORT"},
+        {"a\nb:1", NULL, NULL, NULL, NULL, NULL,
+         "environment EXEAT_UPSTREAM: \"a?b\" is not a host name or address"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *const values[] = {cases[i].exeat, cases[i].https, cases[i].HTTPS, cases[i].http,
+                                      cases[i].HTTP};
+        for (size_t k = 0; k < 5; k++)
+            values[k] ? setenv(variables[k], values[k], 1) : unsetenv(variables[k]);
+        struct err e = {0};
+        struct config *c = from_environment(&e);
+        if (!cases[i].proxy) {
+            assert_null(c);
+            assert_string_equal(e.text, cases[i].origin);
+            continue;
+        }
+        if (!c)
+            fail_msg("case %zu: %s", i, e.text);
+        assert_null(c->file);
+        assert_int_equal(c->n_upstreams, 1);
+        assert_int_equal(c->upstreams[0].line, 0);
+        assert_string_equal(c->upstreams[0].name, "default");
+        assert_string_equal(c->upstreams[0].proxies[0].text, cases[i].proxy);
+        assert_int_equal(c->n_listen, 2);
+        struct buf out;
+        char line[200];
+        buf_init(&out, 0);
+        config_print(c, &out);
+        snprintf(line, sizeof line, "\n[upstream default]\nproxy = %s  # environment %s\n", cases[i].proxy,
+                 cases[i].origin);
+        assert_non_null(strstr(buf_cstr(&out), line));
+        buf_free(&out);
+        config_unref(c);
+    }
+}
+
+static void test_no_proxy(void **state)
+{
+    (void)state;
+    if (access("/etc/exeat/exeat.conf", F_OK) == 0)
+        skip();
+    struct err e = {0};
+    setenv("http_proxy", "p:1", 1);
+    setenv("NO_PROXY", "upper", 1);
+    struct config *c = from_environment(&e);
+    assert_non_null(c);
+    assert_int_equal(c->n_no_proxy, 1);
+    assert_string_equal(c->no_proxy[0], "upper");
+    config_unref(c);
+    setenv("no_proxy", ",a, .b.example ,,10.0.0.0/8 *", 1);
+    c = from_environment(&e);
+    assert_non_null(c);
+    assert_int_equal(c->n_no_proxy, 4);
+    assert_string_equal(c->no_proxy[1], ".b.example");
+    assert_string_equal(c->no_proxy[3], "*");
+    config_unref(c);
+    setenv("no_proxy", "a\nb", 1);
+    assert_null(from_environment(&e));
+    assert_string_equal(e.text, "environment no_proxy: a control character (0x0a)");
+}
+
+static void test_nothing(void **state)
+{
+    (void)state;
+    if (access("/etc/exeat/exeat.conf", F_OK) == 0)
+        skip();
+    struct err e = {0};
+    char expected[600];
+    static const char *const skipped[] = {"", " (https_proxy points at this agent itself)"};
+    for (int i = 0; i < 2; i++) {
+        if (i)
+            setenv("https_proxy", "http://localhost:3128", 1);
+        assert_null(from_environment(&e));
+        snprintf(expected, sizeof expected,
+                 "no proxy is configured: there is neither a configuration file nor EXEAT_UPSTREAM, "
+                 "https_proxy or http_proxy%s. Write "
+                 "into %s/exeat/exeat.conf:\n\n    [upstream corp]\n    proxy = "
+                 "http://proxy.corp.example:8080\n    user = CORP\\alice",
+                 skipped[i], directory);
+        assert_string_equal(e.text, expected);
+    }
+}
+
+static void test_print(void **state)
+{
+    (void)state;
+    struct config *c =
+        good("[upstream corp]\nproxy = p:1 [::1]:2\nauth = none\nuser = \"CORP\\alice #1\"\n"
+             "secret = command:echo hunter2\n[upstream b]\nproxy = q:1\nsecret = \"file:/a # b\"\nspn = x\n"
+             "[listen]\nhttp = \"unix:/a b\"\nmax-head = 5000\n[route]\nno-proxy = a \"b c\"\n");
+    static const char *const printed = "[listen]\n"
+                                       "http = \"unix:/a b\"  # t.conf:11\n"
+                                       "max-head = 5000  # t.conf:12\n"
+                                       "\n"
+                                       "[upstream corp]\n"
+                                       "proxy = http://p:1 http://[::1]:2  # t.conf:2\n"
+                                       "auth = none  # t.conf:3\n"
+                                       "user = \"CORP\\\\alice #1\"  # t.conf:4\n"
+                                       "secret = command:(hidden)  # t.conf:5\n"
+                                       "# spn is not set: HTTP/ and the proxy's host name\n"
+                                       "client-credentials = drop  # default\n"
+                                       "connections = 64  # default\n"
+                                       "dial-timeout = 10s  # default\n"
+                                       "answer-timeout = 5m  # default\n"
+                                       "\n"
+                                       "[upstream b]\n"
+                                       "proxy = http://q:1  # t.conf:7\n"
+                                       "auth = negotiate ntlm digest  # default\n"
+                                       "# user is not set: the Kerberos ticket's own principal\n"
+                                       "secret = \"file:/a # b\"  # t.conf:8\n"
+                                       "spn = x  # t.conf:9\n"
+                                       "client-credentials = drop  # default\n"
+                                       "connections = 64  # default\n"
+                                       "dial-timeout = 10s  # default\n"
+                                       "answer-timeout = 5m  # default\n"
+                                       "\n"
+                                       "[route]\n"
+                                       "no-proxy = a \"b c\"  # t.conf:14\n"
+                                       "\n"
+                                       "[log]\n"
+                                       "level = info  # default\n"
+                                       "requests = yes  # default\n";
+    struct buf out;
+    buf_init(&out, 0);
+    config_print(c, &out);
+    assert_string_equal(buf_cstr(&out), printed);
+    /* and it loads again, to the same values */
+    struct config *again = good(buf_cstr(&out));
+    assert_string_equal(again->upstreams[0].user, "CORP\\alice #1");
+    assert_string_equal(again->upstreams[1].secret_argument, "/a # b");
+    assert_string_equal(again->listen[0].path, "/a b");
+    assert_int_equal(again->n_no_proxy, 2);
+    config_unref(again);
+    config_unref(c);
+    buf_free(&out);
+}
+
+/* A file's name cannot break out of its comment. */
+static void test_print_hostile_name(void **state)
+{
+    (void)state;
+    struct err e;
+    struct config *c = config_load_text("a\n[log]\nb", SPAN(UP), &e);
+    struct buf out;
+    buf_init(&out, 0);
+    config_print(c, &out);
+    assert_non_null(strstr(buf_cstr(&out), "proxy = http://p:1  # a?[log]?b:2\n"));
+    buf_free(&out);
+    config_unref(c);
+}
+
+/* The table itself: what each default is written as is what is printed for it. */
+static void test_table(void **state)
+{
+    (void)state;
+    struct config *c = good(UP);
+    for (size_t i = 0; i < n_settings; i++) {
+        const struct setting *s = &settings[i];
+        const struct section *section = section_find(span_str(s->section));
+        assert_non_null(section);
+        assert_ptr_equal(setting_find(section, span_str(s->name)), s); /* no name twice */
+        assert_true(i == 0 || settings[i - 1].section == s->section ||
+                    section > section_find(span_str(settings[i - 1].section)));
+        assert_int_equal((s->fallback != NULL) + (s->absent != NULL) + s->required, 1);
+        if (!s->fallback)
+            continue;
+        struct buf out;
+        buf_init(&out, 0);
+        assert_true(s->kind->print(s, section->named ? (void *)&c->upstreams[0] : (void *)c, &out));
+        assert_string_equal(buf_cstr(&out), s->fallback);
+        buf_free(&out);
+    }
+    config_unref(c);
+}
+
+static void test_sample(void **state)
+{
+    (void)state;
+    char path[600];
+    const char *slash = strrchr(__FILE__, '/');
+    snprintf(path, sizeof path, "%.*s../../config/exeat.conf", slash ? (int)(slash - __FILE__ + 1) : 0,
+             __FILE__);
+    struct buf made, line;
+    buf_init(&made, 0);
+    buf_init(&line, 0);
+    config_print_sample(&made);
+    FILE *f = fopen(path, "r");
+    if (!f)
+        fail_msg("cannot open %s", path);
+    for (int c; (c = getc(f)) != EOF;)
+        buf_add(&line, &(char){(char)c}, 1);
+    fclose(f);
+    if (!span_eq(buf_span(&made), buf_span(&line)))
+        fail_msg("config/exeat.conf is out of date: test_config --sample > config/exeat.conf");
+    struct err e = {0};
+    struct config *c = config_load(path, &e);
+    if (!c)
+        fail_msg("%s", e.text);
+    assert_string_equal(c->upstreams[0].name, "corp");
+    config_unref(c);
+    /* with each line that shows a setting switched on, it loads too */
+    buf_clear(&line);
+    struct span rest = buf_span(&made);
+    while (rest.n) {
+        struct span one = span_cut(&rest, '\n');
+        buf_add_span(&line, one.n > 1 && one.p[0] == '#' && one.p[1] != ' ' ? span_from(one, 1) : one);
+        buf_add_str(&line, "\n");
+    }
+    c = good(buf_cstr(&line));
+    assert_string_equal(c->upstreams[0].user, "CORP\\alice");
+    assert_int_equal(c->n_no_proxy, 3);
+    config_unref(c);
+    buf_free(&made);
+    buf_free(&line);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 2 && strcmp(argv[1], "--sample") == 0) {
+        struct buf sample;
+        buf_init(&sample, 0);
+        config_print_sample(&sample);
+        fputs(buf_cstr(&sample), stdout);
+        buf_free(&sample);
+        return 0;
+    }
+#define TEST(name) cmocka_unit_test_setup(name, set_up)
+    const struct CMUnitTest tests[] = {
+        TEST(test_defaults),
+        TEST(test_everything_set),
+        TEST(test_choices),
+        TEST(test_structure_errors),
+        TEST(test_value_errors),
+        TEST(test_upstream_errors),
+        TEST(test_not_a_circle),
+        TEST(test_includes),
+        TEST(test_include_bounds),
+        TEST(test_search),
+        TEST(test_environment),
+        TEST(test_no_proxy),
+        TEST(test_nothing),
+        TEST(test_print),
+        TEST(test_print_hostile_name),
+        TEST(test_table),
+        TEST(test_sample),
+    };
+    return cmocka_run_group_tests(tests, group_set_up, group_tear_down);
+}
