@@ -16,13 +16,13 @@ enum chunked_result {
 
 struct chunked {
     int state;
-    uint64_t left;     /* bytes of the current chunk still to come */
-    unsigned digits;   /* of the current size */
-    size_t extension;  /* bytes of extension seen in this size line (at most 1 KiB; 16 KiB in all) */
+    uint64_t left;    /* bytes of the current chunk still to come */
+    unsigned digits;  /* of the current size */
+    size_t extension; /* bytes of extension seen in this size line (at most 1 KiB; 16 KiB in all) */
     size_t extensions;
-    struct buf line;   /* trailer section so far */
+    struct buf line;      /* trailer section so far */
     struct head trailers; /* only its fields are set */
-    const char *why;   /* after CHUNKED_BAD */
+    const char *why;      /* after CHUNKED_BAD */
 };
 
 void chunked_init(struct chunked *c);

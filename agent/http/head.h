@@ -56,11 +56,14 @@ size_t head_skip_empty_lines(struct span bytes);
  * The strict pass. `block` is what head_end measured. *h is overwritten: free what it held before. false: *fault says why and *h is
  * empty (head_free does no harm). Checked with the grammar: Host of requests (RFC 9112 section 3.2), the length of Connection (4 KiB).
  */
-bool head_read_request(struct head *h, struct span block, const struct head_limits *limits, struct fault *fault);
+bool head_read_request(struct head *h, struct span block, const struct head_limits *limits,
+                       struct fault *fault);
 /* `lenient`: line ends of LF alone are taken in responses. obs-fold in a response is read as SP (RFC 9112 section 5.2). */
-bool head_read_response(struct head *h, struct span block, const struct head_limits *limits, bool lenient, struct fault *fault);
+bool head_read_response(struct head *h, struct span block, const struct head_limits *limits, bool lenient,
+                        struct fault *fault);
 /* Fields alone, with the empty line behind them: a trailer section (RFC 9112 section 7.1.2). As strict as a request. */
-bool head_read_fields(struct head *h, struct span block, const struct head_limits *limits, struct fault *fault);
+bool head_read_fields(struct head *h, struct span block, const struct head_limits *limits,
+                      struct fault *fault);
 void head_free(struct head *h);
 void head_move(struct head *to, struct head *from);
 

@@ -238,8 +238,10 @@ static bool add_response_field(struct buf *out, const struct head *h, const stru
     return !goes_on(h, f->name, has_connection) || add_field(out, f->name, f->value);
 }
 
-/* With no_framing a length is what a GET would have had: passed on where it is one plain number, otherwise
- * left out. */
+/*
+ * With no_framing a length is what a GET would have had: passed on where it is one plain number, otherwise left
+ * out; and never in 1xx, 204 and what opens a tunnel (RFC 9110 section 8.6).
+ */
 static bool add_response_framing(struct buf *out, const struct head *h, const struct header_response *how)
 {
     const struct field *length = head_field(h, "Content-Length");
@@ -248,7 +250,8 @@ static bool add_response_framing(struct buf *out, const struct head *h, const st
         return add_length(out, how->body.length);
     if (how->body.kind == BODY_CHUNKED)
         return buf_add_str(out, "Transfer-Encoding: chunked\r\n");
-    if (how->no_framing && length && !head_field_next(h, length) && span_u64(length->value, &number) &&
+    bool may = how->no_framing && how->body.kind == BODY_NONE && h->status >= 200 && h->status != 204;
+    if (may && length && !head_field_next(h, length) && span_u64(length->value, &number) &&
         !head_field(h, "Transfer-Encoding"))
         return add_field(out, length->name, length->value);
     return true;

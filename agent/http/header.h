@@ -15,16 +15,17 @@ bool header_is_hop_by_hop(const struct head *h, struct span name);
 
 /* How a request goes up. Everything is a lent span; an empty span means absent. */
 struct header_request {
-    struct span target;        /* request target as it shall stand in the request line */
-    struct span host;          /* value of Host, always written, first field */
-    struct body_rule body;     /* BODY_NONE without a field, BODY_LENGTH, BODY_CHUNKED */
-    bool zero_length;          /* write Content-Length: 0 with BODY_NONE (a POST without content) */
-    struct span authorization; /* value of Proxy-Authorization */
+    struct span target;             /* request target as it shall stand in the request line */
+    struct span host;               /* value of Host, always written, first field */
+    struct body_rule body;          /* BODY_NONE without a field, BODY_LENGTH, BODY_CHUNKED */
+    bool zero_length;               /* write Content-Length: 0 with BODY_NONE (a POST without content) */
+    struct span authorization;      /* value of Proxy-Authorization */
     bool keep_client_authorization; /* pass the client's own Proxy-Authorization on */
-    struct span via;           /* our pseudonym, appended to Via as "1.1 PSEUDONYM" (1.0 where it came so); empty: no entry */
-    bool upgrade;              /* re-issue the client's Upgrade (RFC 9110 section 7.8) */
-    bool to_proxy;             /* also say Proxy-Connection: keep-alive, which old proxies want for NTLM */
-    bool close;                /* Connection: close instead of keep-alive */
+    struct span
+        via; /* our pseudonym, appended to Via as "1.1 PSEUDONYM" (1.0 where it came so); empty: no entry */
+    bool upgrade;  /* re-issue the client's Upgrade (RFC 9110 section 7.8) */
+    bool to_proxy; /* also say Proxy-Connection: keep-alive, which old proxies want for NTLM */
+    bool close;    /* Connection: close instead of keep-alive */
 };
 /* false: the ceiling of `out` would be passed; nothing was added. Max-Forwards of TRACE and OPTIONS goes on one lower. */
 bool header_write_request(struct buf *out, const struct head *h, const struct header_request *how);
@@ -34,11 +35,11 @@ struct header_response {
     struct body_rule body; /* the framing towards the client; BODY_CLOSE writes Connection: close */
     bool no_framing;       /* HEAD, 304: Content-Length is passed on as it came */
     struct span via;
-    bool upgrade;          /* 101: keep Upgrade and say Connection: Upgrade */
-    bool close;            /* say Connection: close */
-    bool keep_alive;       /* say Connection: keep-alive (an HTTP/1.0 client asked for it) */
-    bool session_based;    /* say Proxy-Support: Session-Based-Authentication (RFC 4559 section 6) */
-    bool keep_challenge;   /* pass Proxy-Authenticate on (client-credentials = pass) */
+    bool upgrade;        /* 101: keep Upgrade and say Connection: Upgrade */
+    bool close;          /* say Connection: close */
+    bool keep_alive;     /* say Connection: keep-alive (an HTTP/1.0 client asked for it) */
+    bool session_based;  /* say Proxy-Support: Session-Based-Authentication (RFC 4559 section 6) */
+    bool keep_challenge; /* pass Proxy-Authenticate on (client-credentials = pass) */
 };
 /* false as above. A HTTP/1.0 answer goes down as HTTP/1.1 too. */
 bool header_write_response(struct buf *out, const struct head *h, const struct header_response *how);

@@ -8,23 +8,23 @@
 #include "http/head.h"
 
 enum page_cause {
-    PAGE_BAD_REQUEST,         /* 400, http_request_error; the status of the fault goes first where it has one (414, 431, 501, 505) */
-    PAGE_NOT_ALLOWED,         /* 403, http_request_denied */
-    PAGE_LOOP,                /* 508, proxy_loop_detected */
-    PAGE_DNS,                 /* 502, dns_error */
-    PAGE_UNREACHABLE,         /* 502, destination_unavailable */
-    PAGE_CONNECT_TIMEOUT,     /* 504, connection_timeout */
-    PAGE_ANSWER_TIMEOUT,      /* 504, http_response_timeout */
-    PAGE_BAD_ANSWER,          /* 502, http_protocol_error */
-    PAGE_CUT_SHORT,           /* 502, http_response_incomplete */
-    PAGE_TLS,                 /* 502, tls_protocol_error */
-    PAGE_SECRET_REFUSED,      /* 502, http_request_denied: the proxy refused our password; never 407, so that no client loops */
-    PAGE_SITE_REFUSED,        /* 403, http_request_denied: the proxy refused this site or no longer takes the password */
-    PAGE_NO_CREDENTIALS,      /* 502, proxy_configuration_error: nothing to answer with (no ticket, no secret) */
-    PAGE_KDC_TIMEOUT,         /* 504, connection_timeout: authentication did not finish in time */
-    PAGE_BODY_LOST,           /* 502, proxy_internal_response: the body cannot be sent a second time */
-    PAGE_BUSY,                /* 503, connection_limit_reached */
-    PAGE_INTERNAL,            /* 500, proxy_internal_error */
+    PAGE_BAD_REQUEST, /* 400, http_request_error; the status of the fault goes first where it has one (414, 431, 501, 505) */
+    PAGE_NOT_ALLOWED,     /* 403, http_request_denied */
+    PAGE_LOOP,            /* 508, proxy_loop_detected */
+    PAGE_DNS,             /* 502, dns_error */
+    PAGE_UNREACHABLE,     /* 502, destination_unavailable */
+    PAGE_CONNECT_TIMEOUT, /* 504, connection_timeout */
+    PAGE_ANSWER_TIMEOUT,  /* 504, http_response_timeout */
+    PAGE_BAD_ANSWER,      /* 502, http_protocol_error */
+    PAGE_CUT_SHORT,       /* 502, http_response_incomplete */
+    PAGE_TLS,             /* 502, tls_protocol_error */
+    PAGE_SECRET_REFUSED, /* 502, http_request_denied: the proxy refused our password; never 407, so that no client loops */
+    PAGE_SITE_REFUSED, /* 403, http_request_denied: the proxy refused this site or no longer takes the password */
+    PAGE_NO_CREDENTIALS, /* 502, proxy_configuration_error: nothing to answer with (no ticket, no secret) */
+    PAGE_KDC_TIMEOUT,    /* 504, connection_timeout: authentication did not finish in time */
+    PAGE_BODY_LOST,      /* 502, proxy_internal_response: the body cannot be sent a second time */
+    PAGE_BUSY,           /* 503, connection_limit_reached */
+    PAGE_INTERNAL,       /* 500, proxy_internal_error */
 };
 
 struct page {
@@ -44,6 +44,7 @@ unsigned page_status(enum page_cause cause);
 /* The whole response: head and content. */
 bool page_write(struct buf *out, const struct page *page);
 /* Any other small document of ours, for instance the status page: a 200 with this content type and content. */
-bool page_write_document(struct buf *out, struct span content_type, struct span content, bool head_only, bool close);
+bool page_write_document(struct buf *out, struct span content_type, struct span content, bool head_only,
+                         bool close);
 
 #endif

@@ -11,12 +11,13 @@ enum target_form { TARGET_ABSOLUTE, TARGET_AUTHORITY, TARGET_ORIGIN, TARGET_ASTE
 
 struct target {
     enum target_form form;
-    struct span scheme;     /* "http", as it came; empty for authority-form */
-    struct span authority;  /* host[:port] as it came; origin-form and asterisk-form: that of Host, or empty */
-    struct span host;       /* without brackets */
-    bool ipv6;              /* host is an IPv6 literal */
-    uint16_t port;          /* with the scheme's default filled in */
-    struct span path;       /* path and query, "/" when there was neither; OPTIONS without a path: "*"; for "http://host?query"
+    struct span scheme;    /* "http", as it came; empty for authority-form */
+    struct span authority; /* host[:port] as it came; origin-form and asterisk-form: that of Host, or empty */
+    struct span host;      /* without brackets */
+    bool ipv6;             /* host is an IPv6 literal */
+    uint16_t port;         /* with the scheme's default filled in */
+    struct span
+        path; /* path and query, "/" when there was neither; OPTIONS without a path: "*"; for "http://host?query"
                                it begins with '?', and header_write_request puts the '/' before it */
 };
 

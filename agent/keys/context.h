@@ -54,6 +54,7 @@ struct context {
     struct gss_handshake *handshake;
     struct guard_attempt attempt;
     unsigned stale, mismatches;
+    bool again; /* it was let in before, and asked again */
 
     enum stage stage;
     struct question q;

@@ -250,8 +250,8 @@ static void make_response(const struct digest *d, const struct answer *a, const 
 
 static void make_ha2(const struct digest *d, const struct digest_request *r, struct answer *a)
 {
-    char body[DIGEST_HEX_SIZE];
     if (a->qop && strcmp(a->qop, "auth-int") == 0) {
+        char body[DIGEST_HEX_SIZE];
         DIGEST_HASH(d->md, body, r->body);
         DIGEST_HASH(d->md, a->ha2, r->method, r->uri, span_str(body));
     } else {

@@ -63,14 +63,15 @@ struct hop {
     bool known;         /* it has asked for authentication: `offered` is true */
     unsigned offered;   /* SCHEME_BITs */
     char *offer_text;   /* "Negotiate, NTLM", for people */
-    const char *worked; /* the scheme that was accepted last, for people; NULL: none yet */
+    char worked[48];    /* the scheme that was accepted last, for people; empty: none yet */
     enum auth_scheme worked_scheme;
     uint32_t worked_generation;
-    bool shy;            /* a first token sent unasked was not understood: wait to be asked */
+    int64_t shy_until;   /* a first token sent unasked was not understood: wait to be asked */
     bool raw_negotiate;  /* under the name Negotiate it speaks raw NTLM */
     bool no_spnego_ntlm; /* and it takes no NTLM inside SPNEGO */
     struct digest *digest;
     uint32_t digest_generation;
+    char digest_words[32]; /* "Digest SHA-256", for people */
     enum part service_state; /* the service ticket, for this generation: */
     uint32_t service_generation;
     int64_t service_retry;
@@ -142,6 +143,8 @@ enum ready edition_need_negotiate(struct edition *e, uint64_t since, struct err 
 /* Is there another secret or ticket by now? READY_WAIT: being looked up; READY_NO: nothing new. News comes as a new edition. */
 enum ready edition_look_again(struct edition *e, uint64_t since);
 enum ready edition_look_for_ticket(struct edition *e, uint64_t since); /* the same, where the ticket was refused */
+/* Looks for secret and ticket where that shows nothing to anybody and runs no command. true: it is under way. */
+bool edition_peek(struct edition *e, uint64_t since);
 /* GSSAPI failed with what we had found: look again at the next question. */
 void edition_doubt_ticket(struct edition *e);
 /* Loads a password that was typed in. */

@@ -275,6 +275,19 @@ enum ready edition_look_for_ticket(struct edition *e, uint64_t since)
     return e->negotiate_state == PART_RUNNING ? READY_WAIT : READY_NO;
 }
 
+bool edition_peek(struct edition *e, uint64_t since)
+{
+    const struct config_upstream *u = e->who->u;
+    struct err why;
+    if (!u || (u->secret == SECRET_COMMAND && e->secret_state == PART_UNKNOWN))
+        return false;
+    if (u->secret != SECRET_NONE && edition_need_secret(e, since, &why) == READY_WAIT)
+        return true;
+    if (choose_allows(u, AUTH_NEGOTIATE) && !e->acquire && !is_usable(e->bundle) && may_look(e, since))
+        submit(e, false);
+    return e->negotiate_state == PART_RUNNING;
+}
+
 void edition_doubt_ticket(struct edition *e)
 {
     if (e->negotiate_state == PART_READY || e->negotiate_state == PART_FAILED) {

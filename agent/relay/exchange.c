@@ -158,6 +158,10 @@ static void answered(void *owner)
     struct exchange *e = owner;
     upload_settle(&e->upload);
     e->status = e->ask.leg.head.status;
+    if (e->status == 101 && !forward_wants_upgrade(e)) {
+        refuse(e, PAGE_BAD_ANSWER, 0, SPAN("the other side switched protocols (101) though nobody had asked for it"), SPAN(""));
+        return;
+    }
     if (e->ask.leg.rule.kind == BODY_TUNNEL) {
         tunnel_answered(e);
         return;
@@ -348,9 +352,10 @@ struct exchange *exchange_start(struct client *c, struct head *head)
         return e;
     }
     upload_start(&e->upload, rule);
-    if (!target_read(&e->target, &e->head, &fault))
+    if (!target_read(&e->target, &e->head, &fault)) {
+        e->keep_client = false; /* who writes such a target may mean something else by what follows */
         refuse(e, PAGE_BAD_REQUEST, fault.status, span_str(fault.why), SPAN(""));
-    else if (!forward_answer_here(e)) {
+    } else if (!forward_answer_here(e)) {
         find_route(e);
         ask_hop(e);
     }

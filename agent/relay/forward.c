@@ -23,9 +23,9 @@ void forward_target(struct exchange *e, const struct hop *hop)
     buf_add_span(&e->target_text, hop_is_direct(hop) ? e->target.path : e->head.target);
 }
 
-static bool wants_upgrade(const struct head *h)
+bool forward_wants_upgrade(const struct exchange *e)
 {
-    return head_field(h, "Upgrade") && head_has_token(h, "Connection", "upgrade");
+    return !e->connect && head_field(&e->head, "Upgrade") && head_has_token(&e->head, "Connection", "upgrade");
 }
 
 struct ask_request forward_request(struct exchange *e, const struct hop *hop)
@@ -38,7 +38,7 @@ struct ask_request forward_request(struct exchange *e, const struct hop *hop)
                 .body = e->upload.body.rule,
                 .keep_client_authorization = hop->pass_credentials,
                 .via = via(e),
-                .upgrade = !e->connect && wants_upgrade(&e->head),
+                .upgrade = forward_wants_upgrade(e),
                 .to_proxy = !hop_is_direct(hop)},
         .body = upload_class(&e->upload),
         .max_head = e->config->max_head,
@@ -65,6 +65,7 @@ bool forward_answer_here(struct exchange *e)
         return true;
     }
     if (e->target.form == TARGET_ORIGIN || e->target.form == TARGET_ASTERISK) {
+        e->keep_client = false;
         reply_page(e, PAGE_BAD_REQUEST, 0, SPAN("this is a proxy, and the request is written for a web server"),
                    SPAN("set http_proxy and https_proxy to this address instead of opening it"));
         return true;

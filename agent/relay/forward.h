@@ -9,6 +9,8 @@
 /* Fills e->target_text and e->host_text for this hop. */
 void forward_target(struct exchange *e, const struct hop *hop);
 struct ask_request forward_request(struct exchange *e, const struct hop *hop);
+/* Did the client ask for another protocol (RFC 9110 section 7.8)? */
+bool forward_wants_upgrade(const struct exchange *e);
 /* Loops, our own pages, Max-Forwards: true when the exchange has been answered. */
 bool forward_answer_here(struct exchange *e);
 

@@ -36,7 +36,8 @@ static gss_cred_id_t acquire(gss_OID mechanism)
     gss_name_t name;
     gss_cred_id_t cred;
     need(gss_import_name(&minor, &user, GSS_C_NT_USER_NAME, &name));
-    need(gss_acquire_cred_with_password(&minor, name, &password, 0, &wanted, GSS_C_INITIATE, &cred, NULL, NULL));
+    need(gss_acquire_cred_with_password(&minor, name, &password, 0, &wanted, GSS_C_INITIATE, &cred, NULL,
+                                        NULL));
     if (mechanism == &spnego)
         need(gss_set_neg_mechs(&minor, cred, &only_ntlm));
     gss_release_name(&minor, &name);
@@ -44,8 +45,8 @@ static gss_cred_id_t acquire(gss_OID mechanism)
 }
 
 /* The libraries keep a little for ever, and lose some on broken answers: not what is looked for here. */
-const char *__asan_default_options(void);
-const char *__asan_default_options(void)
+const char *__asan_default_options(void); /* NOLINT: the sanitizer's name */
+const char *__asan_default_options(void)  /* NOLINT */
 {
     return "detect_leaks=0";
 }
@@ -69,8 +70,8 @@ static OM_uint32 step(gss_ctx_id_t *context, gss_OID mechanism, OM_uint32 flags,
 {
     OM_uint32 minor, major;
     gss_buffer_desc in = {token.n, (void *)(uintptr_t)token.p}, out = GSS_C_EMPTY_BUFFER;
-    major = gss_init_sec_context(&minor, mechanism == &ntlm ? ntlm_cred : spnego_cred, context, server, mechanism,
-                                 flags, 0, GSS_C_NO_CHANNEL_BINDINGS, &in, NULL, &out, NULL, NULL);
+    major = gss_init_sec_context(&minor, mechanism == &ntlm ? ntlm_cred : spnego_cred, context, server,
+                                 mechanism, flags, 0, GSS_C_NO_CHANNEL_BINDINGS, &in, NULL, &out, NULL, NULL);
     gss_release_buffer(&minor, &out);
     return major;
 }
@@ -94,7 +95,8 @@ static void add_length(struct buf *b, unsigned char tag, size_t n)
 /* NegTokenResp: accept-incomplete, NTLM, the challenge */
 static void wrap(struct buf *out, struct span challenge)
 {
-    static const char front[] = "\xa0\x03\x0a\x01\x01\xa1\x0c\x06\x0a\x2b\x06\x01\x04\x01\x82\x37\x02\x02\x0a";
+    static const char front[] =
+        "\xa0\x03\x0a\x01\x01\xa1\x0c\x06\x0a\x2b\x06\x01\x04\x01\x82\x37\x02\x02\x0a";
     size_t fields = sizeof front - 1 + 8 + challenge.n;
     add_length(out, 0xa1, fields + 4);
     add_length(out, 0x30, fields);

@@ -1,9 +1,10 @@
 """HTTP/1 over a plain socket, byte by byte: tests must see what was really sent, so nothing here mends, guesses or retries."""
 
+import os
 import re
 import socket
 
-PATIENCE = 30
+PATIENCE = float(os.environ.get("EXEAT_TEST_PATIENCE", "30"))  # seconds for one read; never a figure that is tested
 
 
 class WireError(AssertionError):

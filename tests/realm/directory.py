@@ -18,11 +18,14 @@ bind interfaces only = yes
 disable netbios = yes
 prefork children = 2
 ntlm auth = ntlmv2-only
-old password allowed period = 0
 log file = {logs}/samba.log
-max log size = 0
 log level = 1 auth_audit:3
-winbind use default domain = no
+"""
+
+# Zeros do not survive the provisioning, and it makes the server its own forwarder: written into the result instead.
+_AFTERWARDS = """
+old password allowed period = 0
+max log size = 0
 """
 
 
@@ -36,6 +39,11 @@ def provision():
                "--host-name=dc1", "--host-ip=" + world.DC]
     with open(world.LOGS + "/provision.log", "w") as log:
         subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        with open(world.SMB_CONF, "r+") as file:
+            made = [line for line in file.read().split("\n") if not line.strip().startswith("dns forwarder")]
+            file.seek(0)
+            file.truncate()
+            file.write("\n".join(made).replace("[global]\n", "[global]" + _AFTERWARDS, 1))
         subprocess.run([world.PYTHON, os.path.join(world.HERE, "directory.py"), "fill"], check=True, stdin=subprocess.DEVNULL, stdout=log,
                        stderr=log)
     # Squid's helpers (user proxy) may talk to winbind.

@@ -71,8 +71,9 @@ class Lab:
         """The ends of all logs, for a start that failed."""
         out = []
         for name in sorted(os.listdir(world.LOGS)):
-            with open(world.LOGS + "/" + name, errors="replace") as log:
-                out.append("== %s\n%s" % (name, "".join(log.readlines()[-lines:])))
+            if os.path.isfile(world.LOGS + "/" + name):
+                with open(world.LOGS + "/" + name, errors="replace") as log:
+                    out.append("== %s\n%s" % (name, "".join(log.readlines()[-lines:])))
         return "".join(out)
 
     def deaths(self):

@@ -39,6 +39,7 @@ def _enter(go):
     sandbox.set_host_name("dc1")
     os.makedirs("/run/samba")
     sandbox.mount_tmpfs("/run/samba")  # winbind's socket is no business of the client side's
+    sandbox.mount_tmpfs("/dev/shm", "mode=1777")  # where Squid shares memory with itself
     os.makedirs(world.SERVER_ETC)
     with open(world.SERVER_ETC + "/hosts", "w") as hosts:
         hosts.write("127.0.0.1 localhost\n")

@@ -141,7 +141,7 @@ def start(kinds):
         with open(conf, "w") as file:
             file.write(_conf(kind))
         with open("%s/squid-%s.stdout" % (world.LOGS, kind), "w") as log:
-            subprocess.Popen(["squid", "-N", "-f", conf], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            subprocess.Popen(["squid", "-N", "-n", "lab" + kind.replace("-", ""), "-f", conf], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
 
 def start_spnego_service():

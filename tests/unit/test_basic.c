@@ -37,11 +37,11 @@ static void test_refused(void **state)
         struct span user, password;
         const char *word;
     } cases[] = {
-        {SPAN("a:b"), SPAN("x"), "colon"},      {SPAN(":"), SPAN("x"), "colon"},
-        {SPAN("a\nb"), SPAN("x"), "user name"}, {SPAN("a\0b"), SPAN("x"), "user name"},
+        {SPAN("a:b"), SPAN("x"), "colon"},       {SPAN(":"), SPAN("x"), "colon"},
+        {SPAN("a\nb"), SPAN("x"), "user name"},  {SPAN("a\0b"), SPAN("x"), "user name"},
         {SPAN("a\x7f"), SPAN("x"), "user name"}, {SPAN("a"), SPAN("x\r"), "password"},
-        {SPAN("a"), SPAN("\0"), "password"},    {SPAN("a"), SPAN("\x1f"), "password"},
-        {SPAN("a"), SPAN("\x7f"), "password"},  {SPAN("a"), SPAN("\t"), "password"},
+        {SPAN("a"), SPAN("\0"), "password"},     {SPAN("a"), SPAN("\x1f"), "password"},
+        {SPAN("a"), SPAN("\x7f"), "password"},   {SPAN("a"), SPAN("\t"), "password"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct secret out = {0};

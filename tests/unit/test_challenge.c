@@ -98,6 +98,7 @@ static void test_quoted(void **state)
         {"Basic realm=\"a\"b, NTLM\n", "NTLM !1"},
         {"Basic realm=\"a\" \"b\", NTLM\n", "NTLM !1"},
         {"Basic realm=a\"b, c\", NTLM\n", "NTLM !1"},
+        {"Basic realm=a \"b\\\", Negotiate , c\", NTLM\n", "NTLM !1"},
     };
     CHECK_ALL(cases);
     check(SPAN("Basic realm=\"nul\0\", NTLM\n"), "NTLM !1");
@@ -117,7 +118,8 @@ static void test_several(void **state)
         {"Negotiate,NTLM\n", "Negotiate | NTLM"},
         {", ,\t,Negotiate,, NTLM , ,\n", "Negotiate | NTLM"},
         {",\n", ""},
-        {"Digest a=1, b=\"2\", Basic realm=\"x\", Digest c=3\n", "Digest a=[1] b='2' | Basic realm='x' | Digest c=[3]"},
+        {"Digest a=1, b=\"2\", Basic realm=\"x\", Digest c=3\n",
+         "Digest a=[1] b='2' | Basic realm='x' | Digest c=[3]"},
         {"Digest a=1, , b=2,, NTLM\n", "Digest a=[1] b=[2] | NTLM"},
         {"Digest , a=1, NTLM\n", "Digest a=[1] | NTLM"},
         {"Digest, a=1\n", "Digest a=[1]"},
@@ -213,7 +215,8 @@ static void test_info(void **state)
     challenge_free(&c);
     assert_true(challenge_read_info(&c, SPAN("")));
     assert_int_equal(c.n_params, 0);
-    static const char *const bad[] = {"Digest a=1", "a", "a=1 b=2", "a=1, a=2", "a=\"", "a=1, =2", "a=1;b=2 c"};
+    static const char *const bad[] = {"Digest a=1", "a",       "a=1 b=2",  "a=1, a=2",
+                                      "a=\"",       "a=1, =2", "a=1;b=2 c"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         if (challenge_read_info(&c, span_str(bad[i])))
             fail_msg("\"%s\" was taken", bad[i]);
@@ -273,9 +276,11 @@ static void test_long_values(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_single),       cmocka_unit_test(test_quoted),    cmocka_unit_test(test_several),
-        cmocka_unit_test(test_loose_values), cmocka_unit_test(test_malformed), cmocka_unit_test(test_names),
-        cmocka_unit_test(test_info),         cmocka_unit_test(test_many),      cmocka_unit_test(test_long_values),
+        cmocka_unit_test(test_single),      cmocka_unit_test(test_quoted),
+        cmocka_unit_test(test_several),     cmocka_unit_test(test_loose_values),
+        cmocka_unit_test(test_malformed),   cmocka_unit_test(test_names),
+        cmocka_unit_test(test_info),        cmocka_unit_test(test_many),
+        cmocka_unit_test(test_long_values),
     };
     return cmocka_run_group_tests_name("challenge", tests, NULL, NULL);
 }

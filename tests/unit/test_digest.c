@@ -20,7 +20,7 @@
 #define MUFASA "Digest realm=\"" REALM "\", nonce=\"" NONCE "\", opaque=\"" OPAQUE "\""
 #define ANSWER                                                                                               \
     "Digest username=\"Mufasa\", realm=\"" REALM "\", nonce=\"" NONCE "\", uri=\"/dir/index.html\", "
-#define JASON "J\xc3\xa4s\xc3\xb8n Doe"
+#define JASON      "J\xc3\xa4s\xc3\xb8n Doe"
 #define API_NONCE  "5TsQWLVdgBdmrQ0XsxbDODV+57QdFR34I9HAbC/RVvkK"
 #define API_CNONCE "NTg6RKcb9boFIAS3KrFK9BGeh+niz/sm"
 #define API        "Digest realm=\"api@example.org\", nonce=\"" API_NONCE "\", qop=\"auth\", charset=UTF-8"
@@ -229,7 +229,8 @@ static void test_stale(void **state)
         const char *value;
         bool stale;
     } cases[] = {
-        {"stale=true", true}, {"stale=\"TRUE\"", true}, {"stale=false", false}, {"stale=\"\"", false}, {"x=1", false},
+        {"stale=true", true},  {"stale=\"TRUE\"", true}, {"stale=false", false},
+        {"stale=\"\"", false}, {"x=1", false},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct digest *d = digest_new();
@@ -356,14 +357,16 @@ static void test_users(void **state)
 static void test_quoting(void **state)
 {
     (void)state;
-    struct digest *d =
-        session("Digest realm=\"r\\\"\\\\\\x\", nonce=\"n\\\"n\", opaque=\"\\\\o, \\\"\", qop=auth, algorithm=\"md5\"", "c");
+    struct digest *d = session("Digest realm=\"r\\\"\\\\\\x\", nonce=\"n\\\"n\", opaque=\"\\\\o, \\\"\", "
+                               "qop=auth, algorithm=\"md5\"",
+                               "c");
     struct digest_request r = get("a\"b\\c", "p");
     r.method = SPAN("CONNECT");
     r.uri = SPAN("h.example:443");
     expect(d, &r,
            "Digest username=\"a\\\"b\\\\c\", realm=\"r\\\"\\\\x\", nonce=\"n\\\"n\", uri=\"h.example:443\", "
-           "response=\"724b114dbccfa4e1066177d8302654ba\", algorithm=MD5, opaque=\"\\\\o, \\\"\", cnonce=\"c\", qop=auth, "
+           "response=\"724b114dbccfa4e1066177d8302654ba\", algorithm=MD5, opaque=\"\\\\o, \\\"\", "
+           "cnonce=\"c\", qop=auth, "
            "nc=00000001");
     digest_free(d);
 }
@@ -387,7 +390,8 @@ static void test_nextnonce(void **state)
     struct digest *d = session(MUFASA ", qop=\"auth\"", CNONCE);
     struct digest_request r = get("Mufasa", "Circle of Life");
     expect_piece(d, &r, "nc=00000001", true);
-    assert_true(digest_take_info(d, SPAN("nextnonce=\"" NONCE "\""))); /* the one that we have: no new count */
+    assert_true(
+        digest_take_info(d, SPAN("nextnonce=\"" NONCE "\""))); /* the one that we have: no new count */
     expect_piece(d, &r, "nc=00000002", true);
     assert_true(digest_take_info(d, SPAN("nextnonce=\"fresh\\\"\", qop=auth")));
     char *header = answer(d, &r);
@@ -408,11 +412,13 @@ static void test_session_key(void **state)
     (void)state;
     struct digest *d = session(MUFASA ", qop=\"auth\", algorithm=SHA-256-sess", CNONCE);
     struct digest_request r = get("Mufasa", "Circle of Life");
-    expect_piece(d, &r, "response=\"2fd51b3a77ad75bad6afad6003e818d767133c46d9e2749e7f5232ae1ea3efd7\"", true);
+    expect_piece(d, &r, "response=\"2fd51b3a77ad75bad6afad6003e818d767133c46d9e2749e7f5232ae1ea3efd7\"",
+                 true);
     assert_true(digest_take_info(d, SPAN("nextnonce=fresh")));
     digest_fix_cnonce(d, "another");
     char *header = answer(d, &r);
-    assert_non_null(strstr(header, "response=\"1de5a63bfd21ea5d75fae7bf51cd267d7a9198cd4357b3e4d9db54a537cbe6ff\""));
+    assert_non_null(
+        strstr(header, "response=\"1de5a63bfd21ea5d75fae7bf51cd267d7a9198cd4357b3e4d9db54a537cbe6ff\""));
     assert_non_null(strstr(header, "cnonce=\"" CNONCE "\""));
     free(header);
     bool stale;
@@ -466,7 +472,8 @@ static void test_rspauth(void **state)
         assert_int_equal(digest_has_nonce(d), cases[i].right); /* a wrong proof drops the nonce */
         digest_free(d);
     }
-    struct digest *d = session("Digest realm=\"testrealm@host.com\", nonce=\"dcd98b7102dd2f0e8b11d0f600bfb0c093\"", NULL);
+    struct digest *d =
+        session("Digest realm=\"testrealm@host.com\", nonce=\"dcd98b7102dd2f0e8b11d0f600bfb0c093\"", NULL);
     struct digest_request r = get("Mufasa", "CircleOfLife");
     free(answer(d, &r));
     assert_true(digest_take_info(d, SPAN("rspauth=\"123cde1ca5cf91bf86e872d42002bea9\"")));
@@ -491,13 +498,13 @@ static void test_many_under_way(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_whole_headers), cmocka_unit_test(test_algorithms),
-        cmocka_unit_test(test_unanswerable),  cmocka_unit_test(test_answerable),
-        cmocka_unit_test(test_stale),         cmocka_unit_test(test_counting),
-        cmocka_unit_test(test_cnonce),        cmocka_unit_test(test_body),
-        cmocka_unit_test(test_users),         cmocka_unit_test(test_quoting),
-        cmocka_unit_test(test_appends),       cmocka_unit_test(test_nextnonce),
-        cmocka_unit_test(test_session_key),   cmocka_unit_test(test_rspauth),
+        cmocka_unit_test(test_whole_headers),  cmocka_unit_test(test_algorithms),
+        cmocka_unit_test(test_unanswerable),   cmocka_unit_test(test_answerable),
+        cmocka_unit_test(test_stale),          cmocka_unit_test(test_counting),
+        cmocka_unit_test(test_cnonce),         cmocka_unit_test(test_body),
+        cmocka_unit_test(test_users),          cmocka_unit_test(test_quoting),
+        cmocka_unit_test(test_appends),        cmocka_unit_test(test_nextnonce),
+        cmocka_unit_test(test_session_key),    cmocka_unit_test(test_rspauth),
         cmocka_unit_test(test_many_under_way),
     };
     return cmocka_run_group_tests_name("digest", tests, NULL, NULL);

@@ -1,0 +1,367 @@
+/*
+ * Logging in: the typed password becomes a candidate edition that only trial connections use; the agent is asked for one; what its handshake says
+ * decides. Accepted: stored, and the current edition from then on. Refused: marked, not stored. Not tried (no agent, no proxy): stored
+ * all the same, and said so. The keyring is looked at first: a password that has nowhere to stay is not tried. Main thread, but for
+ * keyring_run, which touches its job alone.
+ */
+#include "keys/login.h"
+
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "base/log.h"
+#include "keys/words.h"
+#include "keys/work.h"
+
+#define TRIAL_MS 60000
+
+struct trial {
+    struct identity *who;
+    uint32_t id, peer, call;
+    struct edition *e;
+    struct secret typed; /* until the candidate has it, and then for the keyring */
+    enum keys_verdict verdict; /* of the handshake; 0: nothing was said */
+    char *proxy, *why;
+    struct deadline deadline;
+    bool over; /* the handshake part */
+};
+
+enum keyring_verb { KEYRING_LOOK, KEYRING_STORE, KEYRING_CLEAR };
+
+struct keyring_job {
+    struct job job;
+    enum keyring_verb verb;
+    struct identity *who;
+    struct trial *trial; /* NULL: a logout by: */
+    uint32_t peer, call;
+    char *upstream, *user;
+    struct secret secret;
+    enum provided_kind kind;
+    struct err e;
+};
+
+static void answer(struct keyholder *k, uint32_t peer, uint32_t call, enum keys_verdict verdict, const char *why,
+                   const char *remedy)
+{
+    struct buf text = {0};
+    words_sentence(&text, why);
+    serve_send(k, peer,
+               &(struct keys_msg){.type = KEYS_ANSWER,
+                                  .call = call,
+                                  .verdict = verdict,
+                                  .why = buf_span(&text),
+                                  .remedy = span_str(remedy)});
+    buf_free(&text);
+}
+
+static void trial_free(struct trial *t)
+{
+    deadline_unset(&t->deadline);
+    if (t->who->candidate == t->e)
+        t->who->candidate = NULL;
+    t->who->trial = NULL;
+    edition_unref(t->e);
+    secret_free(&t->typed);
+    free(t->proxy);
+    free(t->why);
+    free(t);
+}
+
+static void trial_answer(struct trial *t, enum keys_verdict verdict, const char *why, const char *remedy)
+{
+    log_info(NULL, "upstream %s: login: %s", t->who->name, why);
+    answer(t->who->k, t->peer, t->call, verdict, why, remedy);
+    trial_free(t);
+}
+
+/* Where the password comes from, when it is not from a person. false: said so. */
+static bool takes_typed(struct keyholder *k, struct identity *who, uint32_t peer, uint32_t call)
+{
+    static const char *const from[] = {[SECRET_COMMAND] = "a command", [SECRET_FILE] = "a file",
+                                       [SECRET_CREDENTIAL] = "a systemd credential"};
+    struct buf why = {0};
+    if (!who || !who->u) {
+        answer(k, peer, call, KEYS_UNAVAILABLE, "the configuration has no such upstream", NULL);
+        return false;
+    }
+    enum secret_source source = who->u->secret;
+    if (source == SECRET_KEYRING || source == SECRET_PROMPT)
+        return true;
+    if (source == SECRET_NONE)
+        buf_addf(&why, "the configuration says secret = none for upstream %s: it takes Kerberos tickets only", who->name);
+    else
+        buf_addf(&why, "the password for upstream %s comes from %s (%s), not from a login", who->name, from[source],
+                 who->u->secret_argument);
+    answer(k, peer, call, KEYS_UNAVAILABLE, buf_cstr(&why), "Change it there, or set secret = keyring or secret = prompt.");
+    buf_free(&why);
+    return false;
+}
+
+/* --- the keyring --- */
+
+/* Worker. */
+static void keyring_run(struct job *job)
+{
+    struct keyring_job *j = (struct keyring_job *)job;
+    struct provided got = {.kind = PROVIDED_ABSENT};
+    switch (j->verb) {
+    case KEYRING_LOOK:
+        keyring_fetch(j->upstream, j->user, &got);
+        j->kind = got.kind;
+        j->e = got.e;
+        provided_free(&got);
+        break;
+    case KEYRING_STORE:
+        j->kind = keyring_store(j->upstream, j->user, &j->secret, &j->e);
+        break;
+    case KEYRING_CLEAR:
+        j->kind = keyring_clear(j->upstream, &j->e);
+        break;
+    }
+}
+
+static void begin_trial(struct trial *t);
+static void stored(struct trial *t, enum provided_kind kind, const struct err *e);
+static void logged_out(struct identity *who, uint32_t peer, uint32_t call, const struct keyring_job *j);
+
+static void looked(struct trial *t, const struct keyring_job *j)
+{
+    const char *remedy = j->kind == PROVIDED_NOWHERE
+                             ? "Without a keyring, set secret = prompt (kept in memory only), secret = file:PATH or secret = command:COMMAND."
+                             : "Unlock the keyring (log in to the desktop, or use its password manager) and try again.";
+    if (j->kind == PROVIDED || j->kind == PROVIDED_ABSENT)
+        begin_trial(t);
+    else
+        trial_answer(t, KEYS_UNAVAILABLE, j->e.text, remedy);
+}
+
+static void keyring_done(struct job *job)
+{
+    struct keyring_job *j = (struct keyring_job *)job;
+    if (j->verb == KEYRING_LOOK)
+        looked(j->trial, j);
+    else if (j->verb == KEYRING_STORE)
+        stored(j->trial, j->kind, &j->e);
+    else
+        logged_out(j->who, j->peer, j->call, j);
+    secret_free(&j->secret);
+    free(j->upstream);
+    free(j->user);
+    free(j);
+}
+
+static struct keyring_job *keyring_job_new(struct identity *who, enum keyring_verb verb)
+{
+    struct keyring_job *j = mem_zero(sizeof *j);
+    j->job.run = keyring_run;
+    j->job.done = keyring_done;
+    j->verb = verb;
+    j->who = who;
+    j->upstream = mem_strdup(who->name);
+    return j;
+}
+
+/* --- login --- */
+
+static void promote(struct trial *t, bool in_keyring)
+{
+    struct edition *e = edition_ref(t->e);
+    e->candidate = false;
+    e->only_copy = !in_keyring;
+    t->who->candidate = NULL;
+    identity_put(t->who, e);
+}
+
+static void stored(struct trial *t, enum provided_kind kind, const struct err *e)
+{
+    struct buf why = {0};
+    bool keyring = t->who->u && t->who->u->secret == SECRET_KEYRING;
+    bool kept = keyring && kind == PROVIDED;
+    promote(t, kept);
+    if (t->verdict == KEYS_OK)
+        buf_addf(&why, "%s was accepted by %s", identity_text(t->e), t->proxy);
+    else
+        buf_addf(&why, "the password of %s could not be tried (%s)", identity_text(t->e),
+                 t->why ? t->why : "no connection asked for it");
+    if (kept)
+        buf_addf(&why, "%s stored in the keyring", t->verdict == KEYS_OK ? " and" : " and is");
+    else if (keyring)
+        buf_addf(&why, ", but is not stored: %s. It is kept in memory until exeat stops", e->text);
+    else
+        buf_add_str(&why, ". It is kept in memory until exeat stops");
+    trial_answer(t, KEYS_OK, buf_cstr(&why), NULL);
+    buf_free(&why);
+}
+
+static void trial_over(struct trial *t)
+{
+    if (t->over)
+        return;
+    t->over = true;
+    deadline_unset(&t->deadline);
+    if (t->verdict == KEYS_REFUSED) {
+        trial_answer(t, KEYS_REFUSED, t->why ? t->why : "the password was refused",
+                     "It was not stored. Check it, and log in again; each wrong password counts towards a lock-out.");
+        return;
+    }
+    if (!t->who->u || t->who->u->secret != SECRET_KEYRING) {
+        stored(t, PROVIDED_NOWHERE, NULL);
+        return;
+    }
+    struct keyring_job *j = keyring_job_new(t->who, KEYRING_STORE);
+    j->trial = t;
+    j->user = mem_strdup(t->e->account.text);
+    secret_move(&j->secret, &t->typed);
+    work_submit(&j->job);
+}
+
+static void trial_late(struct deadline *d)
+{
+    struct trial *t = list_entry(d, struct trial, deadline);
+    if (!t->why)
+        t->why = mem_strdup("the trial took too long");
+    trial_over(t);
+}
+
+static void begin_trial(struct trial *t)
+{
+    struct keyholder *k = t->who->k;
+    char mark[MARK_HEX + 1];
+    struct secret copy = {0};
+
+    /* Whoever types a password wants it tried, even one that was refused before: the account may have been unlocked. */
+    marks_hash(&k->marks, t->e->account.key, &t->typed, mark);
+    struct guard *g = guard_get(k, t->e->account.key, mark);
+    guard_thaw(g);
+    guard_unref(g);
+
+    t->who->candidate = t->e;
+    secret_set(&copy, secret_reveal(&t->typed));
+    edition_give(t->e, SPAN(""), &copy);
+    secret_free(&copy);
+    if (!k->agent) {
+        t->why = mem_strdup("exeat is not running");
+        trial_over(t);
+        return;
+    }
+    deadline_set(&k->deadlines, &t->deadline, TRIAL_MS);
+    serve_send(k, PEER_AGENT,
+               &(struct keys_msg){.type = KEYS_EVENT_TRIAL,
+                                  .call = t->id,
+                                  .trial = t->id,
+                                  .upstream = span_str(t->who->name)});
+}
+
+/* The account that the password is for, into the candidate. false: *why. */
+static bool settle_account(struct edition *e, struct span user, struct buf *why)
+{
+    const char *reason;
+    struct account given;
+    if (!account_parse(&given, user, &reason)) {
+        buf_add_str(why, reason);
+        return false;
+    }
+    bool configured = e->account.form != ACCOUNT_NONE;
+    bool good = configured ? !user.n || strcmp(given.key, e->account.key) == 0 : user.n > 0;
+    if (!good && configured)
+        buf_addf(why, "the configuration says user = %s for upstream %s", e->account.text, e->who->name);
+    else if (!good)
+        buf_addf(why, "the configuration names no user for upstream %s", e->who->name);
+    if (good && !configured) {
+        account_free(&e->account);
+        e->account = given;
+    } else {
+        account_free(&given);
+    }
+    return good;
+}
+
+void login_begin(struct keyholder *k, uint32_t peer, const struct keys_msg *m)
+{
+    struct identity *who = identity_named(k, m->upstream);
+    struct buf why = {0};
+    if (!takes_typed(k, who, peer, m->call))
+        return;
+    if (who->trial) {
+        answer(k, peer, m->call, KEYS_UNAVAILABLE, "another login for this upstream is under way", NULL);
+        return;
+    }
+    if (m->secret.n > PROVIDER_SECRET_MAX || memchr(m->secret.p, '\0', m->secret.n)) {
+        answer(k, peer, m->call, KEYS_UNAVAILABLE, "this is too long for a password, or has a NUL byte", NULL);
+        return;
+    }
+    struct trial *t = mem_zero(sizeof *t);
+    *t = (struct trial){.who = who, .id = ++k->last_trial, .peer = peer, .call = m->call};
+    deadline_init(&t->deadline, trial_late);
+    who->trial = t;
+    t->e = edition_new(who);
+    t->e->candidate = true;
+    secret_set(&t->typed, m->secret);
+    if (!settle_account(t->e, m->user, &why)) {
+        trial_answer(t, KEYS_UNAVAILABLE, buf_cstr(&why), "Set user = in the configuration, or name it with the login.");
+    } else if (who->u->secret == SECRET_KEYRING) {
+        struct keyring_job *j = keyring_job_new(who, KEYRING_LOOK);
+        j->trial = t;
+        work_submit(&j->job);
+    } else {
+        begin_trial(t);
+    }
+    buf_free(&why);
+}
+
+void login_note(struct edition *e, enum keys_verdict verdict, const char *proxy, const char *why)
+{
+    struct trial *t = e->who->trial;
+    bool decisive = verdict == KEYS_OK || verdict == KEYS_REFUSED;
+    if (!t || t->e != e || t->over || t->verdict == KEYS_OK || t->verdict == KEYS_REFUSED || (t->why && !decisive))
+        return;
+    free(t->proxy);
+    free(t->why);
+    t->verdict = verdict;
+    t->proxy = mem_strdup(proxy);
+    t->why = mem_strdup(why);
+}
+
+void login_end_trial(struct keyholder *k, const struct keys_msg *m)
+{
+    struct list *it, *safe;
+    list_each(it, safe, &k->identities)
+    {
+        struct trial *t = list_entry(it, struct identity, node)->trial;
+        if (!t || t->id != m->trial || t->over)
+            continue;
+        if (!t->why && m->verdict == KEYS_NOT_ASKED)
+            t->why = mem_strdup("the proxy let the trial through without asking for it");
+        else if (!t->why && m->why.n)
+            t->why = span_dup(m->why);
+        trial_over(t);
+        return;
+    }
+}
+
+/* --- logout --- */
+
+static void logged_out(struct identity *who, uint32_t peer, uint32_t call, const struct keyring_job *j)
+{
+    if (j && j->kind != PROVIDED && j->kind != PROVIDED_ABSENT) {
+        answer(who->k, peer, call, KEYS_UNAVAILABLE, j->e.text, NULL);
+        return;
+    }
+    identity_put(who, edition_new(who));
+    answer(who->k, peer, call, KEYS_OK, "", NULL);
+}
+
+void logout_begin(struct keyholder *k, uint32_t peer, const struct keys_msg *m)
+{
+    struct identity *who = identity_named(k, m->upstream);
+    if (!takes_typed(k, who, peer, m->call))
+        return;
+    if (who->u->secret != SECRET_KEYRING) {
+        logged_out(who, peer, m->call, NULL);
+        return;
+    }
+    struct keyring_job *j = keyring_job_new(who, KEYRING_CLEAR);
+    j->peer = peer;
+    j->call = m->call;
+    work_submit(&j->job);
+}

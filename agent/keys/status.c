@@ -1,0 +1,142 @@
+/*
+ * STATUS: looks the secret and the ticket up first where that costs nothing (a keyring, a file; never a command or a KDC), with a short deadline,
+ * so that "no password stored" is said before somebody's request fails. Main thread.
+ */
+#include "keys/status.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/buf.h"
+#include "keys/words.h"
+
+#define STATUS_MS 3000
+
+struct status_ask {
+    struct list node;
+    struct identity *who;
+    uint32_t peer, call;
+    uint64_t since;
+    struct deadline deadline;
+    bool late;
+};
+
+static struct list asks = LIST_HEAD(asks);
+
+static void add_time(struct buf *to, const char *format, time_t when)
+{
+    struct tm tm;
+    char text[32];
+    if (localtime_r(&when, &tm) && strftime(text, sizeof text, "%H:%M", &tm))
+        buf_addf(to, format, text);
+}
+
+static const struct guard *frozen_guard(const struct edition *e)
+{
+    const struct guard *all[] = {e->guard, e->ticket_guard};
+    for (size_t i = 0; i < 2; i++)
+        if (all[i] && guard_look(all[i], e->who->name, SPAN(""), now_ms()) == GUARD_FROZEN)
+            return all[i];
+    return NULL;
+}
+
+static void describe(const struct edition *e, struct buf *why, struct buf *remedy)
+{
+    const struct guard *frozen = frozen_guard(e);
+    bool ticket = e->bundle && e->bundle->ticket.cache;
+    if (frozen) {
+        struct buf long_why = {0};
+        buf_addf(why, "%s refused", frozen == e->guard ? "password" : "Kerberos ticket");
+        if (frozen->refused_at)
+            add_time(why, " %s", (time_t)frozen->refused_at);
+        if (frozen->refused_by)
+            buf_addf(why, " by %s", frozen->refused_by);
+        words_refused(e, frozen, &long_why, remedy);
+        buf_free(&long_why);
+    } else if (ticket) {
+        add_time(why, "ready, ticket until %s", e->bundle->ticket.until);
+    } else if (e->secret_state == PART_READY) {
+        buf_add_str(why, "ready");
+    } else if (e->secret_state == PART_RUNNING || e->negotiate_state == PART_RUNNING) {
+        buf_add_str(why, "looking for a password or ticket");
+    } else if (e->secret_state == PART_UNKNOWN && e->negotiate_state == PART_UNKNOWN) {
+        buf_add_str(why, "not used yet");
+    } else {
+        if (e->negotiate_state == PART_FAILED)
+            buf_add_str(why, e->negotiate_why.text);
+        if (e->secret_state == PART_FAILED)
+            buf_addf(why, "%s%s", why->n ? "; " : "", e->secret_why.text);
+        words_unavailable_remedy(e, e->negotiate_state == PART_FAILED, remedy);
+    }
+}
+
+static const char *scheme_words(const struct identity *who)
+{
+    struct list *it, *safe;
+    list_each(it, safe, &who->hops)
+    {
+        const struct hop *h = list_entry(it, struct hop, node);
+        if (h->worked[0])
+            return h->worked;
+    }
+    return "";
+}
+
+static void answer(struct status_ask *a)
+{
+    struct buf why = {0}, remedy = {0};
+    const struct edition *e = a->who->current;
+    describe(e, &why, &remedy);
+    serve_send(a->who->k, a->peer,
+               &(struct keys_msg){.type = KEYS_ANSWER,
+                                  .call = a->call,
+                                  .verdict = KEYS_OK,
+                                  .identity = span_str(identity_text(e)),
+                                  .scheme = span_str(scheme_words(a->who)),
+                                  .generation = e->generation,
+                                  .why = buf_span(&why),
+                                  .remedy = buf_span(&remedy)});
+    buf_free(&why);
+    buf_free(&remedy);
+    deadline_unset(&a->deadline);
+    list_remove(&a->node);
+    free(a);
+}
+
+static void late(struct deadline *d)
+{
+    list_entry(d, struct status_ask, deadline)->late = true;
+}
+
+void status_begin(struct keyholder *k, uint32_t peer, const struct keys_msg *m)
+{
+    struct identity *who = identity_named(k, m->upstream);
+    if (!who || !who->u) {
+        serve_send(k, peer,
+                   &(struct keys_msg){.type = KEYS_ANSWER,
+                                      .call = m->call,
+                                      .verdict = KEYS_UNAVAILABLE,
+                                      .why = SPAN("The configuration has no such upstream.")});
+        return;
+    }
+    struct status_ask *a = mem_zero(sizeof *a);
+    a->who = who;
+    a->peer = peer;
+    a->call = m->call;
+    a->since = ++k->tick;
+    deadline_init(&a->deadline, late);
+    deadline_set(&k->deadlines, &a->deadline, STATUS_MS);
+    list_push_back(&asks, &a->node);
+}
+
+void status_run(struct keyholder *k)
+{
+    (void)k;
+    struct list *it, *safe;
+    list_each(it, safe, &asks)
+    {
+        struct status_ask *a = list_entry(it, struct status_ask, node);
+        if (a->late || !edition_peek(a->who->current, a->since))
+            answer(a);
+    }
+}
