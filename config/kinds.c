@@ -173,7 +173,7 @@ static bool read_number(struct span text, const struct unit *units, uint64_t *nu
 static bool parse_number(const struct setting *s, const struct unit *units, struct span value, uint64_t *out,
                          struct err *e)
 {
-    uint64_t number, of;
+    uint64_t number = 0, of = 1;
     if (!read_number(value, units, &number, &of))
         return err_set(e, ERR_CONFIG, "%s is not %s", shown(value).text, s->kind->form);
     if (number <= s->most / of && number * of >= s->least) {
@@ -195,7 +195,7 @@ static bool parse_number(const struct setting *s, const struct unit *units, stru
 static bool parse_unsigned(const struct setting *s, const struct unit *units, void *object, struct span value,
                            struct err *e)
 {
-    uint64_t number;
+    uint64_t number = 0;
     if (!parse_number(s, units, value, &number, e))
         return false;
     *(unsigned *)field(s, object) = (unsigned)number;
@@ -226,7 +226,7 @@ static bool print_duration(const struct setting *s, const void *object, struct b
 
 static bool parse_size(const struct setting *s, void *object, struct span value, struct err *e)
 {
-    uint64_t number;
+    uint64_t number = 0;
     if (!parse_number(s, size_units, value, &number, e))
         return false;
     *(size_t *)field(s, object) = (size_t)number;

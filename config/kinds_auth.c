@@ -27,7 +27,7 @@ static bool add_scheme(struct config_upstream *u, struct span word, bool *none, 
     if (found < 0)
         return false;
     for (size_t i = 0; i < u->n_auth; i++)
-        if (0)
+        if (u->auth[i] == (enum auth_scheme)found)
             return err_set(e, ERR_CONFIG, "%s stands here twice", scheme_names[found]);
     if (*none || (found == AUTH_SCHEMES && u->n_auth > 0))
         return err_set(e, ERR_CONFIG, "none stands alone");

@@ -142,7 +142,7 @@ static bool read_proxy(struct span url, struct config_proxy *p, struct err *e)
             "a user name or password must not stand in a proxy's address: "
             "name the user with \"user = NAME\" in exeat.conf, and store the password with \"exeat login\"");
     struct span rest = url;
-    const char *slashes = memmem(url.p, url.n, "://", 3);
+    const char *slashes = url.n ? memmem(url.p, url.n, "://", 3) : NULL;
     if (slashes) {
         size_t n = (size_t)(slashes - url.p);
         bool tls = span_ieq(span_head(url, n), span_str(schemes[1]));
@@ -160,7 +160,8 @@ static bool read_proxy(struct span url, struct config_proxy *p, struct err *e)
         return false;
     struct buf text;
     buf_init(&text, 0);
-    bool bare = span_find(span_str(p->host), ':') == strlen(p->host);
+    struct span host = span_str(p->host);
+    bool bare = span_find(host, ':') == host.n;
     buf_addf(&text, bare ? "%s://%s:%u" : "%s://[%s]:%u", schemes[p->tls], p->host, p->port);
     p->text = mem_strdup(buf_cstr(&text));
     buf_free(&text);
@@ -175,7 +176,7 @@ bool proxies_add(struct config_upstream *u, struct span url, struct err *e)
     if (!read_proxy(url, p, e))
         return false;
     for (size_t i = 0; i + 1 < u->n_proxies; i++)
-        if (strcmp(u->proxies[i].text, p->text) == 0)
+        if (span_eq(span_str(u->proxies[i].text), span_str(p->text)))
             return err_set(e, ERR_CONFIG, "%s stands here twice", p->text);
     return true;
 }
@@ -215,7 +216,7 @@ bool proxy_is_listener(const struct config_proxy *proxy, const struct config_add
 {
     struct span host = span_str(proxy->host);
     for (size_t i = 0; i < n; i++) {
-        if (!listen[i].host || listen[i].port != proxy->port)
+        if (listen[i].port != proxy->port) /* a Unix socket has 0, which no proxy has */
             continue;
         struct span ours = span_str(listen[i].host);
         bool one_is_localhost = span_ieq(host, SPAN("localhost")) || span_ieq(ours, SPAN("localhost"));

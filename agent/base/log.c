@@ -1,17 +1,19 @@
 /*
- * The log: levels, tags, and the one place where header values are made harmless.
- * Each line is formatted whole and leaves in one write, so that lines of several threads never mix.
+ * The log: levels and tags. Each line is formatted whole (and cut at PIPE_BUF bytes) and leaves in one write, so that lines of several threads
+ * never mix; or it is counted as lost, when whoever reads the log has stopped reading.
  */
 #include "base/log.h"
 
+#include <limits.h>
+#include <poll.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "base/buf.h"
 
 static const struct {
     const char *name;
@@ -27,6 +29,7 @@ static struct {
     const char *program;
     enum log_level level;
     bool journal;
+    atomic_ulong lost; /* lines that nobody could take */
 } log_state = {.program = "exeat", .level = LOG_LEVEL_INFO};
 
 /* JOURNAL_STREAM names the device and inode of the journal's stream; it is ours only when stderr is that very file. */
@@ -71,10 +74,11 @@ const char *log_level_name(enum log_level level)
     return levels[level].name;
 }
 
-static void add_prefix(struct buf *line, enum log_level level, const char *tag)
+static size_t add_prefix(char *line, size_t size, enum log_level level, const char *tag)
 {
+    int n;
     if (log_state.journal) {
-        buf_addf(line, "<%d>", levels[level].syslog);
+        n = snprintf(line, size, "<%d>", levels[level].syslog);
     } else {
         struct timespec now;
         struct tm tm;
@@ -82,67 +86,47 @@ static void add_prefix(struct buf *line, enum log_level level, const char *tag)
         clock_gettime(CLOCK_REALTIME, &now);
         localtime_r(&now.tv_sec, &tm);
         strftime(stamp, sizeof stamp, "%H:%M:%S", &tm);
-        buf_addf(line, "%s.%03ld %s %s: ", stamp, now.tv_nsec / 1000000, log_state.program, levels[level].name);
+        n = snprintf(line, size, "%s.%03ld %s %s: ", stamp, now.tv_nsec / 1000000, log_state.program, levels[level].name);
     }
     if (tag && *tag)
-        buf_addf(line, "[%s] ", tag);
+        n += snprintf(line + n, size - (size_t)n, "[%s] ", tag);
+    return (size_t)n;
+}
+
+/* Writes if that does not block: a reader of our log that has stopped must not stop us. A pipe that polls writable takes PIPE_BUF bytes at once. */
+static bool emit(const char *line, size_t n)
+{
+    struct pollfd out = {.fd = STDERR_FILENO, .events = POLLOUT};
+    if (poll(&out, 1, 0) != 1 || !(out.revents & POLLOUT))
+        return false;
+    return write(STDERR_FILENO, line, n) == (ssize_t)n;
 }
 
 void log_line(enum log_level level, const char *tag, const char *format, ...)
 {
+    char line[PIPE_BUF];
+    va_list args;
     if (level > log_state.level)
         return;
-    struct buf text = {.max = 16384}, line = {.max = 32768};
-    va_list args;
+    size_t prefix = add_prefix(line, sizeof line / 2, level, tag);
     va_start(args, format);
-    char first[512];
-    int n = vsnprintf(first, sizeof first, format, args);
+    int n = vsnprintf(line + prefix, sizeof line - prefix - 1, format, args);
     va_end(args);
     if (n < 0)
         return;
-    if ((size_t)n < sizeof first) {
-        buf_add(&text, first, (size_t)n);
-    } else if (buf_reserve(&text, (size_t)n + 1)) {
-        va_start(args, format);
-        vsnprintf(text.p, (size_t)n + 1, format, args);
-        va_end(args);
-        text.n = (size_t)n;
+    size_t length = prefix + (size_t)n < sizeof line - 2 ? prefix + (size_t)n : sizeof line - 2;
+    for (size_t i = prefix; i < length; i++)
+        if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
+            line[i] = '?';
+    line[length++] = '\n';
+    unsigned long lost = atomic_load(&log_state.lost);
+    if (lost) {
+        char note[160];
+        size_t at = add_prefix(note, sizeof note / 2, LOG_LEVEL_WARNING, NULL);
+        at += (size_t)snprintf(note + at, sizeof note - at, "%lu lines of this log are missing: it was not read\n", lost);
+        if (emit(note, at))
+            atomic_fetch_sub(&log_state.lost, lost);
     }
-    for (size_t i = 0; i < text.n; i++)
-        if ((unsigned char)text.p[i] < 0x20 || text.p[i] == 0x7f)
-            text.p[i] = '?';
-    add_prefix(&line, level, tag);
-    buf_add_span(&line, buf_span(&text));
-    buf_add(&line, "\n", 1);
-    ssize_t written = write(STDERR_FILENO, line.p, line.n);
-    (void)written; /* a full or closed stderr has no better place to complain to */
-    buf_free(&text);
-    buf_free(&line);
-}
-
-void log_field_value(struct buf *out, struct span name, struct span value)
-{
-    static const struct span with_scheme[] = {
-        {"Proxy-Authorization", 19}, {"Authorization", 13},
-        {"Proxy-Authenticate", 18},  {"WWW-Authenticate", 16},
-    };
-    static const struct span opaque[] = {
-        {"Cookie", 6}, {"Set-Cookie", 10}, {"Proxy-Authentication-Info", 25}, {"Authentication-Info", 19},
-    };
-    for (size_t i = 0; i < sizeof with_scheme / sizeof *with_scheme; i++) {
-        if (span_ieq(name, with_scheme[i])) {
-            struct span rest = value, scheme = span_word(&rest);
-            buf_addf(out, "%.*s (%zu bytes)", SPAN_ARG(span_head(scheme, 32)), span_trim(rest).n);
-            return;
-        }
-    }
-    for (size_t i = 0; i < sizeof opaque / sizeof *opaque; i++) {
-        if (span_ieq(name, opaque[i])) {
-            buf_addf(out, "(%zu bytes)", value.n);
-            return;
-        }
-    }
-    buf_add_span(out, span_head(value, 200));
-    if (value.n > 200)
-        buf_add_str(out, "...");
+    if (!emit(line, length))
+        atomic_fetch_add(&log_state.lost, 1);
 }

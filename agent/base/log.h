@@ -1,7 +1,7 @@
 /*
  * One line per event, to stderr: as a systemd service each line carries a <N> level prefix for the journal (sd-daemon(3)).
  * A tag ("c12.r3": client 12, request 3) joins the lines of one activity, and stands on the error page too.
- * Any thread. Never pass a header value that may hold credentials: log_field_value says what may be shown of a field.
+ * Any thread; never blocks. Never pass a field value that may hold credentials.
  */
 #ifndef EXEAT_BASE_LOG_H
 #define EXEAT_BASE_LOG_H
@@ -29,9 +29,5 @@ void log_line(enum log_level level, const char *tag, const char *format, ...) __
         if (log_get_level() >= LOG_LEVEL_DEBUG)                                                              \
             log_line(LOG_LEVEL_DEBUG, tag, __VA_ARGS__);                                                     \
     } while (0)
-
-/* What a log line may show of a field's value: credentials and challenges become "Scheme (N bytes)", cookies "(N bytes)". */
-struct buf;
-void log_field_value(struct buf *out, struct span name, struct span value);
 
 #endif

@@ -87,7 +87,7 @@ struct span span_word(struct span *rest)
     size_t to = from;
     while (to < rest->n && !blank(rest->p[to]))
         to++;
-    struct span word = span_make(rest->p + from, to - from);
+    struct span word = span_head(span_from(*rest, from), to - from);
     *rest = span_from(*rest, to);
     return word;
 }

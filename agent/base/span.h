@@ -37,7 +37,7 @@ static inline struct span span_from(struct span s, size_t at)
 {
     if (at > s.n)
         at = s.n;
-    return (struct span){s.p + at, s.n - at};
+    return (struct span){at ? s.p + at : s.p, s.n - at}; /* NULL + 0 is not defined in C */
 }
 
 /* The first `n` bytes (clamped). */

@@ -6,8 +6,8 @@
 
 #include "control/client.h"
 
-/* How long the agent may take: it answers from memory, or (reload) after reading a file. */
-#define AGENT_PATIENCE_MS 10000u
+/* How long the agent may take: longer than it waits for its own keyholder. */
+#define AGENT_PATIENCE_MS 40000u
 
 /* {"verb": verb} to the agent at our control socket; the answer is the caller's. NULL with *e. */
 json_t *ask_agent(const char *verb, struct err *e);

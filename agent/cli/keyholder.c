@@ -14,6 +14,7 @@
 #include "cli/login_alone.h"
 #include "cli/say.h"
 #include "control/unix_call.h"
+#include "wire/frame.h"
 
 /* The keyholder tries a new secret against the proxy and the directory behind it before it answers; that has
  * deadlines of its own. */
@@ -67,38 +68,13 @@ static bool read_answer(struct keys_msg *m, struct span body, uint32_t call, str
     return err_set(e, ERR_PROTOCOL, "what answered is not our keyholder: its answer makes no sense");
 }
 
+/* Sends the question, if a process of our own user listens there, and waits for the answer, which points into `frames`. */
 static bool converse(struct unix_call *call, const char *path, const struct keys_msg *question,
-                     struct keyholder_answer *answer, struct err *e)
+                     struct frame_reader *frames, struct keys_msg *answer, struct err *e)
 {
     struct span body;
-    struct err why = {0};
-    if (!check_peer(call, path, e))
-        return false;
-    if (!send_message(call, question, &why) || !receive_frame(call, &answer->frames, &body, &why)) {
-        /* ERR_GONE is kept for "nothing has been sent". */
-        return err_set(e, why.code == ERR_GONE ? ERR_PROTOCOL : why.code, "%s", why.text);
-    }
-    return read_answer(&answer->message, body, question->call, e);
-}
-
-bool keyholder_ask(const char *path, const struct keys_msg *question, struct keyholder_answer *answer,
-                   struct err *e)
-{
-    struct unix_call call;
-    if (!unix_call_open(&call, path, TRIAL_PATIENCE_MS, e))
-        return false;
-    frame_reader_init(&answer->frames);
-    bool good = converse(&call, path, question, answer, e);
-    unix_call_close(&call);
-    if (!good)
-        keyholder_answer_free(answer);
-    return good;
-}
-
-void keyholder_answer_free(struct keyholder_answer *answer)
-{
-    frame_reader_free(&answer->frames);
-    answer->message = (struct keys_msg){0};
+    return check_peer(call, path, e) && send_message(call, question, e) &&
+           receive_frame(call, frames, &body, e) && read_answer(answer, body, question->call, e);
 }
 
 /* What to say of a verdict that comes without words. */
@@ -147,16 +123,32 @@ static int without_keyholder(const struct keys_msg *question, const char *config
                                   "that does not help, \"exeat stop\" and \"exeat run\"");
 }
 
+static int ask_and_say(struct unix_call *call, const char *path, const struct keys_msg *question)
+{
+    struct err e = {0};
+    struct frame_reader frames;
+    struct keys_msg answer;
+    frame_reader_init(&frames);
+    bool answered = converse(call, path, question, &frames, &answer, &e);
+    int code = answered ? keyholder_say(question, &answer) : say_failure(&e);
+    frame_reader_free(&frames);
+    return code;
+}
+
 int keyholder_deliver(const struct keys_msg *question, const char *config_path)
 {
     struct err e = {0};
-    struct keyholder_answer answer;
+    struct unix_call call;
     char *path = say_socket_path("keys", &e);
-    bool answered = path && keyholder_ask(path, question, &answer, &e);
+    if (!path)
+        return say_failure(&e);
+    int code;
+    if (unix_call_open(&call, path, TRIAL_PATIENCE_MS, &e)) {
+        code = ask_and_say(&call, path, question);
+        unix_call_close(&call);
+    } else {
+        code = e.code == ERR_GONE ? without_keyholder(question, config_path) : say_failure(&e);
+    }
     free(path);
-    if (!answered)
-        return e.code == ERR_GONE ? without_keyholder(question, config_path) : say_failure(&e);
-    int code = keyholder_say(question, &answer.message);
-    keyholder_answer_free(&answer);
     return code;
 }

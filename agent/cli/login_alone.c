@@ -53,7 +53,8 @@ int login_alone(const char *config_path, const struct keys_msg *login)
         config_unref(c);
         return say_failure(&e);
     }
-    log_set_level(LOG_LEVEL_ERROR); /* the answer's own words are for the person; what leads up to them is not */
+    log_set_level(
+        LOG_LEVEL_ERROR); /* the answer's own words are for the person; what leads up to them is not */
     a.loop = a.out.loop = loop_new();
     snprintf(a.out.pseudonym, sizeof a.out.pseudonym, "exeat-login");
     a.out.keys = keys_client_new(a.loop, config_path, false, &events, &a);

@@ -87,7 +87,11 @@ static void proxy_line(struct buf *out, json_t *proxy)
     const char *state = text_of(proxy, "state");
     buf_addf(out, "  %-12s  %s%s%s, ", "proxy", text_of(proxy, "proxy"), *state ? ": " : "", state);
     count(out, number_of(proxy, "busy"), "busy connection");
-    buf_addf(out, " and %" PRIu64 " idle\n", number_of(proxy, "idle"));
+    buf_addf(out, " and %" PRIu64 " idle", number_of(proxy, "idle"));
+    uint64_t waiting = number_of(proxy, "waiting");
+    if (waiting)
+        buf_addf(out, ", %" PRIu64 " waiting for one", waiting);
+    buf_add_str(out, "\n");
 }
 
 static void upstream_paragraph(struct buf *out, json_t *upstream)

@@ -114,13 +114,13 @@ static json_t *judge_answer(json_t *answer, struct err *e)
     const char *error = json_string_value(json_object_get(answer, "error"));
     const char *remedy = json_string_value(json_object_get(answer, "remedy"));
     err_set(e, ERR_REFUSED, "%s%s%s", error ? error : "the agent said no, without a reason",
-            remedy && *remedy ? ": " : "", remedy ? remedy : "");
+            remedy && *remedy ? "\n" : "", remedy ? remedy : "");
     return NULL;
 }
 
 json_t *control_question(struct control_link *l, json_t *question, unsigned timeout_ms, struct err *e)
 {
-    size_t length;
+    size_t length = 0;
     unix_call_extend(&l->call, timeout_ms);
     if (!send_question(l, question, e) || !receive_line(l, &length, e))
         return NULL;

@@ -9,7 +9,7 @@
 #include "base/err.h"
 
 /* Asks one question and returns the answer object (the caller decrefs), or NULL: *e has ERR_GONE when no
-   agent is running, ERR_REFUSED with the agent's own sentence when it said no, else what went wrong.
+   agent is running, ERR_REFUSED with the agent's own sentence (and its remedy in a second line) when it said no, else what went wrong.
    `question` is not taken over. */
 json_t *control_ask(const char *path, json_t *question, unsigned timeout_ms, struct err *e);
 

@@ -316,7 +316,7 @@ void keys_client_free(struct keys_client *k)
     if (k->talk)
         stream_close(k->talk);
     if (k->child)
-        child_forget(k->child);
+        child_abandon(k->child);
     frame_reader_free(&k->in);
     free(k->config_path);
     free(k);

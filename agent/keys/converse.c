@@ -27,6 +27,10 @@ static void broken(struct context *c, const char *why)
     struct buf text = {0};
     words_sentence(&text, why);
     c->phase = PHASE_DEAD;
+    if (c->attempt.guard) {
+        identities_wake_guard(c->who->k, c->attempt.guard);
+        guard_dropped(&c->attempt, now_ms());
+    }
     if (c->candidate)
         login_note(c->e, KEYS_BROKEN, c->hop->text, why);
     log_warning(NULL, "upstream %s, %s: %s", c->who->name, c->hop->text, why);

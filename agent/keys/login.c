@@ -339,6 +339,17 @@ void login_end_trial(struct keyholder *k, const struct keys_msg *m)
     }
 }
 
+void login_stop(struct keyholder *k)
+{
+    struct list *it, *safe;
+    list_each(it, safe, &k->identities)
+    {
+        struct trial *t = list_entry(it, struct identity, node)->trial;
+        if (t)
+            trial_free(t);
+    }
+}
+
 /* --- logout --- */
 
 static void logged_out(struct identity *who, uint32_t peer, uint32_t call, const struct keyring_job *j)

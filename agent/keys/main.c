@@ -14,6 +14,7 @@
 #include "base/buf.h"
 #include "base/log.h"
 #include "keys/context.h"
+#include "keys/login.h"
 #include "keys/serve.h"
 #include "keys/work.h"
 
@@ -98,7 +99,9 @@ static bool start(struct keyholder *k, const struct arguments *a, struct err *e)
 
 static void stop(struct keyholder *k)
 {
+    work_stop();
     serve_stop(k);
+    login_stop(k);
     contexts_free(k);
     identities_free(k);
     while (!list_empty(&k->guards))

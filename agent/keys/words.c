@@ -90,7 +90,7 @@ void words_unavailable_remedy(const struct edition *e, bool kerberos, struct buf
                  name, name, kerberos ? ", or run kinit" : "");
     else if (u->secret == SECRET_KEYRING && e->secret_kind == PROVIDED_LOCKED)
         buf_add_str(remedy, "Unlock the keyring (log in to the desktop, or use its password manager).");
-    else if (e->account.form == ACCOUNT_NONE && e->secret_kind == PROVIDED)
+    else if (e->account.form == ACCOUNT_NONE && e->guard)
         buf_addf(remedy, "Set user = for upstream %s.", name);
     else if (u->secret == SECRET_KEYRING || u->secret == SECRET_PROMPT)
         buf_addf(remedy, kerberos ? "Run kinit, or type the password with: exeat login %s" : "Type the password with: exeat login %s",

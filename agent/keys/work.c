@@ -1,6 +1,6 @@
 /*
  * Worker threads with a FIFO. Two counts keep quick work going: of the WORKERS_MAX threads at most WORKERS_SLOW take jobs that may hang,
- * the rest is for quick ones. Threads wait without a time limit and are never joined: the process ends with them.
+ * the rest is for quick ones. Threads wait without a time limit; they end when the house is taken down and none of them is stuck.
  * The lock guards the queues and counts; a job itself belongs to one thread at a time.
  */
 #include "keys/work.h"
@@ -23,6 +23,8 @@ static struct {
     pthread_cond_t more;
     struct list quick, slow, finished;
     unsigned threads, idle, queued, slow_running, unfinished;
+    pthread_t ids[WORKERS_MAX];
+    bool ending;
     int event;
 } work = {.lock = PTHREAD_MUTEX_INITIALIZER, .more = PTHREAD_COND_INITIALIZER, .event = -1};
 
@@ -55,7 +57,7 @@ static void *worker(void *unused)
 {
     (void)unused;
     pthread_mutex_lock(&work.lock);
-    for (;;) {
+    while (!work.ending) {
         struct job *j = take();
         if (!j) {
             work.idle++;
@@ -73,24 +75,20 @@ static void *worker(void *unused)
         if (write(work.event, &one, sizeof one) < 0 && errno != EAGAIN)
             log_error(NULL, "cannot wake the main thread: %s", strerror(errno));
     }
+    pthread_mutex_unlock(&work.lock);
     return NULL;
 }
 
 /* Called with the lock held. Signals stay with the main thread. */
 static void add_thread(void)
 {
-    pthread_t thread;
-    pthread_attr_t attr;
     sigset_t all, old;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
-    pthread_attr_init(&attr);
-    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-    if (pthread_create(&thread, &attr, worker, NULL) == 0)
+    if (pthread_create(&work.ids[work.threads], NULL, worker, NULL) == 0)
         work.threads++;
     else if (work.threads == 0)
         log_error(NULL, "cannot make a thread: requests wait in vain");
-    pthread_attr_destroy(&attr);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
 }
 
@@ -133,4 +131,16 @@ bool work_idle(void)
     bool idle = work.unfinished == 0;
     pthread_mutex_unlock(&work.lock);
     return idle;
+}
+
+void work_stop(void)
+{
+    pthread_mutex_lock(&work.lock);
+    work.ending = true;
+    pthread_cond_broadcast(&work.more);
+    pthread_mutex_unlock(&work.lock);
+    for (unsigned i = 0; i < work.threads; i++)
+        pthread_join(work.ids[i], NULL);
+    work.threads = 0;
+    close(work.event);
 }

@@ -21,5 +21,6 @@ int work_start(void);
 void work_submit(struct job *j); /* FIFO */
 void work_collect(void);
 bool work_idle(void); /* no job is queued, running or waiting to be collected */
+void work_stop(void); /* ends the threads; only when idle */
 
 #endif

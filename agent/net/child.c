@@ -68,3 +68,8 @@ void child_forget(struct child *c)
     c->ended = NULL;
     uv_unref((uv_handle_t *)&c->process);
 }
+
+void child_abandon(struct child *c)
+{
+    uv_close((uv_handle_t *)&c->process, was_closed);
+}

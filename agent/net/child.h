@@ -15,7 +15,9 @@ typedef void (*child_ended_fn)(void *owner, int exit_status, int signal);
 struct child *child_start(struct loop *loop, char *const *arguments, struct stream **talk, child_ended_fn ended, void *owner,
                           struct err *e);
 pid_t child_pid(const struct child *c);
-/* No more news of it; it is not ended by this (closing the stream tells it to). */
+/* No more news of it; it is not ended by this (closing the stream tells it to), and its end is still waited for. */
 void child_forget(struct child *c);
+/* For our own end: not even that. */
+void child_abandon(struct child *c);
 
 #endif

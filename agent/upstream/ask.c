@@ -99,8 +99,8 @@ static bool must_knock(const struct ask *a)
         return false;
     if (a->flags & KEYS_KNOCK)
         return true;
-    bool unknown = !a->hop->known && !secret_present(&a->header) && !a->upstream->let_in;
-    return unknown && a->request.body == ASK_BODY_BIG;
+    bool bare = !secret_present(&a->header) && !a->upstream->let_in;
+    return bare && a->request.body == ASK_BODY_BIG && (a->hop->asks || !a->hop->known);
 }
 
 static void begin_again(struct ask *a);
@@ -355,7 +355,7 @@ static void let_in(struct ask *a)
     if (!u->credited)
         a->out->counters.handshakes++;
     u->credited = true;
-    if (a->flags & KEYS_BINDS && !(a->flags & KEYS_KNOCK))
+    if (a->flags & KEYS_BINDS) /* should it not be so after all (a knock let through by an exemption), the next 407 says so */
         u->let_in = true;
     if (a->flags & KEYS_REUSABLE)
         secret_set(&u->header, secret_reveal(&a->header));
@@ -402,9 +402,10 @@ static void drained(void *owner, bool whole)
         ask_keys_challenged(a, a->broken, keys_answered);
         return;
     }
-    /* The knock was let through: this target needs no credentials here, or the connection has them now. */
-    a->flags = 0;
-    secret_free(&a->header);
+    /* The knock was let through: this target needs no credentials here, or the connection has them now, or each request does. */
+    if (!(a->flags & KEYS_REUSABLE))
+        secret_free(&a->header);
+    a->flags &= ~KEYS_KNOCK;
     send_leg(a);
 }
 

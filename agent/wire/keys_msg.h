@@ -74,26 +74,30 @@ enum keys_verdict {
     KEYS_VERDICT_END,
 };
 
-/* In answers to AUTHORIZE and CHALLENGED. */
-#define KEYS_KNOCK                                                                                           \
-    0x01u /* a 407 is expected next: send this on a bodiless request (the knock), then ask CHALLENGED */
-#define KEYS_BINDS                                                                                           \
-    0x02u /* once accepted, the connection is let in: later requests on it need no header and no AUTHORIZE   \
-           */
-#define KEYS_REUSABLE 0x04u /* the same header does for every request of this generation, on any connection  \
-                             */
-#define KEYS_FINAL                                                                                           \
-    0x08u /* do not trust the answer before ACCEPTED has been answered (mutual authentication) */
-/* In OPEN. */
-#define KEYS_CANDIDATE 0x10u /* use the secret that a LOGIN is trying */
-/* In AUTHORIZE and CHALLENGED: the request's body. None of the three: it fits the replay window and can be
- * sent again. */
+/*
+ * Flags. In answers to AUTHORIZE and CHALLENGED:
+ *   KNOCK     a 407 is expected next: send this on a bodiless request (the knock), then ask CHALLENGED
+ *   BINDS     once accepted, the connection is let in: later requests on it need no header and no AUTHORIZE
+ *   REUSABLE  the same header does for every request of this generation, on any connection
+ *   FINAL     do not trust the answer before ACCEPTED has been answered (mutual authentication)
+ * In OPEN:
+ *   CANDIDATE use the secret that a LOGIN is trying
+ * In AUTHORIZE and CHALLENGED, at most one, about the request's body (none: it fits the replay window and can be sent again):
+ *   BODY_NONE there is none
+ *   BODY_HELD `body` is all of it
+ *   BODY_BIG  it cannot be sent again: want a header that cannot go stale, or a knock before it
+ * In CHALLENGED:
+ *   CLOSED    the proxy closed the connection after this 407
+ */
+#define KEYS_KNOCK     0x01u
+#define KEYS_BINDS     0x02u
+#define KEYS_REUSABLE  0x04u
+#define KEYS_FINAL     0x08u
+#define KEYS_CANDIDATE 0x10u
 #define KEYS_BODY_NONE 0x20u
-#define KEYS_BODY_HELD 0x40u /* `body` is all of it */
-#define KEYS_BODY_BIG                                                                                        \
-    0x80u /* cannot be sent again: want a header that cannot go stale, or a knock before it */
-/* In CHALLENGED. */
-#define KEYS_CLOSED 0x100u /* the proxy closed the connection after this 407 */
+#define KEYS_BODY_HELD 0x40u
+#define KEYS_BODY_BIG  0x80u
+#define KEYS_CLOSED    0x100u
 
 struct keys_msg {
     enum keys_type type;

@@ -61,7 +61,7 @@ class Status(place.Place):
 
     def test_refused(self):
         self.fake_agent({"status": {"ok": False, "error": "not now", "remedy": "try later"}})
-        self.expect(1, "", "exeat: not now: try later\n", "status")
+        self.expect(1, "", "exeat: not now\ntry later\n", "status")
 
 
 class Reload(place.Place):

@@ -172,6 +172,7 @@ class Keyholder(Link):
         for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "LSAN_OPTIONS"):
             if name in os.environ:
                 self.env[name] = os.environ[name]
+        self.env.setdefault("LSAN_OPTIONS", "suppressions=%s/tests/keys/lsan.supp:print_suppressions=0" % ROOT)
         if not os.path.exists(self.env["KRB5_CONFIG"]):
             with open(self.env["KRB5_CONFIG"], "w") as f:
                 f.write("[libdefaults]\ndns_lookup_kdc = false\ndns_lookup_realm = false\n"
@@ -191,21 +192,30 @@ class Keyholder(Link):
 
         def child():
             os.dup2(theirs.fileno(), 3)
+            for fd in map(int, os.listdir("/proc/self/fd")):
+                if fd > 3:
+                    try:
+                        os.set_inheritable(fd, False)
+                    except OSError:  # the directory itself, closed by now
+                        pass
+            os.set_inheritable(3, True)
 
-        # dup2 onto 3 happens after Python closed what it does not know: keep 3 open through pass_fds.
+        # Not close_fds: it would close 3. The program has 0 to 3 and nothing else.
         self.process = subprocess.Popen([PROGRAM, "--config", self.config] + self.arguments, env=self.env,
                                         stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=child,
-                                        pass_fds=[3, theirs.fileno()])
+                                        close_fds=False)
         log.close()
         theirs.close()
         Link.__init__(self, ours)
 
     def restart(self):
-        self.stop()
+        if self.stop():
+            raise AssertionError(self.log())
         self._start()
 
     def login_link(self):
-        """A connection of the command line."""
+        """A connection of the command line. An answer to anything says that the program is up, and its socket there."""
+        self.ask("STATUS", upstream="no-such-upstream")
         s = socket.socket(socket.AF_UNIX)
         s.connect(self.env["XDG_RUNTIME_DIR"] + "/exeat/keys")
         return Link(s)
@@ -225,6 +235,8 @@ class Keyholder(Link):
 
     def finish(self):
         status = self.stop()
+        if status or "ERROR: " in self.log() or "runtime error" in self.log():
+            raise AssertionError("the keyholder ended with status %d:\n%s" % (status, self.log()))
         if self.own_directory:
             shutil.rmtree(self.directory, ignore_errors=True)
         return status

@@ -160,7 +160,7 @@ class Acceptor:
             self.context = None
             return list(self.offers)
         if self.context.complete:
-            self.user = str(self.context.initiator_name)
+            self.user = str(self.context.initiator_name).rstrip("\0")
             return None
         return ["%s %s" % (self.wire, base64.b64encode(answer).decode())]
 

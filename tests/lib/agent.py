@@ -143,8 +143,7 @@ class Agent:
     def configure(self, config):
         """Writes the configuration (for reload, after the start)."""
         if not re.search(r"^\s*\[listen\]", config, re.M):
-            port = self.port if self.port else 0
-            config = "[listen]\nhttp = 127.0.0.1:%d\n" % port + config
+            config = "[listen]\nhttp = 127.0.0.1:0\n" + config
         config = config.replace("@DIR@", self.directory)
         match = re.search(r"^\s*http\s*=\s*([^#\n]*)", config, re.M)
         self._expected = len(match.group(1).split()) if match else 1

@@ -59,9 +59,9 @@ class Acceptor:
         with _lock:
             try:
                 answer = self.context.step(token)
+                if self.context.complete:  # raises what step() kept back where there was a token to send
+                    self.name = str(self.context.initiator_name)
+                    return DONE, answer or b""
             except _gssapi.exceptions.GSSError:
                 return REFUSED, b""
-            if self.context.complete:
-                self.name = str(self.context.initiator_name)
-                return DONE, answer or b""
             return MORE, answer or b""

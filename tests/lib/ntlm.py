@@ -114,6 +114,11 @@ def type1(flags=UNICODE | OEM | REQUEST_TARGET | NTLM | ALWAYS_SIGN | EXTENDED |
     return SIGNATURE + struct.pack("<II", 1, flags) + b"\0" * 16
 
 
+def filetime():
+    """Now, as MS-DTYP 2.3.3 counts."""
+    return struct.pack("<Q", int((time.time() + 11644473600) * 10000000))
+
+
 def type2_flags(message1):
     """What a server agrees to: its own flags, and what the client asked for of signing, sealing and key exchange."""
     return TYPE2_FLAGS | (struct.unpack_from("<I", message1, 12)[0] & (SIGN | SEAL | KEY_EXCHANGE))
@@ -125,7 +130,7 @@ def type2(challenge, target="CORP", flags=TYPE2_FLAGS, timestamp=True, pairs=Non
     if pairs is None:
         pairs = [(AV_DOMAIN, "CORP"), (AV_COMPUTER, "PROXY"), (AV_DNS_DOMAIN, "corp.example"), (AV_DNS_COMPUTER, "proxy.corp.example")]
         if timestamp:
-            pairs.append((AV_TIME, struct.pack("<Q", int((time.time() + 11644473600) * 10000000))))
+            pairs.append((AV_TIME, filetime()))
     info = av_pairs(pairs)
     claimed = len(name) if target_length is None else target_length
     head = SIGNATURE + struct.pack("<IHHII", 2, claimed, claimed, 56, flags) + challenge + b"\0" * 8

@@ -38,8 +38,8 @@ def _compact(kind, error, trace):
     ours = [frame for frame in traceback.extract_tb(trace) if TESTS in frame.filename] or traceback.extract_tb(trace)[-3:]
     lines = ["%s:%d %s: %s" % (os.path.relpath(f.filename, TESTS), f.lineno, f.name, f.line) for f in ours]
     lines += "".join(traceback.format_exception_only(kind, error)).splitlines()
-    if len(lines) > 80:
-        lines[60:-20] = ["... (%d lines)" % (len(lines) - 80)]
+    if len(lines) > 50:
+        lines[30:-20] = ["... (%d lines)" % (len(lines) - 50)]
     return "\n".join(line[:1000] for line in lines)
 
 

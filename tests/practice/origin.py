@@ -56,6 +56,7 @@ def make_package():
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # head and body are two writes
     repositories = None  # folder
     package = make_package()
 

@@ -10,7 +10,7 @@
     /ws               WebSocket echo                       /git/, /npm/  a repository, a registry
 
     Ports: 80, 8080, 443 (TLS); raw TCP 7007 (answers after end of file), 7008 (speaks first, then echoes), 7009 (echoes, passes on half-closes).
-Every request goes into a log, one line of JSON, before its answer is sent."""
+Every request goes into a log, one line of JSON, before its answer is sent. `origin.py ADDRESS` is a second one, on the client side."""
 
 import base64
 import hashlib
@@ -160,9 +160,9 @@ class Connection:
             path = re.sub("^https?://[^/]*", "", self.target).split("?")[0]
             name, _, argument = path[1:].partition("/")
             handler = _PATHS.get(name, not_found)
-            if handler not in _OWN_BODY:
+            if handler not in _OWN_BODY:  # the others read it, and write their line, themselves
                 self.drain()
-            self.record()
+                self.record()
             handler(self, argument)
 
 
@@ -230,6 +230,7 @@ def redirect(c, _argument):
 
 
 def expect_refused(c, _argument):
+    c.record()
     c.keep = False
     c.answer(417, b"not this\n")
 
@@ -290,6 +291,7 @@ def ntlm(c, _argument):
 # --- WebSocket (RFC 6455): unfragmented frames, echoed
 
 def web_socket(c, _argument):
+    c.record()
     c.keep = False
     key = c.header("sec-websocket-key")
     if (c.header("upgrade") or "").lower() != "websocket" or not key:
@@ -325,6 +327,7 @@ def git(c, argument):
                    "GIT_PROTOCOL": c.header("git-protocol") or "", "HTTP_CONTENT_ENCODING": c.header("content-encoding") or "",
                    "REMOTE_ADDR": "10.53.1.3", "HOME": world.HOME}
     body = b"".join(c.body())
+    c.record()
     environment["CONTENT_LENGTH"] = str(len(body))
     run = subprocess.run(["git", "http-backend"], input=body, env=environment, stdout=subprocess.PIPE)
     head, _, out = run.stdout.partition(b"\r\n\r\n")
@@ -407,7 +410,7 @@ def _each(listener, work):
         threading.Thread(target=run, daemon=True).start()
 
 
-def main():
+def main(address=world.ORIGIN_ADDRESS):
     global _ALICE_NT_HASH
     from samba.credentials import Credentials  # OpenSSL 3 has no MD4 without its legacy provider
 
@@ -419,11 +422,11 @@ def main():
     services = {80: _http, 8080: _http, 443: lambda sock: _http(sock, tls), world.RAW_AFTER_EOF: raw_after_eof,
                 world.RAW_SPEAKS_FIRST: raw_speaks_first, world.RAW_ECHO: raw_echo}
     for port, work in services.items():
-        listener = socket.create_server((world.ORIGIN_ADDRESS, port), backlog=1024)
+        listener = socket.create_server((address, port), backlog=1024)
         threading.Thread(target=_each, args=(listener, work), daemon=True).start()
     print("ready", flush=True)
     threading.Event().wait()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(*sys.argv[1:]))

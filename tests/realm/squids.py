@@ -8,7 +8,7 @@ import subprocess
 import world
 
 _NTLM_AUTH = "/usr/bin/ntlm_auth --configfile={smb} --helper-protocol=".format(smb=world.SMB_CONF)
-_KERBEROS = "/usr/lib/squid/negotiate_kerberos_auth -r -t none -k {keytab} -s {spn}@{realm}"
+_KERBEROS = "/usr/lib/squid/negotiate_kerberos_auth -t none -k {keytab} -s {spn}@{realm}"
 _KERBEROS_LAB = _KERBEROS.format(keytab=world.KEYTAB_LAB, spn=world.SPN_LAB, realm=world.REALM)
 _KERBEROS_CORP = _KERBEROS.format(keytab=world.KEYTAB_CORP, spn=world.SPN_CORP, realm=world.CORP_REALM)
 

@@ -9,6 +9,8 @@ import wire
 from proxy import Proxy
 from wire import Wire, get
 
+# What to allow where a proxy offers this: NTLM inside of SPNEGO is NTLM, and has to be named.
+AUTH = {"basic": "basic", "digest": "digest", "ntlm": "ntlm", "negotiate": "negotiate ntlm"}
 SITE = "http://site.example"
 
 
@@ -71,22 +73,33 @@ class Scenario(unittest.TestCase):
         return answer
 
 
+class Later:
+    """work() in a thread of its own; result() waits for what it returns, or raises what it raised."""
+
+    def __init__(self, work, *arguments):
+        self.value = self.error = None
+        self.thread = threading.Thread(target=self._run, args=(work, arguments), daemon=True)
+        self.thread.start()
+
+    def _run(self, work, arguments):
+        try:
+            self.value = work(*arguments)
+        except BaseException as error:
+            self.error = error
+
+    def result(self):
+        self.thread.join()
+        if self.error:
+            raise self.error
+        return self.value
+
+
 def together(count, work):
     """Runs work(i) in that many threads, which begin together; returns the results in order."""
-    results, errors, start = [None] * count, [], threading.Barrier(count)
+    start = threading.Barrier(count)
 
     def one(i):
-        try:
-            start.wait()
-            results[i] = work(i)
-        except BaseException as error:
-            errors.append(error)
+        start.wait()
+        return work(i)
 
-    threads = [threading.Thread(target=one, args=(i,)) for i in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if errors:
-        raise errors[0]
-    return results
+    return [later.result() for later in [Later(one, i) for i in range(count)]]

@@ -45,14 +45,14 @@ class Silent(Behaviour):
 
 
 class SaysFirst(Behaviour):
-    """Sends something before it was asked anything."""
+    """Sends something before it was asked anything, and closes when it is asked."""
 
     def __init__(self, data):
         self.data = data
 
     def serve(self, conn):
         conn.send(self.data)
-        conn.read_to_end()
+        conn.sock.recv(1)
 
 
 class Slow(Open):

@@ -20,12 +20,12 @@ from wire import PATIENCE, Wire, WireError
 
 
 class Connection(Wire):
-    """A connection to us. number counts from 1; let_in: a connection-bound scheme has succeeded on it."""
+    """A connection to us. number counts from 1; let_in: whose connection-bound scheme has succeeded on it."""
 
     def __init__(self, sock, proxy, number):
         super().__init__(sock)
         self.proxy, self.number = proxy, number
-        self.let_in = False
+        self.let_in = set()
         self.close_next = False
         self.requests = []
         self.ended_by_peer = threading.Event()
@@ -326,7 +326,7 @@ class Asks(Behaviour):
         given = request.get(self.names.credentials)
         host = re.sub(r"^http://", "", request.target).split("/")[0].rsplit(":", 1)[0]
         if given is None:
-            if not conn.let_in or host in self.blocked:
+            if self not in conn.let_in or host in self.blocked:
                 return self.refuse(conn, request, self.lines())
             return self.then.handle(conn, request)
         scheme, _, value = given.partition(" ")
@@ -344,7 +344,8 @@ class Asks(Behaviour):
         if verdict == NO or host in self.blocked:
             return self.refuse(conn, request, self.lines())
         assert verdict == OK
-        conn.let_in = gate.binds and not self.per_request
+        if gate.binds and not self.per_request:
+            conn.let_in.add(self)
         request.info = lines
         return self.then.handle(conn, request)
 

@@ -6,7 +6,7 @@ import threading
 
 import ntlm
 import wire
-from base import SITE, Scenario, corp
+from base import AUTH, SITE, Scenario, corp
 from behaviours import Canned, Endless, Flood, Hangup, SaysFirst, Silent
 from gates import Digest, Ntlm, Negotiate, Basic
 from proxy import Asks, Open, content
@@ -248,7 +248,7 @@ class Tokens(Scenario):
             gate = Feeds(scheme="Negotiate" if kind is None else "NTLM")
             honest = Negotiate() if kind is None else Ntlm()
             behaviour = Asks(gate)
-            proxy, agent = self.both(behaviour, corp(scheme))
+            proxy, agent = self.both(behaviour, corp(AUTH[scheme]))
             keys = agent.keys_pid()
             for name, token in TYPE2.items():
                 with self.subTest(name, scheme=scheme, wrap=wrap):
@@ -278,7 +278,7 @@ class Tokens(Scenario):
 
                     def check(self, conn, request, value, names):
                         return "more", ["%s: Negotiate %s" % (names.challenge, base64.b64encode(token).decode())]
-                proxy, agent = self.both(Asks(Feeds()), corp("negotiate"))
+                proxy, agent = self.both(Asks(Feeds()), corp("negotiate ntlm"))
                 keys = agent.keys_pid()
                 self.own(self.ask(agent), 502)
                 self.assertEqual(agent.keys_pid(), keys)

@@ -151,8 +151,11 @@ class Framing(Scenario):
         self.assertEqual(wire.once(self.agent_.port, get(SITE + "/alive")).status, 200)
 
     def test_smuggled_request_is_never_seen(self):
-        for name, (raw, _) in REFUSED.items():
+        for name, (raw, statuses) in REFUSED.items():
+            if 200 in statuses:
+                continue
             with self.subTest(name), Wire.connect(self.agent_.port) as client:
+                del self.proxy_.requests[:]
                 client.send(raw.encode("latin-1") + get(SITE + "/smuggled"))
                 try:
                     client.read_to_end()

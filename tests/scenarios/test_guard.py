@@ -3,7 +3,7 @@
 import base64
 import threading
 
-from base import SITE, Scenario, corp, together
+from base import AUTH, SITE, Later, Scenario, corp, together
 from behaviours import Canned
 from gates import OK, Basic, Digest, Negotiate, Ntlm
 from proxy import Asks, content
@@ -31,7 +31,7 @@ class OneAttempt(Scenario):
         for name, kind in GATES.items():
             with self.subTest(name):
                 gate = kind()
-                _, agent = self.both(Asks(gate), corp(name, user_for(name), more="connections = 100"), secret="wrong")
+                _, agent = self.both(Asks(gate), corp(AUTH[name], user_for(name), more="connections = 100"), secret="wrong")
                 for answer in together(50, self.work(agent)):
                     self.own(answer, 502, "http_request_denied", "alice")
                 self.assertEqual((gate.attempts, gate.failed), (1, 1))
@@ -52,17 +52,12 @@ class OneAttempt(Scenario):
                 with self.subTest(scheme=name, secret=secret):
                     gate = kind()
                     behaviour = Asks(gate, hold=threading.Event())
-                    proxy, agent = self.both(behaviour, corp(name, user_for(name)), secret=secret)
-                    results = []
-                    threads = [threading.Thread(target=lambda i=i: results.append(self.ask(agent, "/%d" % i).status)) for i in range(20)]
-                    for thread in threads:
-                        thread.start()
+                    proxy, agent = self.both(behaviour, corp(AUTH[name], user_for(name)), secret=secret)
+                    asked = [Later(self.ask, agent, "/%d" % i) for i in range(20)]
                     proxy.wait(lambda: len(proxy.connections) >= 1 and gate.attempts >= 1)
                     self.assertEqual(gate.attempts, 1)
                     behaviour.hold.set()
-                    for thread in threads:
-                        thread.join()
-                    self.assertEqual(results, [200 if secret == "secret" else 502] * 20)
+                    self.assertEqual([later.result().status for later in asked], [200 if secret == "secret" else 502] * 20)
                     if secret == "wrong":
                         self.assertEqual(gate.attempts, 1)
 
@@ -70,7 +65,7 @@ class OneAttempt(Scenario):
         for name, kind in GATES.items():
             with self.subTest(name):
                 gate = kind()
-                _, agent = self.both(Asks(gate), corp(name, user_for(name)), secret="wrong")
+                _, agent = self.both(Asks(gate), corp(AUTH[name], user_for(name)), secret="wrong")
                 self.own(self.ask(agent), 502)
                 agent.write("secret", "also wrong\n")
                 self.own(self.ask(agent), 502)
@@ -119,7 +114,7 @@ class BlockedSite(Scenario):
             with self.subTest(name):
                 gate = kind()
                 behaviour = Asks(gate, blocked=("blocked.example",))
-                _, agent = self.both(behaviour, corp(name, user_for(name)))
+                _, agent = self.both(behaviour, corp(AUTH[name], user_for(name)))
                 self.assertEqual(self.ask(agent).status, 200)
                 self.own(self.ask(agent, host="blocked.example"), 403, "http_request_denied", "(?i)password|secret")
                 after = gate.attempts
@@ -147,7 +142,7 @@ class BlockedSite(Scenario):
         for name, kind in GATES.items():
             with self.subTest(name):
                 gate = kind()
-                proxy, agent = self.both(Asks(gate), corp(name, user_for(name)))
+                proxy, agent = self.both(Asks(gate), corp(AUTH[name], user_for(name)))
                 self.assertEqual(self.ask(agent).status, 200)
                 gate.password = "changed"
                 proxy.drop_all()
@@ -160,13 +155,17 @@ class BlockedSite(Scenario):
         for name, kind in GATES.items():
             with self.subTest(name):
                 gate = kind()
-                proxy, agent = self.both(Asks(gate), corp(name, user_for(name)))
+                proxy, agent = self.both(Asks(gate), corp(AUTH[name], user_for(name)))
                 self.assertEqual(self.ask(agent).status, 200)
                 gate.password = "changed"
                 proxy.drop_all()
                 for status in together(50, lambda i: self.ask(agent, "/%d" % i, host="site%d.example" % i).status):
                     self.assertIn(status, (403, 502))
-                self.assertLessEqual(gate.failed, 3)
+                if gate.binds:  # the others put the same header on every request, also on those that are under way at that moment
+                    self.assertLessEqual(gate.failed, 3)
+                failed = gate.failed
+                self.own(self.ask(agent, host="later.example"), 502)
+                self.assertEqual(gate.failed, failed)
 
 
 class NoRefusal(Scenario):
@@ -186,7 +185,7 @@ class NoRefusal(Scenario):
                                 return what(conn)
                             return self.refuse(conn, request, _ or self.lines())
                         return super().handle(conn, request)
-                _, agent = self.both(Breaks(gate), corp(name, user_for(name)))
+                _, agent = self.both(Breaks(gate), corp(AUTH[name], user_for(name)))
                 first = self.ask(agent)
                 self.assertGreaterEqual(first.status, 400)
                 switch.set()

@@ -7,7 +7,7 @@ import threading
 import wire
 from base import SITE, Scenario
 from behaviours import Canned, Continue, Early, Slow, trailing
-from proxy import Open, content, sha
+from proxy import Open, content, sha, wait_closed
 from wire import Wire, chunked, get
 
 
@@ -188,15 +188,18 @@ class Connections(Scenario):
         self.assertEqual(client.ask(b"\r\n" + get(SITE + "/echo"), "GET").status, 200)
 
     def test_client_that_leaves_frees_upstream(self):
-        behaviour = Slow()
-        proxy, agent = self.both(behaviour)
+        class Hears(Open):
+            """Does not answer, and hears when the other side goes."""
+
+            def handle(self, conn, request):
+                conn.read_to_end()
+                return False
+        proxy, agent = self.both(Hears())
         client = self.wire(agent)
         client.send(get(SITE + "/echo"))
         proxy.wait_requests(1)
         client.reset()
-        conn = proxy.connections[0]
-        behaviour.release.set()
-        self.assertTrue(conn.ended_by_peer.wait(wire.PATIENCE))
+        wait_closed(proxy.connections[0])
 
     def test_half_closed_client_gets_its_answer(self):
         _, agent = self.both(Open())

@@ -28,7 +28,10 @@ class Descriptors(Scenario):
         waiting = [self.wire(agent) for _ in range(150)]
         for connection in waiting:
             connection.send(get(SITE + "/echo", "Connection: close"))
-        answers = [connection.read_response().status for connection in waiting]
+        answers = []
+        for connection in waiting:
+            answers.append(connection.read_response().status)
+            connection.close()
         self.assertTrue(set(answers) <= {200, 502, 503}, answers)
         self.assertIn(200, answers)
         self.assertEqual(self.ask(agent).status, 200)

@@ -1,9 +1,8 @@
 """Upstream connections: used again where that is right, never where it is not."""
 
 import json
-import threading
 
-from base import SITE, Scenario, corp, together
+from base import SITE, Later, Scenario, corp, together
 from behaviours import Canned, Slow, Stale, Unasked
 from gates import Basic, Ntlm
 from proxy import Asks, Open, content, wait_closed
@@ -23,27 +22,19 @@ class Reuse(Scenario):
     def test_limit_of_connections_and_waiters_in_order(self):
         behaviour = Slow()
         proxy, agent = self.both(behaviour, "auth = none\nconnections = 2")
-        results = []
-        threads = [threading.Thread(target=lambda i=i: results.append(self.ask(agent, "/bytes/%d" % i).body)) for i in range(10)]
-        for thread in threads:
-            thread.start()
+        asked = [Later(self.ask, agent, "/bytes/%d" % i) for i in range(10)]
         proxy.wait_requests(2)
         behaviour.release.set()
-        for thread in threads:
-            thread.join()
-        self.assertEqual(sorted(map(len, results)), list(range(10)))
+        self.assertEqual([later.result().body for later in asked], [content(i) for i in range(10)])
         self.assertEqual(len(proxy.connections), 2)
 
     def test_tunnels_count_towards_the_limit(self):
         proxy, agent = self.both(Open(), "auth = none\nconnections = 2")
         tunnels = [self.tunnel(agent), self.tunnel(agent)]
-        result = []
-        waiter = threading.Thread(target=lambda: result.append(self.ask(agent, "/bytes/5").body))
-        waiter.start()
+        waiter = Later(self.ask, agent, "/bytes/5")
         self.echoes(tunnels[0])
         tunnels[1].reset()
-        waiter.join()
-        self.assertEqual(result, [content(5)])
+        self.assertEqual(waiter.result().body, content(5))
         self.assertEqual(len(proxy.connections), 3)
 
     def test_rest_of_a_body_nobody_wanted(self):

@@ -5,7 +5,7 @@ import os
 import re
 import unittest
 
-from base import Scenario, corp
+from base import AUTH, Scenario, corp
 from gates import Basic, Digest, Negotiate, Ntlm
 from proxy import Asks
 
@@ -46,8 +46,9 @@ class Secrets(Scenario):
             with self.subTest(name):
                 user = "CORP\\alice" if name in ("ntlm", "negotiate") else "alice"
                 gate = kind(password=PASSWORD if right else "another")
-                _, agent = self.both(Asks(gate), corp(name, user), DEBUG, secret=PASSWORD)
-                answers = [self.ask(agent), self.ask(agent, method="POST", body=b"x"), self.ask(agent, "/", "Accept: text/html")]
+                _, agent = self.both(Asks(gate), corp(AUTH[name], user), DEBUG, secret=PASSWORD)
+                answers = [self.ask(agent, "/bytes/9"), self.ask(agent, "/status/200", method="POST", body=b"x"),
+                           self.ask(agent, "/bytes/9", "Accept: text/html")]
                 answers.append(self.tunnel(agent, expect=200 if right else 502))
                 self.assertEqual(answers[0].status, 200 if right else 502)
                 check(agent, answers, shapes(user), name)

@@ -299,6 +299,8 @@ static void test_value_errors(void **state)
         {"[listen]\nhttp = 128.0.0.1:1",
          "t.conf:2: http: \"128.0.0.1:1\" is not an address of this machine alone (127.0.0.1, "
          "[::1]): serving others needs gateway mode"},
+        {"[listen]\nhttp = 126.0.0.1:1", "t.conf:2: http: \"126.0.0.1:1\" is not an address of this machine "
+                                         "alone (127.0.0.1, [::1]): serving others needs gateway mode"},
         {"[listen]\nhttp = host.example:1",
          "t.conf:2: http: \"host.example:1\" is not an address of this machine alone "
          "(127.0.0.1, [::1]): serving others needs gateway mode"},
@@ -360,6 +362,7 @@ static void test_upstream_errors(void **state)
         {"[upstream c]\nproxy = p:1 http://p:1/", "t.conf:2: proxy: http://p:1 stands here twice"},
         {"[upstream c]\nproxy =",
          "t.conf:2: proxy: at least one proxy is needed, like http://proxy.corp.example:8080"},
+        {"[upstream c]\nproxy = \"\"", "t.conf:2: proxy: \"\" has no port; write HOST:PORT"},
         {"[upstream c]\nproxy = \"p:1", "t.conf:2: proxy: a double quote is not closed"},
         {"[upstream c]\nproxy = 127.0.0.1:3128",
          "t.conf:2: proxy http://127.0.0.1:3128 is where this agent itself listens"},
@@ -420,6 +423,7 @@ static void test_not_a_circle(void **state)
     (void)state;
     config_unref(good("[upstream c]\nproxy = 127.0.0.1:3129"));
     config_unref(good("[upstream c]\nproxy = 127.0.0.2:3128"));
+    config_unref(good("[upstream c]\nproxy = p:1\n[listen]\nhttp = 127.0.0.1:0 127.0.0.1:0"));
     config_unref(good("[upstream c]\nproxy = 127.0.0.1:3128\n[listen]\nhttp = unix:/x"));
     config_unref(good("[upstream c]\nproxy = p.example:9\n[listen]\nhttp = localhost:9"));
 }

@@ -73,6 +73,7 @@ static void test_good(void **state)
         MSG(CHALLENGED, REQUESTED, CHALLENGE_LINES, .flags = KEYS_CLOSED | KEYS_BODY_NONE),
         MSG(ACCEPTED, .context = 7),
         MSG(ACCEPTED, .call = 3, .context = 7, .info = S("rspauth=\"00\"\n")),
+        MSG(ACCEPTED, .call = 3, .context = 7, .lines = S("Negotiate oQcwBaADCgEA\n")),
         MSG(CLOSE, .context = 7),
         MSG(RELOAD),
         MSG(RELOAD, .call = UINT32_MAX),

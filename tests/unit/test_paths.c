@@ -13,7 +13,7 @@
 #include "config/config.h"
 #include "config/paths.h"
 
-static char directory[64];
+static char directory[32];
 
 static int set_up(void **state)
 {
@@ -38,7 +38,7 @@ static int tear_down(void **state)
 /* directory + rest; valid until the next call. */
 static const char *under(const char *rest)
 {
-    static char path[200];
+    static char path[400];
     snprintf(path, sizeof path, "%s%s", directory, rest);
     return path;
 }
@@ -67,7 +67,7 @@ static void test_runtime_made_once(void **state)
 static void expect_refused(const char *sentence)
 {
     struct err e = {0};
-    char expected[200];
+    char expected[500];
     snprintf(expected, sizeof expected, "%s %s", under("/exeat"), sentence);
     assert_null(config_runtime_dir(&e));
     assert_int_equal(e.code, ERR_SYSTEM);
@@ -87,7 +87,7 @@ static void test_runtime_refused(void **state)
     assert_int_equal(rmdir(under("/exeat")), 0);
 
     assert_int_equal(mkdir(under("/real"), 0700), 0);
-    char target[200];
+    char target[400];
     snprintf(target, sizeof target, "%s", under("/real"));
     assert_int_equal(symlink(target, under("/exeat")), 0);
     expect_refused("is not a directory but a symbolic link");
@@ -148,7 +148,7 @@ static void test_state(void **state)
     assert_non_null(f);
     fclose(f);
     setenv("XDG_STATE_HOME", under("/file"), 1);
-    char expected[200];
+    char expected[500];
     snprintf(expected, sizeof expected, "cannot make the directory %s: Not a directory",
              under("/file/exeat"));
     assert_null(config_state_dir(&e));
@@ -168,6 +168,10 @@ static void test_home(void **state)
     free(home);
     setenv("HOME", directory, 1);
     char *file = config_user_file(&e);
+    assert_string_equal(file, under("/.config/exeat/exeat.conf"));
+    free(file);
+    setenv("XDG_CONFIG_HOME", "relative", 1); /* to be ignored */
+    file = config_user_file(&e);
     assert_string_equal(file, under("/.config/exeat/exeat.conf"));
     free(file);
     setenv("XDG_CONFIG_HOME", "/x", 1);

@@ -1,0 +1,447 @@
+"""Each scheme from the first challenge to the accepted request, against real acceptors where there are any."""
+import base64
+import hashlib
+import os
+import re
+import tempfile
+import unittest
+
+from keyholder import (BINDS, BODY_BIG, BODY_HELD, BODY_NONE, CLOSED, KNOCK, REUSABLE, Context, Keyholder)
+from realm import NTLM, SPNEGO, Acceptor, NtlmAuthority, Realm, converse
+
+PASSWORD = "Pass wörd:\"\\%ß€𝄞"
+
+
+class PasswordFile:
+    def __init__(self, password):
+        fd, self.path = tempfile.mkstemp(prefix="exeat-password-")
+        os.close(fd)
+        self.put(password)
+
+    def put(self, password):
+        with open(self.path, "w", encoding="utf-8") as f:
+            f.write(password + "\n")
+
+    def destroy(self):
+        os.unlink(self.path)
+
+
+class SchemeTest(unittest.TestCase):
+    auth = "basic"
+    user = "CORP\\alice"
+    password = PASSWORD
+    env = {}
+
+    def setUp(self):
+        self.file = PasswordFile(self.password)
+        self.addCleanup(self.file.destroy)
+
+    def keyholder(self, auth=None, user=None, secret=None, env=None, more=""):
+        user = self.user if user is None else user
+        text = "auth = %s\n%ssecret = %s\n" % (auth or self.auth, "user = %s\n" % user if user else "",
+                                               secret or "file:" + self.file.path)
+        k = Keyholder(text, env=dict(self.env, **(env or {})), more=more)
+        self.addCleanup(lambda: k.process.poll() is None and k.finish())
+        return k
+
+    def assertVerdict(self, answer, verdict):
+        self.assertEqual(answer.verdict, verdict, answer)
+
+
+class Basic(SchemeTest):
+    def test_header_once_asked_and_first_afterwards(self):
+        k = self.keyholder()
+        c = Context(k)
+        self.assertEqual(c.opened.identity, "CORP\\alice")
+        first = c.authorize()
+        self.assertVerdict(first, "SEND")
+        self.assertEqual(first.header, "")
+        a = c.challenged(['Basic realm="x"'])
+        self.assertEqual(a.header, "Basic " + base64.b64encode(("CORP\\alice:" + PASSWORD).encode()).decode())
+        self.assertEqual(a.flags, REUSABLE)
+        c.accepted()
+        again = Context(k).authorize()
+        self.assertEqual(again.header, a.header)
+        self.assertEqual(k.ask("STATUS", upstream="corp").scheme, "Basic")
+
+    def test_only_where_named(self):
+        k = self.keyholder(auth="ntlm digest")
+        a = Context(k).challenged(['Basic realm="x"'])
+        self.assertVerdict(a, "UNAVAILABLE")
+        self.assertIn("Basic", a.why)
+
+    def test_command_gives_its_first_line(self):
+        k = self.keyholder(secret="command:printf 'one\\ntwo\\n'", user="alice")
+        a = Context(k).challenged(["Basic realm=x"])
+        self.assertEqual(base64.b64decode(a.header[6:]), b"alice:one")
+
+    def test_command_that_fails(self):
+        k = self.keyholder(secret="command:exit 3")
+        a = Context(k).challenged(["Basic realm=x"])
+        self.assertVerdict(a, "UNAVAILABLE")
+        self.assertIn("exit status 3", a.why)
+
+    def test_credential(self):
+        with tempfile.TemporaryDirectory() as d:
+            with open(d + "/proxy", "w") as f:
+                f.write("from systemd")
+            k = self.keyholder(secret="credential:proxy", user="alice", env={"CREDENTIALS_DIRECTORY": d})
+            a = Context(k).challenged(["Basic realm=x"])
+            self.assertEqual(base64.b64decode(a.header[6:]), b"alice:from systemd")
+
+    def test_no_user(self):
+        k = self.keyholder(user="")
+        a = Context(k).challenged(["Basic realm=x"])
+        self.assertVerdict(a, "UNAVAILABLE")
+        self.assertIn("no user", a.why)
+
+    def test_missing_file(self):
+        k = self.keyholder(secret="file:/nonexistent/password")
+        a = Context(k).challenged(["Basic realm=x"])
+        self.assertVerdict(a, "UNAVAILABLE")
+        self.assertIn("/nonexistent/password", a.why)
+
+
+class Digest(SchemeTest):
+    auth = "digest"
+    user = "alice"
+    challenge = 'Digest realm="r", nonce="%s", qop="%s", algorithm=%s, opaque="o"'
+
+    def check(self, header, method="GET", target="http://site.example/", algorithm="SHA-256", body=b""):
+        p = {n: a or b for n, a, b in re.findall(r'(\w+)=(?:"((?:[^"\\]|\\.)*)"|([^, ]+))', header[7:])}
+        hasher = {"MD5": "md5", "SHA-256": "sha256"}[algorithm]
+
+        def h(*parts):
+            return hashlib.new(hasher, b":".join(parts)).hexdigest().encode()
+
+        a1 = h(b"alice", b"r", PASSWORD.encode())
+        a2 = [method.encode(), target.encode()]
+        if p["qop"] == "auth-int":
+            a2.append(h(body))
+        want = h(a1, p["nonce"].encode(), p["nc"].encode(), p["cnonce"].encode(), p["qop"].encode(), h(*a2))
+        self.assertEqual(p["response"].encode(), want)
+        self.assertEqual(p["uri"], target)
+        return p
+
+    def test_each_request_has_its_count(self):
+        k = self.keyholder()
+        c = Context(k)
+        self.check(c.challenged([self.challenge % ("n1", "auth", "SHA-256")]).header)
+        c.accepted()
+        p = self.check(c.authorize(target="other.example:443", method="CONNECT").header, "CONNECT", "other.example:443")
+        self.assertEqual(p["nc"], "00000002")
+        self.assertEqual(k.ask("STATUS", upstream="corp").scheme, "Digest SHA-256")
+
+    def test_stale_is_no_refusal_but_not_for_ever(self):
+        k = self.keyholder()
+        c = Context(k)
+        c.challenged([self.challenge % ("n1", "auth", "MD5")])
+        for n in range(2):
+            a = c.challenged([self.challenge % ("s%d" % n, "auth", "MD5") + ", stale=TRUE"])
+            self.assertEqual(self.check(a.header, algorithm="MD5")["nonce"], "s%d" % n)
+        self.assertVerdict(c.challenged([self.challenge % ("s3", "auth", "MD5") + ", stale=true"]), "BROKEN")
+        c = Context(k)
+        self.assertVerdict(c.authorize(), "SEND")
+        c.accepted()  # and nothing was frozen
+
+    def test_wrong_password(self):
+        k = self.keyholder()
+        c = Context(k)
+        c.challenged([self.challenge % ("n1", "auth", "MD5")])
+        self.assertVerdict(c.challenged([self.challenge % ("n2", "auth", "MD5")]), "REFUSED")
+        self.assertVerdict(Context(k).authorize(), "REFUSED")
+
+    def test_next_nonce(self):
+        k = self.keyholder()
+        c = Context(k)
+        c.challenged([self.challenge % ("n1", "auth", "MD5")])
+        c.accepted(info='nextnonce="n2"\n')
+        self.assertEqual(self.check(c.authorize().header, algorithm="MD5")["nonce"], "n2")
+
+    def test_auth_int_asks_for_the_body(self):
+        k = self.keyholder()
+        c = Context(k)
+        line = self.challenge % ("n1", "auth-int", "MD5")
+        self.assertVerdict(c.challenged([line], method="POST"), "NEED_BODY")
+        a = c.challenged([line], method="POST", flags=BODY_HELD, body=b"hello")
+        self.assertEqual(self.check(a.header, "POST", algorithm="MD5", body=b"hello")["qop"], "auth-int")
+        a = Context(k).challenged([line], method="POST", flags=BODY_BIG)
+        self.assertVerdict(a, "UNAVAILABLE")
+
+    def test_a_big_body_gets_a_fresh_nonce(self):
+        k = self.keyholder()
+        c = Context(k)
+        c.challenged([self.challenge % ("n1", "auth", "MD5")])
+        c.accepted()
+        a = c.authorize(method="POST", flags=BODY_BIG)
+        self.assertEqual((a.verdict, a.flags, a.header), ("SEND", KNOCK, ""))
+        a = c.challenged([self.challenge % ("n2", "auth", "MD5")], method="POST", flags=BODY_BIG)
+        self.assertEqual(self.check(a.header, "POST", algorithm="MD5")["nonce"], "n2")
+
+    def test_closed_after_the_challenge(self):
+        k = self.keyholder()
+        a = Context(k).challenged([self.challenge % ("n1", "auth", "MD5")], flags=CLOSED)
+        self.assertVerdict(a, "RESTART")
+        self.assertVerdict(Context(k).authorize(flags=BODY_NONE), "SEND")
+
+
+class Ntlm(SchemeTest):
+    auth = "negotiate ntlm digest"
+
+    def setUp(self):
+        super().setUp()
+        # the acceptor's file separates with colons
+        self.file.put("Wörd\"\\%ß€𝄞")
+        self.authority = NtlmAuthority(("CORP", "alice", "Wörd\"\\%ß€𝄞"))
+        self.addCleanup(self.authority.destroy)
+
+    def test_raw(self):
+        k = self.keyholder()
+        c, proxy = Context(k), Acceptor("NTLM")
+        self.assertEqual(c.authorize().header, "")
+        a = c.challenged(["NTLM", "Basic realm=x"])
+        self.assertEqual(a.flags, KNOCK | BINDS)
+        a = c.challenged(proxy.take(a.header))
+        self.assertEqual(a.flags, BINDS)
+        self.assertIsNone(proxy.take(a.header))
+        self.assertEqual(proxy.user, "CORP\\alice")
+        c.accepted()
+        self.assertEqual(c.authorize().header, "")  # the connection is let in
+        a = Context(k).authorize()  # and the next one speaks first
+        self.assertEqual(a.flags, KNOCK | BINDS)
+
+    def test_inside_spnego(self):
+        k = self.keyholder()
+        for _ in range(2):
+            proxy = Acceptor("Negotiate", SPNEGO)
+            a, sent = converse(Context(k), proxy)
+            self.assertVerdict(a, "SEND")
+            self.assertEqual((sent, proxy.user), (2, "CORP\\alice"))
+        self.assertEqual(k.ask("STATUS", upstream="corp").scheme, "Negotiate (NTLM)")
+
+    def test_not_inside_spnego_when_only_negotiate_is_allowed(self):
+        k = self.keyholder(auth="negotiate")
+        a, sent = converse(Context(k), Acceptor("Negotiate", SPNEGO))
+        self.assertVerdict(a, "UNAVAILABLE")
+        self.assertEqual(sent, 0)
+
+    def test_raw_under_the_name_negotiate(self):
+        k = self.keyholder()
+        a, _ = converse(Context(k), Acceptor("Negotiate", NTLM))
+        self.assertVerdict(a, "RESTART")
+        proxy = Acceptor("Negotiate", NTLM)
+        a, sent = converse(Context(k), proxy)
+        self.assertEqual((a.verdict, sent, proxy.user), ("SEND", 2, "CORP\\alice"))
+
+    def test_ntlm_where_negotiate_takes_only_kerberos(self):
+        k = self.keyholder()
+        proxy = Acceptor("NTLM", offers=["Negotiate", "NTLM"])
+        a, _ = converse(Context(k), proxy)
+        self.assertVerdict(a, "RESTART")
+        proxy = Acceptor("NTLM", offers=["Negotiate", "NTLM"])
+        a, _ = converse(Context(k), proxy)
+        self.assertEqual((a.verdict, proxy.user), ("SEND", "CORP\\alice"))
+
+    def test_closed_after_the_first_challenge(self):
+        k = self.keyholder()
+        self.assertVerdict(Context(k).challenged(["NTLM"], flags=CLOSED), "RESTART")
+        proxy = Acceptor("NTLM")
+        a, sent = converse(Context(k), proxy)
+        self.assertEqual((a.verdict, sent, proxy.user), ("SEND", 2, "CORP\\alice"))
+
+    def test_closed_in_mid_handshake(self):
+        k = self.keyholder()
+        c, proxy = Context(k), Acceptor("NTLM")
+        a = c.challenged(["NTLM"])
+        self.assertVerdict(c.challenged(proxy.take(a.header), flags=CLOSED), "BROKEN")
+
+    def test_first_token_ignored_is_no_refusal(self):
+        k = self.keyholder(auth="ntlm")
+        c = Context(k)
+        c.challenged(["NTLM"])
+        self.assertVerdict(c.challenged(["NTLM"]), "BROKEN")
+        a, _ = converse(Context(k), Acceptor("NTLM"))
+        self.assertVerdict(a, "SEND")
+
+    def test_spoken_first_and_not_understood(self):
+        k = self.keyholder(auth="ntlm")
+        converse(Context(k), Acceptor("NTLM"))
+        c = Context(k)
+        self.assertEqual(c.authorize().flags, KNOCK | BINDS)
+        self.assertVerdict(c.challenged(["NTLM"]), "RESTART")
+        self.assertEqual(Context(k).authorize().header, "")
+
+    def test_with_channel_binding(self):
+        k = self.keyholder(auth="ntlm")
+        a, _ = converse(Context(k, binding=hashlib.sha256(b"certificate").digest()), Acceptor("NTLM"))
+        self.assertVerdict(a, "SEND")
+
+    def test_asked_again_on_a_connection_that_was_let_in(self):
+        k = self.keyholder(auth="ntlm")
+        c = Context(k)
+        converse(c, Acceptor("NTLM"))
+        a = c.challenged(["NTLM"])
+        self.assertEqual(a.flags, KNOCK | BINDS)
+        self.assertVerdict(c.challenged(["NTLM"]), "RESTART")
+
+
+class Kerberos(SchemeTest):
+    auth = "negotiate ntlm digest"
+    user = "alice@CORP.EXAMPLE"
+    password = "Password"
+
+    @classmethod
+    def setUpClass(cls):
+        cls.realm = Realm()
+        cls.addClassCleanup(cls.realm.destroy)
+        cls.before = os.environ.get("KRB5_CONFIG")
+        os.environ["KRB5_CONFIG"] = cls.realm.conf
+        cls.addClassCleanup(os.environ.pop, "KRB5_CONFIG")
+        cls.env = {"KRB5_CONFIG": cls.realm.conf}
+
+    def proxy(self):
+        return Acceptor("Negotiate", SPNEGO, self.realm.keytab)
+
+    def test_ticket_from_a_password(self):
+        k = self.keyholder()
+        before = self.realm.count("AS_REQ")
+        for _ in range(3):
+            proxy = self.proxy()
+            a, sent = converse(Context(k), proxy)
+            self.assertEqual((a.verdict, a.flags, sent), ("SEND", BINDS, 1))
+            self.assertEqual(proxy.user, "alice@CORP.EXAMPLE")
+        self.assertEqual(self.realm.count("AS_REQ") - before, 2)  # without and with preauthentication, once
+        status = k.ask("STATUS", upstream="corp")
+        self.assertEqual(status.scheme, "Negotiate (Kerberos)")
+        self.assertIn("ticket until", status.why)
+
+    def test_domain_that_krb5_conf_knows(self):
+        """CORP names KDCs there, but they serve another realm: not a refusal, so NTLM is next."""
+        k = self.keyholder(user="CORP\\alice")
+        a = Context(k).challenged(["Negotiate", "NTLM"])
+        self.assertVerdict(a, "SEND")
+        self.assertIn("NTLMSSP", base64.b64decode(a.header.split()[1]).decode("latin-1"))
+
+    def test_own_ticket_file(self):
+        with tempfile.TemporaryDirectory() as d:
+            self.realm.kinit(d + "/cc")
+            k = self.keyholder(user="", secret="none", env={"KRB5CCNAME": d + "/cc"})
+            a, sent = converse(Context(k), self.proxy())
+            self.assertEqual((a.verdict, sent), ("SEND", 1))
+            self.assertEqual(k.ask("STATUS", upstream="corp").identity, "alice@CORP.EXAMPLE")
+
+    def test_own_ticket_in_a_collection(self):
+        self.realm.admin("addprinc -pw Other bob")
+        with tempfile.TemporaryDirectory() as d:
+            os.mkdir(d + "/cc")
+            self.realm.kinit("DIR::" + d + "/cc/tkt1", user="alice")
+            self.realm.kinit("DIR::" + d + "/cc/tkt2", user="bob", password="Other")
+            with open(d + "/cc/primary", "w") as f:
+                f.write("tkt2\n")
+            for user, form in (("alice", "alice"), ("bob", "CORP\\bob"), ("alice", "alice@CORP.EXAMPLE")):
+                k = self.keyholder(user=form, secret="none", env={"KRB5CCNAME": "DIR:" + d + "/cc"})
+                proxy = self.proxy()
+                a, _ = converse(Context(k), proxy)
+                self.assertVerdict(a, "SEND")
+                self.assertEqual(proxy.user, user + "@CORP.EXAMPLE")
+
+    def test_ticket_made_after_start(self):
+        with tempfile.TemporaryDirectory() as d:
+            k = self.keyholder(user="", secret="none", env={"KRB5CCNAME": d + "/cc"})
+            a, _ = converse(Context(k), self.proxy())
+            self.assertVerdict(a, "UNAVAILABLE")
+            self.assertIn("No Kerberos ticket", a.why)
+            self.assertIn("kinit", a.remedy)
+            self.realm.kinit(d + "/cc")
+            a, _ = converse(Context(k), self.proxy())
+            self.assertVerdict(a, "SEND")
+
+    def test_somebody_elses_ticket(self):
+        with tempfile.TemporaryDirectory() as d:
+            self.realm.kinit(d + "/cc")
+            k = self.keyholder(user="carol", secret="none", env={"KRB5CCNAME": d + "/cc"})
+            a, _ = converse(Context(k), self.proxy())
+            self.assertVerdict(a, "UNAVAILABLE")
+            self.assertIn("alice@CORP.EXAMPLE", a.why)
+
+    def test_refused_ticket_and_a_new_one(self):
+        with tempfile.TemporaryDirectory() as d:
+            self.realm.kinit(d + "/cc")
+            k = self.keyholder(user="", secret="none", env={"KRB5CCNAME": d + "/cc"})
+            c = Context(k)
+            self.assertTrue(c.challenged(["Negotiate"]).header)
+            a = c.challenged(["Negotiate"])
+            self.assertVerdict(a, "REFUSED")
+            self.assertIn("ticket", a.why)
+            self.assertVerdict(Context(k).authorize(), "REFUSED")
+            while self.realm_time(d + "/cc") == self.realm_time(d + "/new"):
+                self.realm.kinit(d + "/new")
+            os.rename(d + "/new", d + "/cc")
+            a, _ = converse(Context(k), self.proxy())
+            self.assertVerdict(a, "SEND")
+            self.assertEqual(k.event("EVENT_GENERATION").generation, 2)
+
+    def realm_time(self, cache):
+        """When the ticket was issued, in whole seconds: two of one second are the same ticket to everybody."""
+        import gssapi
+        import subprocess
+        if not os.path.exists(cache):
+            return self.realm_time(cache[:-3] + "cc") if cache.endswith("new") else None
+        out = subprocess.run(["klist", "-c", cache], env=self.realm.env, check=True, capture_output=True, text=True)
+        del gssapi
+        return re.search(r"\n(\S+ \S+)  \S+ \S+  krbtgt", out.stdout).group(1)
+
+    def test_wrong_password_stops_ntlm(self):
+        self.file.put("wrong")
+        k = self.keyholder()
+        before = self.realm.count("PREAUTH_FAILED")
+        contexts = [Context(k) for _ in range(20)]
+        calls = [c.begin_challenged(["Negotiate", "NTLM", self_digest]) for c in contexts]
+        for call in calls:
+            a = k.end(call)
+            self.assertVerdict(a, "REFUSED")
+            self.assertIn("CORP.EXAMPLE", a.why)
+        self.assertEqual(self.realm.count("PREAUTH_FAILED") - before, 1)
+        k.restart()
+        a = Context(k).challenged(["Negotiate", "NTLM", self_digest])
+        self.assertVerdict(a, "REFUSED")
+        self.assertEqual(self.realm.count("PREAUTH_FAILED") - before, 1)
+
+    def test_sentences_of_the_kdc(self):
+        self.realm.admin("addprinc +requires_preauth -pw Password -pwexpire yesterday expired")
+        self.realm.admin("addprinc +requires_preauth -pw Password -expire yesterday gone")
+        for user, text in (("expired", "must be changed"), ("gone", "account"), ("nobody", "does not know this user")):
+            k = self.keyholder(auth="negotiate", user=user + "@CORP.EXAMPLE")
+            a = Context(k).challenged(["Negotiate"])
+            self.assertVerdict(a, "UNAVAILABLE")
+            self.assertIn(text, a.why)
+
+    def test_unknown_service_falls_back(self):
+        authority = NtlmAuthority(("CORP.EXAMPLE", "alice", "Password"))
+        self.addCleanup(authority.destroy)
+        k = self.keyholder(more="spn = HTTP/unknown.corp.example\n")
+        proxy = Acceptor("Negotiate", SPNEGO)
+        a, sent = converse(Context(k), proxy)
+        self.assertEqual((a.verdict, sent), ("SEND", 2))
+
+    def test_unknown_service_without_fallback(self):
+        k = self.keyholder(auth="negotiate", more="spn = HTTP/unknown.corp.example\n")
+        a = Context(k).challenged(["Negotiate"])
+        self.assertVerdict(a, "UNAVAILABLE")
+        self.assertIn("HTTP/unknown.corp.example", a.why)
+
+    def test_proxy_prefers_ntlm_inside_spnego(self):
+        """Kerberos is offered first; a proxy without a keytab picks NTLM, which takes one round trip more."""
+        authority = NtlmAuthority(("CORP.EXAMPLE", "alice", "Password"))
+        self.addCleanup(authority.destroy)
+        k = self.keyholder()
+        proxy = Acceptor("Negotiate", SPNEGO)
+        a, sent = converse(Context(k), proxy)
+        self.assertEqual((a.verdict, sent), ("SEND", 3))
+        self.assertEqual(k.ask("STATUS", upstream="corp").scheme, "Negotiate (NTLM)")
+
+
+self_digest = 'Digest realm="r", nonce="n", qop="auth"'
+
+if __name__ == "__main__":
+    unittest.main()

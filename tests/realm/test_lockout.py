@@ -1,0 +1,190 @@
+"""One wrong secret, one attempt: proved against a directory that locks an account at the fifth wrong password."""
+
+import os
+import unittest
+
+import world
+from desktop import Keyring
+from lab import lab
+from session import HTTP, Crowd, agent_for, ask, attempts, connect, watching
+from wire import Wire, get
+
+TARGET = HTTP + "/bytes/1000"
+
+
+def storm(agent, connections, each):
+    """That many clients at once, each with some requests on a kept connection, plain and CONNECT in turn; the statuses of all answers."""
+    statuses = []
+
+    def client(number):
+        wire = None
+        for request in range(each):
+            if wire is None:
+                wire = Wire.connect(agent.port)
+            method = "CONNECT" if (number + request) % 2 else "GET"
+            answer = wire.ask(get("origin.example:443" if method == "CONNECT" else TARGET, method=method), method)
+            statuses.append(answer.status)
+            if method == "CONNECT" or answer.has_token("Connection", "close"):
+                wire.close()
+                wire = None
+        if wire:
+            wire.close()
+
+    with Crowd() as crowd:
+        for number in range(connections):
+            crowd.add(client, number)
+    return statuses
+
+
+class LockOutTest(unittest.TestCase):
+    def setUp(self):
+        lab.reset("lockme")
+
+    def proof(self, kind, user, auth):
+        """The wrong password gets into the keyring while the proxy is out of reach, so that login cannot try it."""
+        with Keyring() as keyring, agent_for(kind, user=user, password="", secret="keyring", auth=auth, env=keyring.env) as agent:
+            with lab.silent(world.PROXY), lab.silent(world.DC):
+                agent.exeat("login", "corp", "--stdin", input=world.WRONG_PASSWORD + "\n", patience=90)
+            self.assertEqual(keyring.items(), 1, "login stores a password that it cannot try")
+            self.assertEqual(lab.bad_count("lockme"), 0)
+            self.assertEqual(set(storm(agent, 50, 4)), {502})
+            self.assertEqual(lab.bad_count("lockme"), 1)
+            agent.restart()
+            self.assertEqual(set(storm(agent, 10, 5)), {502})
+            self.assertEqual(lab.bad_count("lockme"), 1)
+            answer = agent.exeat("login", "corp", "--stdin", input=world.PASSWORDS["lockme"] + "\n")
+            self.assertEqual(answer.returncode, 0, answer.stdout + answer.stderr)
+            self.assertEqual(set(storm(agent, 10, 5)), {200})
+            self.assertNotIn(world.WRONG_PASSWORD, agent.log())
+            self.assertNotIn(world.PASSWORDS["lockme"], agent.log())
+
+    def test_all_schemes_offered_kerberos_first(self):
+        self.proof("multi", "lockme@LAB.EXAMPLE", "negotiate ntlm digest basic")
+
+    def test_all_schemes_offered_ntlm_first(self):
+        self.proof("multi", "LAB\\lockme", "ntlm negotiate digest basic")
+
+    def test_all_schemes_offered_basic_only_allowed(self):
+        self.proof("multi", "LAB\\lockme", "basic")
+
+    def test_ntlm_only(self):
+        self.proof("ntlm", "LAB\\lockme", None)
+
+    def test_ntlm_inside_spnego(self):
+        self.proof("spnego", "LAB\\lockme", None)
+
+    def test_kerberos_only(self):
+        self.proof("krb", "lockme@LAB.EXAMPLE", None)
+
+    def test_files(self):
+        """The same from a file; Basic and Digest are counted by the proxy's log. A restart does not forget, a changed file is a new chance."""
+        for kind, auth in (("basic", "basic"), ("digest", "digest"), ("ntlm", "ntlm"), ("krb", "negotiate")):
+            lab.reset("lockme")
+            with agent_for(kind, user="lockme", password=world.WRONG_PASSWORD, auth=auth) as agent:
+                with watching(kind) as lines:
+                    self.assertEqual(set(storm(agent, 20, 4)), {502})
+                    agent.restart()
+                    self.assertEqual(set(storm(agent, 10, 4)), {502})
+                self.assertEqual(len(attempts(lines)) if kind in ("basic", "digest") else lab.bad_count("lockme"), 1, kind)
+                agent.write("secret", world.PASSWORDS["lockme"] + "\n")
+                self.assertEqual(set(storm(agent, 10, 4)), {200})
+                self.assertLessEqual(lab.bad_count("lockme"), 1)
+
+    def test_two_upstreams_that_share_the_account(self):
+        """A reload to another proxy of the same organisation gives the refused password no second chance."""
+        with agent_for("ntlm", user="LAB\\lockme", password=world.WRONG_PASSWORD) as agent:
+            self.assertEqual(ask(agent, TARGET).status, 502)
+            with open(agent.config_path) as file:
+                config = file.read()
+            agent.configure(config.replace(lab.proxy("ntlm"), lab.proxy("multi")).replace("[upstream corp]", "[upstream corp]\nauth = ntlm"))
+            agent.reload()
+            self.assertEqual(ask(agent, TARGET).status, 502)
+        self.assertEqual(lab.bad_count("lockme"), 1)
+
+    def test_several_proxies_of_one_upstream(self):
+        """The second proxy in the list is for when the first cannot be reached, not for a second opinion on the password."""
+        with agent_for("ntlm", user="LAB\\lockme", password=world.WRONG_PASSWORD, host="proxy.lab.example:3132 http://nospn.lab.example") as agent:
+            self.assertEqual(set(storm(agent, 10, 2)), {502})
+        self.assertEqual(lab.bad_count("lockme"), 1)
+
+    def test_no_file_holds_the_password(self):
+        with agent_for("ntlm", user="LAB\\lockme", password=world.WRONG_PASSWORD) as agent:
+            self.assertEqual(ask(agent, TARGET).status, 502)
+            for folder in ("state", "runtime", "home"):
+                for path, _, names in os.walk(os.path.join(agent.directory, folder)):
+                    for name in names:
+                        if os.path.isfile(os.path.join(path, name)):
+                            with open(os.path.join(path, name), "rb") as file:
+                                self.assertNotIn(world.WRONG_PASSWORD.encode(), file.read())
+
+
+class NotARefusalTest(unittest.TestCase):
+    """407 for a blocked site with good credentials, 403, 5xx, closed ports: the password is as good as before."""
+
+    def test_blocked_site(self):
+        with agent_for("ntlm") as agent:
+            self.assertEqual(ask(agent, TARGET).status, 200)
+            for _ in range(3):
+                for page in (ask(agent, "http://%s/" % world.BLOCKED), connect(agent, world.BLOCKED + ":443")):
+                    self.assertEqual(page.status, 403)
+                    self.assertIn("refused this site", page.text)
+                self.assertEqual(ask(agent, TARGET).status, 200)
+                self.assertEqual(connect(agent).status, 200)
+        self.assertEqual(lab.bad_count("alice"), 0)
+
+    def test_blocked_site_in_the_middle_of_a_storm(self):
+        for kind, auth in (("ntlm", None), ("krb", None), ("basic", "basic"), ("digest", None)):
+            with agent_for(kind, auth=auth) as agent:
+                self.assertEqual(ask(agent, TARGET).status, 200)
+                blocked = []
+                with Crowd() as crowd:
+                    for _ in range(10):
+                        crowd.add(lambda: blocked.append(ask(agent, "http://%s/" % world.BLOCKED).status))
+                    good = [crowd.add(lambda: self.assertEqual(ask(agent, TARGET).status, 200)) for _ in range(10)]
+                self.assertEqual(set(blocked), {403}, kind)
+                self.assertEqual(len(good), 10)
+                self.assertEqual(ask(agent, TARGET).status, 200, kind)
+
+    def test_blocked_site_as_the_very_first(self):
+        """Nobody can tell it from a wrong password: it is one attempt, and what to do is said. The right password given again helps."""
+        with agent_for("ntlm") as agent, watching("ntlm") as lines:
+            self.assertEqual(ask(agent, "http://%s/" % world.BLOCKED).status, 502)
+        self.assertEqual(len(attempts(lines)), 1)
+
+    def test_forbidden_site_and_failures_behind_the_proxy(self):
+        with agent_for("ntlm") as agent:
+            for target, status in (("http://%s/" % world.FORBIDDEN, 403), (HTTP + "/status/500", 500), (HTTP + "/status/403", 403),
+                                   (HTTP + "/status/401", 401), ("http://origin.example:9/", 503), ("http://nowhere.example/", 502)):
+                self.assertEqual(ask(agent, target).status, status, target)
+                self.assertEqual(ask(agent, TARGET).status, 200)
+            self.assertEqual(connect(agent, world.FORBIDDEN + ":443").status, 403)
+            self.assertGreaterEqual(connect(agent, "origin.example:9").status, 500)
+            self.assertEqual(ask(agent, TARGET).status, 200)
+            self.assertEqual(agent.status()["counters"]["refusals"], 0)
+
+    def test_exempt_site_without_any_authentication(self):
+        """A site that the proxy lets through unasked: a POST arrives once and whole, and no attempt is made."""
+        with agent_for("ntlm", user="LAB\\lockme", password=world.WRONG_PASSWORD) as agent:
+            lab.reset("lockme")
+            answer = ask(agent, "http://%s/echo?exempt" % world.EXEMPT, method="POST", body=b"x" * 1000)
+            self.assertEqual(answer.status, 200)
+        arrived = [(line["method"], line["size"]) for line in lab.origin_log() if line["target"] == "/echo?exempt"]
+        self.assertEqual([line for line in arrived if line[0] == "POST"], [("POST", 1000)])
+        self.assertEqual(lab.bad_count("lockme"), 0)
+
+
+class ChangedPasswordTest(unittest.TestCase):
+    def test_changed_by_the_administrator_while_the_agent_works(self):
+        """The agent has a proven password that stops working; at most 3 attempts are on their way by then."""
+        lab.reset("lockme")
+        self.addCleanup(lab.reset, "lockme")
+        with agent_for("ntlm", user="LAB\\lockme") as agent:
+            self.assertEqual(set(storm(agent, 10, 4)), {200})
+            for number in range(3):  # the last two passwords of an account are not counted as wrong
+                lab.reset("lockme", "Changed-by-Adm1n-%d" % number)
+            self.assertEqual(lab.bad_count("lockme"), 0)
+            storm(agent, 50, 4)
+            self.assertLessEqual(lab.bad_count("lockme"), 3)
+            self.assertFalse(lab.is_locked("lockme"))
+            agent.write("secret", "Changed-by-Adm1n-2\n")
+            self.assertEqual(set(storm(agent, 10, 4)), {200})
