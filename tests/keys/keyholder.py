@@ -172,7 +172,9 @@ class Keyholder(Link):
         for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "LSAN_OPTIONS"):
             if name in os.environ:
                 self.env[name] = os.environ[name]
-        self.env.setdefault("LSAN_OPTIONS", "suppressions=%s/tests/keys/lsan.supp:print_suppressions=0" % ROOT)
+        for name, file in (("LSAN_OPTIONS", "lsan.supp"), ("TSAN_OPTIONS", "tsan.supp")):
+            given = self.env.get(name, "")
+            self.env[name] = "%s%sprint_suppressions=0:suppressions=%s/tests/keys/%s" % (given, ":" if given else "", ROOT, file)
         if not os.path.exists(self.env["KRB5_CONFIG"]):
             with open(self.env["KRB5_CONFIG"], "w") as f:
                 f.write("[libdefaults]\ndns_lookup_kdc = false\ndns_lookup_realm = false\n"
@@ -235,7 +237,7 @@ class Keyholder(Link):
 
     def finish(self):
         status = self.stop()
-        if status or "ERROR: " in self.log() or "runtime error" in self.log():
+        if status or "ERROR: " in self.log() or "WARNING: ThreadSanitizer" in self.log() or "runtime error" in self.log():
             raise AssertionError("the keyholder ended with status %d:\n%s" % (status, self.log()))
         if self.own_directory:
             shutil.rmtree(self.directory, ignore_errors=True)
