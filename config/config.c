@@ -135,6 +135,9 @@ void config_unref(struct config *c)
         free(c->listen[i].text);
     }
     free(c->listen);
+    for (size_t i = 0; i < c->n_allow_uids; i++)
+        free(c->allow_uids[i].text);
+    free(c->allow_uids);
     for (size_t i = 0; i < c->n_upstreams; i++)
         free_upstream(&c->upstreams[i]);
     free(c->upstreams);

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/err.h"
 #include "base/log.h"
@@ -36,6 +37,11 @@ struct config_address {
     uint16_t port;
     char *path; /* Unix socket; NULL otherwise */
     char *text; /* as written */
+};
+
+struct config_user {
+    uid_t uid;
+    char *text; /* as written: self, root, a name, a number */
 };
 
 struct config_proxy {
@@ -67,6 +73,9 @@ struct config {
     char *file; /* NULL: from the environment */
     struct config_address *listen;
     size_t n_listen;
+    struct config_user *allow_uids; /* whose programs may use the relay */
+    size_t n_allow_uids;
+    bool allow_any;    /* everybody's; allow_uids is empty then */
     size_t max_head;                   /* bytes */
     struct config_upstream *upstreams; /* at least one */
     size_t n_upstreams;

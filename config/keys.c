@@ -29,6 +29,8 @@ static const char *const client_credentials_choices[] = {"drop", "pass", NULL};
 const struct setting settings[] = {
     {"listen", "http", &kind_addresses, .fallback = "127.0.0.1:3128 [::1]:3128", IN_CONFIG(listen),
      ALSO(config, n_listen), .help = "Addresses where the agent is an HTTP proxy; port 0 takes a free one."},
+    {"listen", "allow-uids", &kind_users, .fallback = "self root",
+     .help = "Whose programs may use the agent; self is whoever runs it. apt downloads as the user _apt."},
     {"listen", "max-head", &kind_size, .fallback = "256K", IN_CONFIG(max_head), .least = 4096,
      .most = 1 << 20,
      .help = "The largest head (first line and fields) of a request or an answer that may pass."},

@@ -85,6 +85,22 @@ void context_reset(struct context *c)
     c->raw = c->ntlm_only = c->unasked = false;
 }
 
+static void grown_old(struct deadline *d)
+{
+    struct context *c = list_entry(d, struct context, aging);
+    if (!c->attempt.guard)
+        return;
+    guard_age(&c->attempt);
+    identities_wake_guard(c->who->k, c->attempt.guard);
+}
+
+void context_watch_attempt(struct context *c)
+{
+    int64_t after = guard_age_after(&c->attempt);
+    if (after)
+        deadline_set(&c->who->k->deadlines, &c->aging, after);
+}
+
 void context_free(struct context *c)
 {
     struct contexts *all = c->who->k->contexts;
@@ -96,6 +112,7 @@ void context_free(struct context *c)
         guard_dropped(&c->attempt, now_ms());
     }
     question_done(c);
+    deadline_unset(&c->aging);
     context_reset(c);
     edition_unref(c->e);
     buf_free(&c->binding);
@@ -168,6 +185,7 @@ void context_open(struct keyholder *k, const struct keys_msg *m)
     struct context *c = mem_zero(sizeof *c);
     list_init(&c->node);
     deadline_init(&c->deadline, too_late);
+    deadline_init(&c->aging, grown_old);
     c->who = who;
     if (!place(k, c)) {
         free(c);

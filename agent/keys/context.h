@@ -53,6 +53,7 @@ struct context {
     struct bundle *bundle;
     struct gss_handshake *handshake;
     struct guard_attempt attempt;
+    struct deadline aging; /* of the attempt */
     unsigned stale, mismatches;
     bool again; /* it was let in before, and asked again */
 
@@ -96,6 +97,7 @@ void context_park(struct context *c, const char *waits_for);
 /* Gives back the handshake and its scheme's state. */
 void context_reset(struct context *c);
 void context_free(struct context *c);
+void context_watch_attempt(struct context *c); /* it has begun: grows old by itself */
 
 void converse_begin(struct context *c);     /* AUTHORIZE: speak first? */
 void converse_challenged(struct context *c); /* c->challenges was read */

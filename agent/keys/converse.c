@@ -30,6 +30,7 @@ static void broken(struct context *c, const char *why)
     if (c->attempt.guard) {
         identities_wake_guard(c->who->k, c->attempt.guard);
         guard_dropped(&c->attempt, now_ms());
+        deadline_unset(&c->aging);
     }
     if (c->candidate)
         login_note(c->e, KEYS_BROKEN, c->hop->text, why);
@@ -41,6 +42,7 @@ static void broken(struct context *c, const char *why)
 /* The attempt ends without saying anything about the secret. */
 static void pass(struct context *c)
 {
+    deadline_unset(&c->aging);
     if (c->attempt.guard)
         identities_wake_guard(c->who->k, c->attempt.guard);
     guard_passed(&c->attempt);
@@ -238,6 +240,7 @@ static void gate(struct context *c)
     c->stage = STAGE_GATE;
     switch (guard_begin(g, c->who->name, site_of(c), c->header_kind, now_ms(), &c->attempt)) {
     case GUARD_GO:
+        context_watch_attempt(c);
         send_header(c, PHASE_FINAL);
         break;
     case GUARD_WAIT:
@@ -261,6 +264,7 @@ static void refused(struct context *c)
 {
     struct guard *g = guard_ref(c->attempt.guard);
     c->phase = PHASE_DEAD;
+    deadline_unset(&c->aging);
     if (!g) { /* a header that was free to use without asking, and now is not taken any more */
         g = guard_ref(c->e->guard);
         enum guard_say say = GUARD_FROZEN;
@@ -519,6 +523,7 @@ static void learn_success(struct context *c)
 {
     struct hop *h = c->hop;
     struct guard *g = guard_ref(c->attempt.guard);
+    deadline_unset(&c->aging);
     guard_accepted(&c->attempt);
     if (!h->worked[0] || h->worked_scheme != c->scheme || h->worked_generation != c->e->generation)
         log_info(NULL, "upstream %s, %s: %s accepted by %s", c->who->name, h->text, identity_text(c->e), words_of(c));

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,7 +56,8 @@ void file_fetch(const char *path, struct provided *out)
     } else if (!read_some(fd, bytes, sizeof bytes, &n)) {
         fail(out, path, errno);
     } else {
-        if (st.st_mode & (S_IRWXG | S_IRWXO))
+        static atomic_flag warned = ATOMIC_FLAG_INIT; /* the file may be read at each request */
+        if (st.st_mode & (S_IRWXG | S_IRWXO) && !atomic_flag_test_and_set(&warned))
             log_warning(NULL, "others may read the password file %s: chmod 600 %s", path, path);
         provided_first_line(out, bytes, n, path);
     }

@@ -8,6 +8,9 @@
  *             attempt at a time; refused again for another site with no success in between: frozen.
  *   frozen    nothing is sent until the secret changes.
  *
+ * An attempt that has had no answer for a while no longer holds up others: a proxy says no to a password at once, but a yes comes only with the answer to the
+ * request, which may be slow for its own reasons (a site that does not answer, a long poll). While unproven, GUARD_AGED_MAX at once may be so old.
+ *
  * A site that is refused again and again with no success anywhere is remembered for longer each time (5 minutes, 30, 3 hours, ...): one client that
  * asks for one site for ever must not add up to a lock-out either.
  *
@@ -28,6 +31,9 @@
 #define GUARD_SITE_FACTOR   6
 #define GUARD_SITE_MAX_MS   (24 * 60 * 60 * 1000)
 #define GUARD_SITES         64    /* refused sites remembered for each upstream; the oldest goes first */
+#define GUARD_AGE_MS        4000  /* of a proven secret's attempt */
+#define GUARD_AGE_FIRST_MS  10000 /* of an unproven one's */
+#define GUARD_AGED_MAX      2
 #define GUARD_DROPPED_MAX   4     /* unproven, and the connection was lost so often without a verdict: */
 #define GUARD_DROPPED_MS    30000 /* nothing is tried for so long */
 
@@ -67,6 +73,7 @@ struct guard_attempt {
     char *site;
     enum guard_kind kind;
     bool counted;
+    bool aged;
 };
 
 struct guard *guard_new(const char *account, const char *mark);
@@ -84,6 +91,11 @@ void guard_denied(struct guard_attempt *attempt); /* refused by a KDC: that is a
 void guard_accepted(struct guard_attempt *attempt);
 void guard_dropped(struct guard_attempt *attempt, int64_t now); /* no verdict: the connection or the client went away */
 void guard_passed(struct guard_attempt *attempt); /* a KDC took the password: right, but no proxy has accepted it yet */
+
+/* Milliseconds after which guard_age is to be called for an attempt that has not ended; 0: never. */
+int64_t guard_age_after(const struct guard_attempt *attempt);
+/* It does not hold up others any more; its end is still to be told. */
+void guard_age(struct guard_attempt *attempt);
 
 void guard_freeze(struct guard *g, const char *upstream); /* upstream NULL: for all; a mark that was read from disk */
 void guard_thaw(struct guard *g);                         /* a person wants one more try: unproven again */

@@ -46,12 +46,17 @@ static void read_user(struct identity *who)
     }
 }
 
+static bool same_auth(const struct config_upstream *a, const struct config_upstream *b)
+{
+    return a->n_auth == b->n_auth && memcmp(a->auth, b->auth, a->n_auth * sizeof a->auth[0]) == 0;
+}
+
 /* Takes the section over. true: it makes us somebody else, or gets the secret from elsewhere. */
 static bool adopt(struct identity *who, struct config *config, const struct config_upstream *u)
 {
     const struct config_upstream *old = who->u;
     bool changed = !old || !same_text(old->user, u->user) || old->secret != u->secret ||
-                   !same_text(old->secret_argument, u->secret_argument) || !same_text(old->spn, u->spn);
+                   !same_text(old->secret_argument, u->secret_argument) || !same_text(old->spn, u->spn) || !same_auth(old, u);
     struct config *before = who->config;
     who->config = config_ref(config);
     who->u = u;

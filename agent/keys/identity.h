@@ -52,7 +52,8 @@ struct edition {
     uint64_t negotiate_looked; /* tick of the last search for a ticket */
     int64_t negotiate_retry; /* not before, after a failure */
     struct guard *ticket_guard;       /* of the ticket in `bundle` */
-    struct guard_attempt acquiring; /* the password is at the KDC */
+    struct guard_attempt acquiring; /* the password is at the KDC, and */
+    struct deadline aging;          /* grows old there */
 };
 
 struct hop {
@@ -96,7 +97,7 @@ struct identity {
     bool wake;
 };
 
-/* Makes the identities fit k->config; those whose user, secret or service name changed get a new generation. */
+/* Makes the identities fit k->config; those whose user, secret, schemes or service name changed get a new generation. */
 void identities_sync(struct keyholder *k);
 void identities_free(struct keyholder *k);
 struct identity *identity_named(struct keyholder *k, struct span name); /* NULL: no such upstream */
@@ -149,6 +150,8 @@ bool edition_peek(struct edition *e, uint64_t since);
 void edition_doubt_ticket(struct edition *e);
 /* Loads a password that was typed in. */
 void edition_give(struct edition *e, struct span user, struct secret *password);
+/* The password at the KDC has no answer for a while: others need not wait for it. */
+void edition_acquiring_aged(struct deadline *d);
 /* Drops what is not needed any more. */
 void edition_tidy(struct edition *e);
 

@@ -139,6 +139,7 @@ static void take_bundle(struct edition *e, struct bundle *b)
 static void settle_attempt(struct edition *e, const struct negotiate_job *j)
 {
     struct buf by = {0};
+    deadline_unset(&e->aging);
     if (!e->acquiring.guard)
         return;
     buf_addf(&by, "the Kerberos server of %s", j->realm);
@@ -151,10 +152,19 @@ static void settle_attempt(struct edition *e, const struct negotiate_job *j)
         identities_wake_guard(e->who->k, e->guard);
 }
 
+void edition_acquiring_aged(struct deadline *d)
+{
+    struct edition *e = list_entry(d, struct edition, aging);
+    guard_age(&e->acquiring);
+    if (e->guard)
+        identities_wake_guard(e->who->k, e->guard);
+}
+
 static void negotiate_done(struct job *job)
 {
     struct negotiate_job *j = (struct negotiate_job *)job;
     struct edition *e = j->e;
+    bool same_failure = e->ticket_result == j->result && strcmp(e->negotiate_why.text, j->why.text) == 0;
     e->negotiate_looked = ++e->who->k->tick;
     e->negotiate_state = PART_FAILED;
     e->negotiate_why = j->why;
@@ -169,7 +179,7 @@ static void negotiate_done(struct job *job)
         e->negotiate_retry = j->result == TICKET_OK     ? 0
                              : j->result == TICKET_NONE ? now_ms() + (j->bundle ? LOOK_AGAIN_MS : 0)
                                                         : now_ms() + RETRY_MS;
-        if (j->result != TICKET_OK)
+        if (j->result != TICKET_OK && !same_failure)
             log_info(NULL, "upstream %s: %s", e->who->name, j->why.text);
         if (j->bundle)
             take_bundle(e, j->bundle);
@@ -213,6 +223,7 @@ static enum ready acquire(struct edition *e, uint64_t since, struct err *why)
         return r;
     switch (guard_begin(e->guard, e->who->name, SPAN(""), GUARD_TOKEN, now_ms(), &e->acquiring)) {
     case GUARD_GO:
+        deadline_set(&e->who->k->deadlines, &e->aging, guard_age_after(&e->acquiring));
         submit(e, true);
         return READY_WAIT;
     case GUARD_FROZEN:

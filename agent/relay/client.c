@@ -4,6 +4,7 @@
  */
 #include "relay/client.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -226,10 +227,14 @@ static void on_failed(void *owner, const struct err *why)
 void relay_accept(struct relay *r, struct stream *s)
 {
     static const struct stream_events events = {on_data, on_eof, on_drained, on_failed};
+    char tag[16];
+    snprintf(tag, sizeof tag, "c%u", ++r->clients_seen);
+    if (!admit_stream(&r->admit, r->config, s, tag))
+        return;
     struct client *c = mem_zero(sizeof *c);
     c->relay = r;
     c->stream = s;
-    c->number = ++r->clients_seen;
+    c->number = r->clients_seen;
     c->in.max = r->config->max_head + AHEAD_BYTES;
     list_push_back(&r->clients, &c->link);
     r->clients_open++;
@@ -242,6 +247,7 @@ void relay_init(struct relay *r, struct outbound *out, struct config *config, st
     *r = (struct relay){.out = out, .config = config_ref(config), .routes = route_table_ref(routes)};
     list_init(&r->clients);
     list_init(&r->tunnels);
+    admit_init(&r->admit);
 }
 
 void relay_reload(struct relay *r, struct config *config, struct route_table *routes)
@@ -260,6 +266,7 @@ void relay_done(struct relay *r)
         client_close(list_entry(r->clients.next, struct client, link));
     while (!list_empty(&r->tunnels))
         tunnel_close(tunnel_of(r->tunnels.next));
+    admit_done(&r->admit);
     config_unref(r->config);
     route_table_unref(r->routes);
 }

@@ -5,6 +5,7 @@
 #ifndef EXEAT_RELAY_RELAY_H
 #define EXEAT_RELAY_RELAY_H
 
+#include "admit/admit.h"
 #include "net/stream.h"
 #include "route/route.h"
 #include "upstream/outbound.h"
@@ -13,6 +14,7 @@ struct relay {
     struct outbound *out;
     struct config *config;      /* a reference */
     struct route_table *routes; /* a reference */
+    struct admit admit;
     struct list clients;
     struct list tunnels;
     unsigned clients_seen; /* numbers for log tags */

@@ -321,13 +321,27 @@ static void take_back_body(struct ask *a)
     }
 }
 
+/* The first word of each challenge field, for whoever reads the log; what they mean is the keyholder's business. */
+static void log_challenge(const struct ask *a)
+{
+    if (log_get_level() < LOG_LEVEL_DEBUG)
+        return;
+    struct buf names = {.max = 512};
+    for (const struct field *f = head_field(&a->leg.head, "Proxy-Authenticate"); f; f = head_field_next(&a->leg.head, f)) {
+        struct span rest = f->value;
+        buf_addf(&names, " %.*s", SPAN_ARG(span_head(span_word(&rest), 32)));
+    }
+    log_debug(a->tag, "407 from %s, which offers:%.*s", a->hop->name, SPAN_ARG(buf_span(&names)));
+    buf_free(&names);
+}
+
 static void challenged(struct ask *a)
 {
     a->out->counters.challenges++;
     a->hop->asks = true;
     a->upstream->let_in = false;
     secret_free(&a->upstream->header);
-    log_debug(a->tag, "407 from %s", a->hop->name);
+    log_challenge(a);
     take_back_body(a);
     move(a, ASK_DRAIN);
     leg_drain(&a->leg, DROP_407_BYTES);

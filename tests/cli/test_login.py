@@ -12,6 +12,7 @@ import termios
 import time
 import unittest
 
+import agent as lib
 import place
 from place import LOGIN, LOGOUT, REMEDY, SECRET, UPSTREAM, USER, VERDICT, WHY
 
@@ -71,15 +72,16 @@ class Terminal:
 
     def wait(self):
         """The exit status, or minus the signal. What it still writes is read meanwhile, so that it cannot be held up by that."""
-        while True:
-            try:
-                piece = os.read(self.master, 65536)
-            except OSError:
-                break
-            if not piece:
-                break
-            self.output += piece
-        _pid, status = os.waitpid(self.pid, 0)
+        def ended():
+            if select.select([self.master], [], [], 0)[0]:
+                try:
+                    self.output += os.read(self.master, 65536)
+                except OSError:
+                    pass  # the last process has closed it
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            return (status,) if pid else None
+
+        status, = lib.wait_until(ended, "the end of the process")
         self.pid = None
         return os.waitstatus_to_exitcode(status)
 
@@ -292,9 +294,7 @@ class OnATerminal(place.Place):
                         terminal.type("\x03")
                     else:
                         os.kill(terminal.pid, number)
-                    _pid, status = os.waitpid(terminal.pid, 0)
-                    terminal.pid = None
-                    self.assertEqual(os.waitstatus_to_exitcode(status), -number)
+                    self.assertEqual(terminal.wait(), -number)
                     self.assertTrue(terminal.echoes())
                 finally:
                     os.close(slave)

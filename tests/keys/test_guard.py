@@ -168,7 +168,6 @@ class Unproven(GuardTest):
 
     def test_basic_and_digest_are_tried_once_too(self):
         for line, auth in (("Basic realm=x", "basic"), ('Digest realm="x", nonce="n"', "digest")):
-            os.environ.pop("nothing", None)
             k = self.keyholder(auth=auth)
             contexts = [Context(k) for _ in range(5)]
             waiting = [(c, c.begin_challenged([line]), "http://site.example/") for c in contexts]
@@ -234,8 +233,6 @@ class Proven(GuardTest):
             self.assertLessEqual(out, 3, sites)
             self.assertEqual(Context(k).authorize(target="http://last.example/").verdict, "REFUSED")
             k.finish()
-            self.put("Password ")  # the next keyholder's state is its own; so is its secret
-            self.put("Password")
 
     def test_three_in_flight(self):
         k = self.keyholder()
@@ -243,6 +240,21 @@ class Proven(GuardTest):
         waiting = self.at_type_3(k, ["http://site%d.example/" % i for i in range(10)])
         done, rest = self.until(k, waiting, 3)
         self.assertEqual((len(done), len(rest)), (3, 7))
+
+    def test_a_slow_answer_does_not_hold_up_others(self):
+        """Three requests whose sites do not answer: a password would have been refused long before."""
+        k = self.keyholder()
+        self.prove(k)
+        waiting = self.at_type_3(k, ["http://slow%d.example/" % i for i in range(3)])
+        for _, call, _ in waiting:
+            self.assertEqual(k.end(call).verdict, "SEND")
+        (w,) = self.at_type_3(k, ["http://other.example/"])
+        self.assertEqual(k.end(w[1]).verdict, "SEND")
+        w[0].accepted()
+        waiting[0][0].accepted()
+        waiting[1][0].close()
+        # and when one of them is refused after all, that is a refusal
+        self.assertEqual(waiting[2][0].challenged(["NTLM"], target=waiting[2][2]).verdict, "SITE_REFUSED")
 
     def test_basic_is_free_once_proven(self):
         k = self.keyholder(auth="basic")

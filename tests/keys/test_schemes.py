@@ -3,6 +3,7 @@ import base64
 import hashlib
 import os
 import re
+import subprocess
 import tempfile
 import unittest
 
@@ -381,14 +382,38 @@ class Kerberos(SchemeTest):
             self.assertVerdict(a, "SEND")
             self.assertEqual(k.event("EVENT_GENERATION").generation, 2)
 
+    def test_own_ticket_while_the_password_is_refused(self):
+        """The ticket shows no password: a kinit helps at once."""
+        with tempfile.TemporaryDirectory() as d:
+            k = self.keyholder(user="CORP\\alice", auth="negotiate ntlm",
+                               env={"KRB5CCNAME": d + "/cc", "KRB5_CONFIG": self.plain_conf(d)})
+            c = Context(k)
+            a = c.challenged(["NTLM", "Negotiate"])
+            c = Context(k)
+            c.challenged(["NTLM"])
+            authority = NtlmAuthority(("CORP", "alice", "another"))
+            self.addCleanup(authority.destroy)
+            a, _ = converse(c, Acceptor("NTLM"))
+            self.assertVerdict(a, "REFUSED")
+            self.assertVerdict(Context(k).challenged(["NTLM", "Negotiate"]), "REFUSED")
+            self.realm.kinit(d + "/cc")
+            a, sent = converse(Context(k), self.proxy())
+            self.assertEqual((a.verdict, sent), ("SEND", 1))
+            self.assertVerdict(Context(k).challenged(["NTLM"]), "REFUSED")
+
+    def plain_conf(self, directory):
+        """The realm's configuration without the realm CORP, so that a password of CORP\\alice is for NTLM alone."""
+        with open(self.realm.conf) as f:
+            text = f.read()
+        with open(directory + "/krb5.conf", "w") as f:
+            f.write(text[:text.index("CORP = {")])
+        return directory + "/krb5.conf"
+
     def realm_time(self, cache):
         """When the ticket was issued, in whole seconds: two of one second are the same ticket to everybody."""
-        import gssapi
-        import subprocess
         if not os.path.exists(cache):
             return self.realm_time(cache[:-3] + "cc") if cache.endswith("new") else None
         out = subprocess.run(["klist", "-c", cache], env=self.realm.env, check=True, capture_output=True, text=True)
-        del gssapi
         return re.search(r"\n(\S+ \S+)  \S+ \S+  krbtgt", out.stdout).group(1)
 
     def test_wrong_password_stops_ntlm(self):

@@ -48,7 +48,6 @@ class _Result(unittest.TestResult):
         super().__init__()
         self.out = out
         self.passed = self.failed = self.skipped_count = 0
-        self.failures_text = []
         self._bad = False
 
     def startTest(self, test):
@@ -64,17 +63,18 @@ class _Result(unittest.TestResult):
 
     def _line(self, word, test, more=""):
         took = time.monotonic() - getattr(self, "_begin", time.monotonic())
-        name = test.id() if hasattr(test, "id") else str(test)
-        print("%-5s %s (%.2f s)%s" % (word, name, took, more), file=self.out, flush=True)
+        self.out.write("%-5s %s (%.2f s)%s\n" % (word, test.id(), took, more))
+        self.out.flush()
 
     def _fail(self, test, error):
         text = _compact(*error)
-        self.failures_text.append((test.id(), text))
+        text = "".join("\n      | " + line for line in text.splitlines())
         if not self._bad:
             self._bad = True
             self.failed += 1
-            self._line("FAIL", test)
-        print("".join("      | %s\n" % line for line in text.splitlines()), end="", file=self.out, flush=True)
+            self._line("FAIL", test, text)
+        else:
+            self.out.write(text[1:] + "\n")
 
     def addSuccess(self, test):
         if not self._bad:  # a failed sub-test ends in success too
@@ -89,8 +89,8 @@ class _Result(unittest.TestResult):
 
     def addSubTest(self, test, subtest, error):
         if error is not None:
+            error[1].add_note("in " + subtest.id().replace("\n", " ")[:300])
             self._fail(test, error)
-            print("      | in " + subtest.id().replace("\n", " ")[:300], file=self.out, flush=True)
 
     def addSkip(self, test, reason):
         self.skipped_count += 1
@@ -103,12 +103,13 @@ class _Result(unittest.TestResult):
         self.addSuccess(test)
 
 
-def run_folder(folder, words=None, out=sys.stdout):
-    """Runs test_*.py of the folder; returns the exit status."""
-    return run_folders([folder], words, out)
+def run_folder(folder, words=None, out=sys.stdout, jobs=1):
+    """Runs test_*.py of the folder; returns the exit status. jobs: so many processes share the classes, for tests that do not disturb
+    each other."""
+    return run_folders([folder], words, out, jobs)
 
 
-def run_folders(folders, words=None, out=sys.stdout):
+def run_folders(folders, words=None, out=sys.stdout, jobs=1):
     """The same for several folders, one after the other, with one sum; the names of their files must differ."""
     words = sys.argv[1:] if words is None else list(words)
     listing = "-l" in words
@@ -137,10 +138,41 @@ def run_folders(folders, words=None, out=sys.stdout):
             for test in tests:
                 print(test.id(), file=out)
         return 0
+    passed, failed, skipped = _run_chosen(chosen, result) if jobs == 1 else _share(chosen, result, jobs)
+    failed += broken
+    if skipped:
+        print("%d skipped" % skipped, file=out)
+    print("%d passed, %d failed" % (passed, failed), file=out, flush=True)
+    return 1 if failed or not passed else 0
+
+
+def _run_chosen(chosen, result):
     for tests in chosen:
         unittest.TestSuite(tests).run(result)
-    if result.skipped_count:
-        print("%d skipped" % result.skipped_count, file=out)
-    failed = result.failed + broken
-    print("%d passed, %d failed" % (result.passed, failed), file=out, flush=True)
-    return 1 if failed or not result.passed else 0
+    return result.passed, result.failed, result.skipped_count
+
+
+def _share(chosen, result, jobs):
+    """Each process takes the next class from a pipe; a process that dies counts as a failure."""
+    queue, fill = os.pipe()
+    os.write(fill, bytes(range(len(chosen))))
+    os.close(fill)
+    answers = []
+    for _ in range(jobs):
+        answer, say = os.pipe()
+        if os.fork() == 0:
+            os.close(answer)
+            while next_one := os.read(queue, 1):
+                _run_chosen([chosen[next_one[0]]], result)
+            os.write(say, b"%d %d %d" % (result.passed, result.failed, result.skipped_count))
+            sys.exit(0)
+        os.close(say)
+        answers.append(answer)
+    sums = [0, 0, 0]
+    for answer in answers:
+        with os.fdopen(answer) as file:
+            counts = file.read().split() or ["0", "1", "0"]
+        sums = [a + int(b) for a, b in zip(sums, counts)]
+    for _ in range(jobs):
+        os.wait()
+    return sums

@@ -30,12 +30,16 @@ class Keyring:
         wait_until(self._serves, "gnome-keyring")
         return self
 
-    def _call(self, *words):
-        return subprocess.run(["dbus-send", "--session", "--print-reply", "--dest=org.freedesktop.secrets", *words], env=self._session, check=False,
+    def _call(self, *words, to="org.freedesktop.secrets"):
+        return subprocess.run(["dbus-send", "--session", "--print-reply", "--dest=" + to, *words], env=self._session, check=False,
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
 
     def _serves(self):
-        """The login collection is there and unlocked."""
+        """The login collection is there and unlocked. Whether the name is taken is asked first: a call to a name that is not would make the
+        bus start a second daemon, a locked one."""
+        owned = self._call("/", "org.freedesktop.DBus.NameHasOwner", "string:org.freedesktop.secrets", to="org.freedesktop.DBus")
+        if "boolean true" not in owned.stdout:
+            return False
         answer = self._call("/org/freedesktop/secrets/aliases/default", "org.freedesktop.DBus.Properties.Get",
                             "string:org.freedesktop.Secret.Collection", "string:Locked")
         return answer.returncode == 0 and "boolean false" in answer.stdout

@@ -13,4 +13,4 @@ import runner  # noqa: E402
 if __name__ == "__main__":
     if not os.access(os.path.join(agent.build_directory(), "exeat"), os.X_OK):
         sys.exit("no program in %s: build it first" % agent.build_directory())
-    sys.exit(runner.run_folder(HERE))
+    sys.exit(runner.run_folder(HERE, jobs=os.cpu_count() or 1))

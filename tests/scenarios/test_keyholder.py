@@ -57,7 +57,7 @@ class Keyholder(Scenario):
         victim = Later(self.ask, agent)
         self.assertTrue(gate.reached.wait(30))
         old = agent.keys_pid()
-        os.kill(old, signal.SIGSEGV)
+        os.kill(old, signal.SIGKILL)
         wait_until(lambda: agent.keys_pid() != old, "the end of the keyholder")
         gate.release.set()
         answer = victim.result()

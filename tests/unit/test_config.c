@@ -77,6 +77,10 @@ static void test_defaults(void **state)
     assert_string_equal(c->listen[1].host, "::1");
     assert_string_equal(c->listen[1].text, "[::1]:3128");
     assert_int_equal(c->listen[1].port, 3128);
+    assert_false(c->allow_any);
+    assert_int_equal(c->n_allow_uids, 2);
+    assert_int_equal(c->allow_uids[0].uid, geteuid());
+    assert_int_equal(c->allow_uids[1].uid, 0);
     assert_int_equal(c->max_head, 256 * 1024);
     assert_int_equal(c->n_no_proxy, 0);
     assert_int_equal(c->log_level, LOG_LEVEL_INFO);
@@ -110,7 +114,7 @@ static void test_everything_set(void **state)
     (void)state;
     struct config *c = good(
         "[log]\nlevel = debug\nrequests = no\n"
-        "[listen]\nhttp = unix:/run/x 127.0.0.2:0 [0::1]:65535 localhost:1 \"unix:~/a b\"\nmax-head = 1M\n"
+        "[listen]\nhttp = unix:/run/x 127.0.0.2:0 [0::1]:65535 localhost:1 \"unix:~/a b\"\nallow-uids = 42 daemon root \"self\" 4294967294\nmax-head = 1M\n"
         "[upstream b.C-2_]\nproxy = p.example:8080 HTTPS://[2001:DB8::0]:443/ http://10.0.0.1:3128\n"
         "auth = basic digest ntlm negotiate\nuser = CORP\\alice\nsecret = command: pass show \"my # proxy\"\n"
         "spn = HTTP/x@CORP.EXAMPLE\nclient-credentials = pass\nconnections = 7\ndial-timeout = 1h\n"
@@ -128,6 +132,11 @@ static void test_everything_set(void **state)
     assert_int_equal(c->listen[2].port, 65535);
     assert_string_equal(c->listen[2].text, "[0::1]:65535");
     assert_string_equal(c->listen[4].path, "/home/alice/a b");
+    assert_int_equal(c->n_allow_uids, 5);
+    static const uid_t users[] = {42, 1, 0, 0, 4294967294};
+    for (size_t i = 0; i < c->n_allow_uids; i++)
+        assert_int_equal(c->allow_uids[i].uid, i == 3 ? geteuid() : users[i]);
+    assert_string_equal(c->allow_uids[1].text, "daemon");
     assert_int_equal(c->max_head, 1 << 20);
     assert_int_equal(c->n_upstreams, 2);
     const struct config_upstream *u = &c->upstreams[0];
@@ -229,7 +238,7 @@ static void test_structure_errors(void **state)
         {UP "dial_timeout = 3",
          "t.conf:3: unknown key \"dial_timeout\" in [upstream corp]; did you mean \"dial-timeout\"?"},
         {"[listen]\nlevel = debug", "t.conf:2: unknown key \"level\" in [listen]; it belongs in [log]"},
-        {"[listen]\nzzz = 1", "t.conf:2: unknown key \"zzz\" in [listen]; there are http, max-head"},
+        {"[listen]\nzzz = 1", "t.conf:2: unknown key \"zzz\" in [listen]; there are http, allow-uids, max-head"},
         {UP "password = hunter2",
          "t.conf:3: unknown key \"password\" in [upstream corp]; there are proxy, auth, user, secret, spn, "
          "client-credentials, connections, dial-timeout, answer-timeout"},
@@ -312,6 +321,21 @@ static void test_value_errors(void **state)
          "t.conf:2: http: the path of a Unix socket has 107 bytes at most"},
         {"[listen]\nhttp =", "t.conf:2: http: at least one address is needed, like 127.0.0.1:3128"},
         {"[listen]\nhttp = \"127.0.0.1:1", "t.conf:2: http: a double quote is not closed"},
+        {"[listen]\nallow-uids = no-such-user",
+         "t.conf:2: allow-uids: there is no user \"no-such-user\" on this machine"},
+        {"[listen]\nallow-uids = Self", "t.conf:2: allow-uids: there is no user \"Self\" on this machine"},
+        {"[listen]\nallow-uids = -1", "t.conf:2: allow-uids: there is no user \"-1\" on this machine"},
+        {"[listen]\nallow-uids = \"\"", "t.conf:2: allow-uids: there is no user \"\" on this machine"},
+        {"[listen]\nallow-uids = 4294967295",
+         "t.conf:2: allow-uids: \"4294967295\" is too large for the number of a user"},
+        {"[listen]\nallow-uids = 4294967296",
+         "t.conf:2: allow-uids: \"4294967296\" is too large for the number of a user"},
+        {"[listen]\nallow-uids = self root self", "t.conf:2: allow-uids: \"self\" stands here twice"},
+        {"[listen]\nallow-uids = any root", "t.conf:2: allow-uids: any stands alone"},
+        {"[listen]\nallow-uids = root any", "t.conf:2: allow-uids: any stands alone"},
+        {"[listen]\nallow-uids = any any", "t.conf:2: allow-uids: any stands alone"},
+        {"[listen]\nallow-uids =",
+         "t.conf:2: allow-uids: at least one user is needed, or any; the default is self root"},
         {"[listen]\nmax-head = 4095", "t.conf:2: max-head: \"4095\" is not between 4K and 1M"},
         {"[listen]\nmax-head = 2M", "t.conf:2: max-head: \"2M\" is not between 4K and 1M"},
         {"[listen]\nmax-head = 18446744073709551615K",
@@ -694,10 +718,11 @@ static void test_print(void **state)
     struct config *c =
         good("[upstream corp]\nproxy = p:1 [::1]:2\nauth = none\nuser = \"CORP\\alice #1\"\n"
              "secret = command:echo hunter2\n[upstream b]\nproxy = q:1\nsecret = \"file:/a # b\"\nspn = x\n"
-             "[listen]\nhttp = \"unix:/a b\"\nmax-head = 5000\n[route]\nno-proxy = a \"b c\"\n");
+             "[listen]\nhttp = \"unix:/a b\"\nallow-uids = any\nmax-head = 5000\n[route]\nno-proxy = a \"b c\"\n");
     static const char *const printed = "[listen]\n"
                                        "http = \"unix:/a b\"  # t.conf:11\n"
-                                       "max-head = 5000  # t.conf:12\n"
+                                       "allow-uids = any  # t.conf:12\n"
+                                       "max-head = 5000  # t.conf:13\n"
                                        "\n"
                                        "[upstream corp]\n"
                                        "proxy = http://p:1 http://[::1]:2  # t.conf:2\n"

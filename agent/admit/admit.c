@@ -1,0 +1,122 @@
+/*
+ * The policy at the door. What cannot be told is refused: a door that opens when the lock is broken is none. A refused client gets its 403 at
+ * once, whatever it was going to ask, and its connection lingers closed; so that another user of the machine can neither fill the log nor
+ * hold many descriptors that way, one line a second is written and only so many refusals a second get words. Loop thread; the relay owns
+ * the struct.
+ */
+#include "admit/admit.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "http/page.h"
+
+#define WINDOW_MS        1000
+#define PAGES_PER_WINDOW 50 /* each holds a descriptor for some seconds while its page is on the way */
+
+void admit_init(struct admit *a)
+{
+    *a = (struct admit){0};
+    peer_init(&a->query);
+}
+
+void admit_done(struct admit *a)
+{
+    peer_done(&a->query);
+}
+
+static bool names(const struct config *c, uid_t uid)
+{
+    for (size_t i = 0; i < c->n_allow_uids; i++)
+        if (c->allow_uids[i].uid == uid)
+            return true;
+    return false;
+}
+
+/* How to name that user in allow-uids. No look-up: whoever answers those may be slow. */
+static void put_user(struct buf *out, uid_t uid)
+{
+    if (uid == 0)
+        buf_add_str(out, "root");
+    else if (uid == geteuid())
+        buf_add_str(out, "self");
+    else
+        buf_addf(out, "%u", uid);
+}
+
+static void put_list(struct buf *out, const struct config *c)
+{
+    buf_add_str(out, "allow-uids =");
+    for (size_t i = 0; i < c->n_allow_uids; i++)
+        buf_addf(out, " %s", c->allow_uids[i].text);
+}
+
+bool admit_owner(const struct config *c, enum peer_owner owner, uid_t uid, const char *why_unknown, struct buf *why, struct buf *remedy)
+{
+    if (c->allow_any || (owner == PEER_USER && names(c, uid)))
+        return true;
+    switch (owner) {
+    case PEER_USER:
+        buf_addf(why, "the connection belongs to uid %u%s, whom this proxy does not serve (it runs as uid %u, with ", uid,
+                 uid == 0 ? " (root)" : "", geteuid());
+        put_list(why, c);
+        buf_add_str(why, ")");
+        buf_add_str(remedy, "to let that user's programs in, write \"");
+        put_list(remedy, c);
+        buf_add_str(remedy, " ");
+        put_user(remedy, uid);
+        buf_add_str(remedy, "\" into [listen] of exeat.conf and run exeat reload; a user's name does as well");
+        break;
+    case PEER_GONE:
+        buf_add_str(why, "the program that opened the connection closed it or ended before anybody could tell whose it was");
+        buf_add_str(remedy, "let it run until it has the answer");
+        break;
+    case PEER_UNKNOWN:
+        buf_addf(why, "nobody can tell whose program opened the connection: %s", why_unknown);
+        buf_add_str(remedy, "where the kernel cannot be asked (connections are redirected, the service may not use AF_NETLINK), "
+                            "\"allow-uids = any\" in [listen] of exeat.conf lets in every user of this machine");
+        break;
+    }
+    return false;
+}
+
+static void refuse(struct admit *a, struct stream *s, const char *tag, const struct buf *why, const struct buf *remedy)
+{
+    uint64_t now = loop_now(stream_loop(s));
+    if (now >= a->window_ends) {
+        char more[80] = "";
+        if (a->refused > 1)
+            snprintf(more, sizeof more, " (%u more clients were refused since the last such line)", a->refused - 1);
+        log_warning(tag, "client %s: %.*s; %.*s%s", stream_peer(s), SPAN_ARG(buf_span(why)), SPAN_ARG(buf_span(remedy)), more);
+        a->window_ends = now + WINDOW_MS;
+        a->refused = 0;
+    }
+    if (++a->refused > PAGES_PER_WINDOW) {
+        stream_abort(s);
+        return;
+    }
+    struct buf text = {0};
+    const struct page page = {
+        .cause = PAGE_NOT_ALLOWED, .why = buf_span(why), .remedy = buf_span(remedy), .tag = span_str(tag), .close = true};
+    page_write(&text, &page);
+    stream_write(s, buf_span(&text));
+    buf_free(&text);
+    stream_linger(s);
+}
+
+bool admit_stream(struct admit *a, const struct config *c, struct stream *s, const char *tag)
+{
+    struct buf why = {0}, remedy = {0};
+    struct err e = {0};
+    uid_t uid = (uid_t)-1;
+    if (c->allow_any)
+        return true;
+    enum peer_owner owner = peer_find(&a->query, s, &uid, &e);
+    bool allowed = admit_owner(c, owner, uid, e.text, &why, &remedy);
+    if (!allowed)
+        refuse(a, s, tag, &why, &remedy);
+    buf_free(&why);
+    buf_free(&remedy);
+    return allowed;
+}

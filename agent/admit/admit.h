@@ -1,0 +1,27 @@
+/*
+ * Who may use the relay: the users that allow-uids in [listen] names (by default whoever runs the agent, and root), asked of the kernel before
+ * a byte of theirs is read. Loop thread only.
+ */
+#ifndef EXEAT_ADMIT_ADMIT_H
+#define EXEAT_ADMIT_ADMIT_H
+
+#include "base/buf.h"
+#include "config/config.h"
+#include "net/peer.h"
+
+struct admit {
+    struct peer_query query;
+    uint64_t window_ends; /* ms of the loop; refusals are counted by the second */
+    unsigned refused;     /* in this window */
+};
+
+void admit_init(struct admit *a);
+void admit_done(struct admit *a);
+
+/* true: may go on. false: it has been told in words why not, and the stream is gone. `tag`: for the log and the page. */
+bool admit_stream(struct admit *a, const struct config *c, struct stream *s, const char *tag);
+
+/* The policy by itself. `why_unknown`: for PEER_UNKNOWN. false: *why (what happened) and *remedy (what to do) get a sentence each. */
+bool admit_owner(const struct config *c, enum peer_owner owner, uid_t uid, const char *why_unknown, struct buf *why, struct buf *remedy);
+
+#endif

@@ -1,0 +1,336 @@
+#!/usr/bin/python3
+"""Figures: run.py [WORD...] prints those whose names contain one of the words (transfer, tunnels, keepalive, cpu), or all of them.
+
+Nothing here fails because of a time. What must be equal (digests, counts of answers) is checked. Figures of other relays are taken in the
+same run, with the same load through the same upstream, and given as ratios: only those mean anything on another machine."""
+
+import contextlib
+import hashlib
+import json
+import os
+import resource
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [os.path.join(os.path.dirname(HERE), "lib")]
+
+import agent as lib_agent  # noqa: E402
+from agent import Agent, cpu_seconds, memory, processes, wait_until  # noqa: E402
+from wire import Wire, get, once  # noqa: E402
+
+GIB = 1 << 30
+BLOCK = hashlib.sha512(b"exeat").digest() * 16384  # 1 MiB
+SITE = "http://site.example"
+LISTEN = "[listen]\nhttp = 127.0.0.1:0\n"
+QUIET = "[log]\nrequests = no\n"
+
+
+def build():
+    """Compiles the two C programs; returns their folder."""
+    place = os.path.join(lib_agent.build_directory(), "bench")
+    os.makedirs(place, exist_ok=True)
+    for name in ("upstream", "load"):
+        source, program = os.path.join(HERE, name + ".c"), os.path.join(place, name)
+        if not os.path.exists(program) or os.path.getmtime(program) < os.path.getmtime(source):
+            subprocess.run([os.environ.get("CC", "gcc"), "-std=gnu11", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra", "-o", program, source, "-lcrypto"], check=True)
+    return place
+
+
+PROGRAMS = None
+
+
+class Upstream:
+    """The upstream program; counts() asks it."""
+
+    def __init__(self, scheme):
+        self.scheme = scheme
+        self.process = subprocess.Popen([os.path.join(PROGRAMS, "upstream"), scheme], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+        self.port = int(self.process.stdout.readline())
+
+    def counts(self):
+        return json.loads(once(self.port, get(SITE + "/counts")).body)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+
+
+def load(kind, port, count, connections, path=""):
+    out = subprocess.run([os.path.join(PROGRAMS, "load"), kind, str(port), str(count), str(connections), *([path] if path else [])],
+                         stdout=subprocess.PIPE, text=True, check=True)
+    answer = json.loads(out.stdout)
+    if answer["done"] != count:
+        sys.exit("load: %r" % answer)
+    return answer
+
+
+# --- relays: each is a context manager that gives an object with port and pids()
+
+def free_port():
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return sock.getsockname()[1]
+
+
+def descendants(pid):
+    found, table = [pid], list(processes())
+    for one in found:
+        found += [child for child, parent, _ in table if parent == one]
+    return found
+
+
+class Exeat(Agent):
+    def __init__(self, upstream, more=QUIET):
+        lines = {"open": "auth = none\n", "basic": "auth = basic\nuser = alice\nsecret = file:@DIR@/secret\n",
+                 "ntlm": "auth = ntlm\nuser = CORP\\alice\nsecret = file:@DIR@/secret\n"}[upstream.scheme]
+        super().__init__(LISTEN + "[upstream corp]\nproxy = http://127.0.0.1:%d\nconnections = 5000\n%s%s" % (upstream.port, lines, more),
+                         files={"secret": "secret\n"}, wrap=["prlimit", "--nofile=%d" % FILES])
+
+    def pids(self):
+        return [self.pid, self.keys_pid()] if self.keys_pid() else [self.pid]
+
+
+class Relay:
+    """Another relay, with its configuration in a directory of its own."""
+
+    def __init__(self, upstream):
+        self.directory = tempfile.mkdtemp(prefix="exeat-bench-")
+        os.chmod(self.directory, 0o777)  # for those that change their user
+        self.port = free_port()
+        path = os.path.join(self.directory, "conf")
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
+            file.write(self.config(upstream.port))
+        if self.readable:
+            os.chmod(path, 0o644)
+        self.process = subprocess.Popen(["prlimit", "--nofile=%d" % FILES, *self.command(path)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                        stderr=subprocess.DEVNULL, start_new_session=True, cwd=self.directory)
+        wait_until(self._listens, "%s to listen" % self.program)
+
+    readable = True
+
+    def _listens(self):
+        if self.process.poll() is not None:
+            raise AssertionError("%s ended with status %d" % (self.program, self.process.returncode))
+        try:
+            socket.create_connection(("127.0.0.1", self.port)).close()
+            return True
+        except OSError:
+            return False
+
+    def pids(self):
+        return descendants(self.process.pid)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        with contextlib.suppress(OSError):
+            os.killpg(self.process.pid, 9)
+        self.process.wait()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
+class Squid(Relay):
+    program = "squid"
+
+    def command(self, path):
+        return ["squid", "-N", "-f", path]
+
+    def config(self, port):
+        return """http_port 127.0.0.1:%d
+cache_peer 127.0.0.1 parent %d 0 no-query no-digest no-netdb-exchange default%s
+never_direct allow all
+http_access allow all
+cache deny all
+access_log none
+cache_log /dev/null
+pid_filename %s/squid.pid
+coredump_dir %s
+visible_hostname bench.example
+pinger_enable off
+shutdown_lifetime 0 seconds
+max_filedescriptors %d
+""" % (self.port, port, " login=alice:secret", self.directory, self.directory, FILES)
+
+
+class Cntlm(Relay):
+    program, readable = "cntlm", False
+
+    def command(self, path):
+        return ["cntlm", "-c", path, "-f"]
+
+    def config(self, port):
+        return "Username alice\nDomain CORP\nPassword secret\nAuth NTLMv2\nProxy 127.0.0.1:%d\nListen 127.0.0.1:%d\n" % (port, self.port)
+
+
+class Tinyproxy(Relay):
+    program = "tinyproxy"
+
+    def command(self, path):
+        return ["tinyproxy", "-d", "-c", path]
+
+    def config(self, port):
+        return "Port %d\nListen 127.0.0.1\nMaxClients 5000\nTimeout 600\nLogLevel Critical\nUpstream http alice:secret@127.0.0.1:%d\n" % (self.port, port)
+
+
+# --- figures
+
+def line(text, *values):
+    print(text % values if values else text, flush=True)
+
+
+def send_gib(client, chunked):
+    head = get(SITE + "/sum", "Transfer-Encoding: chunked" if chunked else "Content-Length: %d" % GIB, method="POST")
+    client.send(head)
+    total = hashlib.sha256()
+    for _ in range(GIB // len(BLOCK)):
+        if chunked:
+            client.send(b"%x\r\n" % len(BLOCK))
+        client.send(BLOCK)
+        if chunked:
+            client.send(b"\r\n")
+        total.update(BLOCK)
+    if chunked:
+        client.send(b"0\r\n\r\n")
+    answer = json.loads(client.read_response("POST").body)
+    if answer != {"length": GIB, "sha256": total.hexdigest()}:
+        sys.exit("what arrived is not what was sent: %r" % answer)
+
+
+def fetch(client, size):
+    client.send(get(SITE + "/bytes/%d" % size))
+    head = client.read_head()
+    if head.get("Content-Length") != str(size):
+        sys.exit("not that length: %r" % head.raw_head)
+    total, left = hashlib.sha256(client.buffer), size - len(client.buffer)
+    client.buffer = b""
+    room = bytearray(1 << 20)
+    while left:
+        n = client.sock.recv_into(room, min(left, len(room)))
+        if not n:
+            sys.exit("the answer was cut short")
+        total.update(memoryview(room)[:n])
+        left -= n
+    return total.hexdigest()
+
+
+def transfer():
+    """1 GiB each way through NTLM: the same digest, and how far the peak of the agent's memory rises above what small requests need."""
+    with Upstream("ntlm") as upstream, Exeat(upstream) as relay:
+        with Wire.connect(upstream.port) as straight:  # the digest of what the upstream sends, without anybody between
+            once_type = "Proxy-Authorization: NTLM TlRMTVNTUAADAAAA" + "A" * 20
+            straight.ask(get(SITE + "/bytes/0", once_type))
+            expected = fetch(straight, GIB)
+        with Wire.connect(relay.port) as client:
+            client.ask(get(SITE + "/bytes/1000000"))
+            client.ask(get(SITE + "/sum", method="POST", body=BLOCK))
+            for name, work in (("up, one POST", lambda: send_gib(client, False)), ("up, chunked", lambda: send_gib(client, True)),
+                               ("down", lambda: fetch(client, GIB) == expected or sys.exit("what arrived is not what was sent"))):
+                peak, cpu, begin = relay.rss("VmHWM"), cpu_seconds(relay.pid), time.monotonic()
+                work()
+                growth = relay.rss("VmHWM") - peak
+                line("transfer   1 GiB %-13s SHA-256 equal, peak RSS +%d KiB (aim: below 4096), %.2f s of CPU per GiB, %.0f MiB/s here",
+                     name + ":", growth, cpu_seconds(relay.pid) - cpu, 1024 / (time.monotonic() - begin))
+
+
+def idle_tunnels(relay, count):
+    """RSS per idle tunnel, in KiB."""
+    def rss():
+        return sum(memory(pid) for pid in relay.pids())
+    with contextlib.ExitStack() as stack:
+        def open_one():
+            tunnel = stack.enter_context(Wire.connect(relay.port))
+            answer = tunnel.ask(get("site.example:443", method="CONNECT"))
+            if answer.status != 200:
+                sys.exit("CONNECT: %d" % answer.status)
+            return tunnel
+        tunnels = [open_one() for _ in range(50)]
+        before = rss()
+        tunnels += [open_one() for _ in range(count)]
+        for tunnel in tunnels[::100]:
+            tunnel.send(b"x")
+            if tunnel.read(1) != b"x":
+                sys.exit("a tunnel does not echo")
+        return (rss() - before) / count
+
+
+def tunnels():
+    """Memory of idle tunnels."""
+    count = 2000
+    with Upstream("ntlm") as upstream:
+        with Exeat(upstream) as relay:
+            own = idle_tunnels(relay, count)
+        line("tunnels    %d idle tunnels through NTLM: %.1f KiB of RSS each (aim: below 8)", count, own)
+        if shutil.which("cntlm"):
+            with Cntlm(upstream) as relay:
+                other = idle_tunnels(relay, 400)
+            line("tunnels    cntlm: %.1f KiB each, %.1f times as much", other, other / own)
+    if shutil.which("squid"):
+        with Upstream("basic") as upstream, Squid(upstream) as relay:
+            other = idle_tunnels(relay, count)
+        line("tunnels    squid: %.1f KiB each, %.1f times as much", other, other / own)
+
+
+def keepalive():
+    """407s against connections, through NTLM."""
+    for name, make in (("exeat", Exeat), ("cntlm", Cntlm)):
+        if name != "exeat" and not shutil.which(name):
+            continue
+        with Upstream("ntlm") as upstream, make(upstream) as relay:
+            load("requests", relay.port, 10000, 32, "bytes/500")
+            counts = upstream.counts()
+            line("keepalive  %s: 10000 requests over 32 client connections: %d upstream connections, %d times 407: %.2f per connection (aim: at most 2)",
+                 name, counts["connections"], counts["asked"], counts["asked"] / counts["connections"])
+
+
+def cpu_of(relay, kind, count):
+    """Microseconds of CPU per request or tunnel: the relay's processes together, user and system."""
+    load(kind, relay.port, count // 10, 32, "bytes/1000")
+    pids = relay.pids()
+    before = sum(cpu_seconds(pid) for pid in pids)
+    load(kind, relay.port, count, 32, "bytes/1000")
+    return (sum(cpu_seconds(pid) for pid in pids) - before) / count * 1e6
+
+
+def cpu():
+    """CPU per plain request and per tunnel, beside others that log in to the same upstream in the same way."""
+    for scheme, others in (("ntlm", (Cntlm,)), ("basic", (Squid, Tinyproxy))):
+        for kind, count in (("requests", 30000), ("tunnels", 6000)):
+            with Upstream(scheme) as upstream:
+                with Exeat(upstream) as relay:
+                    own = cpu_of(relay, kind, count)
+                line("cpu        %-8s %-5s exeat: %.0f us each here", kind, scheme, own)
+                for other in others:
+                    if not shutil.which(other.program):
+                        line("cpu        %-8s %-5s %s: not installed", kind, scheme, other.program)
+                        continue
+                    with other(upstream) as relay:
+                        line("cpu        %-8s %-5s %s: %.2f times as much", kind, scheme, other.program, cpu_of(relay, kind, count) / own)
+
+
+def main():
+    global PROGRAMS, FILES
+    words = sys.argv[1:]
+    PROGRAMS = build()
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    FILES = min(hard, 65536) if hard > 0 else 65536
+    resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, hard))
+    os.environ["PATH"] += ":/usr/sbin:/sbin"
+    for figure in (transfer, tunnels, keepalive, cpu):
+        if not words or any(word in figure.__name__ for word in words):
+            figure()
+
+
+FILES = 1024
+
+if __name__ == "__main__":
+    main()
