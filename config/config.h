@@ -75,7 +75,7 @@ struct config {
     size_t n_listen;
     struct config_user *allow_uids; /* whose programs may use the relay */
     size_t n_allow_uids;
-    bool allow_any;    /* everybody's; allow_uids is empty then */
+    bool allow_any;                    /* everybody's; allow_uids is empty then */
     size_t max_head;                   /* bytes */
     struct config_upstream *upstreams; /* at least one */
     size_t n_upstreams;

@@ -101,4 +101,5 @@ static bool print_users(const struct setting *s, const void *object, struct buf 
     return true;
 }
 
-const struct kind kind_users = {"self, root, names or numbers of users, separated by blanks; or any", true, parse_users, print_users};
+const struct kind kind_users = {"self, root, names or numbers of users, separated by blanks; or any", true,
+                                parse_users, print_users};

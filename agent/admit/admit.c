@@ -52,43 +52,53 @@ static void put_list(struct buf *out, const struct config *c)
         buf_addf(out, " %s", c->allow_uids[i].text);
 }
 
-bool admit_owner(const struct config *c, enum peer_owner owner, uid_t uid, const char *why_unknown, struct buf *why, struct buf *remedy)
+bool admit_owner(const struct config *c, enum peer_owner owner, uid_t uid, const char *why_unknown,
+                 struct buf *why, struct buf *remedy)
 {
     if (c->allow_any || (owner == PEER_USER && names(c, uid)))
         return true;
     switch (owner) {
     case PEER_USER:
-        buf_addf(why, "the connection belongs to uid %u%s, whom this proxy does not serve (it runs as uid %u, with ", uid,
-                 uid == 0 ? " (root)" : "", geteuid());
+        buf_addf(
+            why,
+            "the connection belongs to uid %u%s, whom this proxy does not serve (it runs as uid %u, with ",
+            uid, uid == 0 ? " (root)" : "", geteuid());
         put_list(why, c);
         buf_add_str(why, ")");
         buf_add_str(remedy, "to let that user's programs in, write \"");
         put_list(remedy, c);
         buf_add_str(remedy, " ");
         put_user(remedy, uid);
-        buf_add_str(remedy, "\" into [listen] of exeat.conf and run exeat reload; a user's name does as well");
+        buf_add_str(remedy,
+                    "\" into [listen] of exeat.conf and run exeat reload; a user's name does as well");
         break;
     case PEER_GONE:
-        buf_add_str(why, "the program that opened the connection closed it or ended before anybody could tell whose it was");
+        buf_add_str(why, "the program that opened the connection closed it or ended before anybody could "
+                         "tell whose it was");
         buf_add_str(remedy, "let it run until it has the answer");
         break;
     case PEER_UNKNOWN:
         buf_addf(why, "nobody can tell whose program opened the connection: %s", why_unknown);
-        buf_add_str(remedy, "where the kernel cannot be asked (connections are redirected, the service may not use AF_NETLINK), "
-                            "\"allow-uids = any\" in [listen] of exeat.conf lets in every user of this machine");
+        buf_add_str(remedy,
+                    "where the kernel cannot be asked (connections are redirected, the service may not use "
+                    "AF_NETLINK), "
+                    "\"allow-uids = any\" in [listen] of exeat.conf lets in every user of this machine");
         break;
     }
     return false;
 }
 
-static void refuse(struct admit *a, struct stream *s, const char *tag, const struct buf *why, const struct buf *remedy)
+static void refuse(struct admit *a, struct stream *s, const char *tag, const struct buf *why,
+                   const struct buf *remedy)
 {
     uint64_t now = loop_now(stream_loop(s));
     if (now >= a->window_ends) {
         char more[80] = "";
         if (a->refused > 1)
-            snprintf(more, sizeof more, " (%u more clients were refused since the last such line)", a->refused - 1);
-        log_warning(tag, "client %s: %.*s; %.*s%s", stream_peer(s), SPAN_ARG(buf_span(why)), SPAN_ARG(buf_span(remedy)), more);
+            snprintf(more, sizeof more, " (%u more clients were refused since the last such line)",
+                     a->refused - 1);
+        log_warning(tag, "client %s: %.*s; %.*s%s", stream_peer(s), SPAN_ARG(buf_span(why)),
+                    SPAN_ARG(buf_span(remedy)), more);
         a->window_ends = now + WINDOW_MS;
         a->refused = 0;
     }
@@ -97,8 +107,11 @@ static void refuse(struct admit *a, struct stream *s, const char *tag, const str
         return;
     }
     struct buf text = {0};
-    const struct page page = {
-        .cause = PAGE_NOT_ALLOWED, .why = buf_span(why), .remedy = buf_span(remedy), .tag = span_str(tag), .close = true};
+    const struct page page = {.cause = PAGE_NOT_ALLOWED,
+                              .why = buf_span(why),
+                              .remedy = buf_span(remedy),
+                              .tag = span_str(tag),
+                              .close = true};
     page_write(&text, &page);
     stream_write(s, buf_span(&text));
     buf_free(&text);

@@ -22,6 +22,7 @@ void admit_done(struct admit *a);
 bool admit_stream(struct admit *a, const struct config *c, struct stream *s, const char *tag);
 
 /* The policy by itself. `why_unknown`: for PEER_UNKNOWN. false: *why (what happened) and *remedy (what to do) get a sentence each. */
-bool admit_owner(const struct config *c, enum peer_owner owner, uid_t uid, const char *why_unknown, struct buf *why, struct buf *remedy);
+bool admit_owner(const struct config *c, enum peer_owner owner, uid_t uid, const char *why_unknown,
+                 struct buf *why, struct buf *remedy);
 
 #endif

@@ -143,7 +143,7 @@ enum ready edition_need_ntlm(struct edition *e, uint64_t since, struct err *why)
 enum ready edition_need_negotiate(struct edition *e, uint64_t since, struct err *why);
 /* Is there another secret or ticket by now? READY_WAIT: being looked up; READY_NO: nothing new. News comes as a new edition. */
 enum ready edition_look_again(struct edition *e, uint64_t since);
-enum ready edition_look_for_ticket(struct edition *e, uint64_t since); /* the same, where the ticket was refused */
+enum ready edition_look_for_ticket(struct edition *e, uint64_t since); /* the same, for a ticket that may be new */
 /* Looks for secret and ticket where that shows nothing to anybody and runs no command. true: it is under way. */
 bool edition_peek(struct edition *e, uint64_t since);
 /* GSSAPI failed with what we had found: look again at the next question. */

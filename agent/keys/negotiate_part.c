@@ -106,14 +106,18 @@ static struct guard *guard_of_ticket(const struct edition *e, const struct ticke
     return g;
 }
 
+static bool is_frozen(const struct edition *e, const struct guard *g)
+{
+    return g && guard_look(g, e->who->name, SPAN(""), now_ms()) == GUARD_FROZEN;
+}
+
 /* Another ticket than the one that was refused, or another person's: a new generation. */
 static bool is_news(const struct edition *e, const struct guard *fresh)
 {
     const struct guard *old = e->ticket_guard;
     if (!old || old == fresh || e != e->who->current)
         return false;
-    return guard_look(old, e->who->name, SPAN(""), now_ms()) == GUARD_FROZEN ||
-           strcmp(old->account, fresh->account) != 0;
+    return is_frozen(e, old) || strcmp(old->account, fresh->account) != 0;
 }
 
 static void take_bundle(struct edition *e, struct bundle *b)
@@ -279,9 +283,11 @@ enum ready edition_need_negotiate(struct edition *e, uint64_t since, struct err 
 
 enum ready edition_look_for_ticket(struct edition *e, uint64_t since)
 {
-    if (!e->ticket_guard || guard_look(e->ticket_guard, e->who->name, SPAN(""), now_ms()) != GUARD_FROZEN)
+    bool without = !e->bundle || !e->bundle->ticket.cache;
+    if (!choose_allows(e->who->u, AUTH_NEGOTIATE) ||
+        !(is_frozen(e, e->ticket_guard) || (without && is_frozen(e, e->guard))))
         return READY_NO;
-    if (may_look(e, since))
+    if (e->negotiate_state != PART_RUNNING && e->negotiate_looked < since)
         submit(e, false);
     return e->negotiate_state == PART_RUNNING ? READY_WAIT : READY_NO;
 }

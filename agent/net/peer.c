@@ -74,7 +74,8 @@ static bool write_question(struct question *out, uint32_t sequence, int fd, stru
     struct sockaddr_storage peer, own;
     socklen_t peer_size = sizeof peer, own_size = sizeof own;
     int family = AF_UNSPEC;
-    if (getpeername(fd, (struct sockaddr *)&peer, &peer_size) != 0 || getsockname(fd, (struct sockaddr *)&own, &own_size) != 0)
+    if (getpeername(fd, (struct sockaddr *)&peer, &peer_size) != 0 ||
+        getsockname(fd, (struct sockaddr *)&own, &own_size) != 0)
         return err_errno(e, ERR_GONE, errno, "the connection has no addresses any more");
     if (peer.ss_family != own.ss_family || (peer.ss_family != AF_INET && peer.ss_family != AF_INET6))
         return err_set(e, ERR_SYSTEM, "it is not a TCP connection");
@@ -99,7 +100,8 @@ static bool ask(struct peer_query *q, const struct question *question, struct er
     if (q->fd < 0)
         return err_errno(e, ERR_SYSTEM, errno, "no netlink socket to ask the kernel with");
     struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
-    if (sendto(q->fd, question, sizeof *question, 0, (const struct sockaddr *)&kernel, sizeof kernel) == sizeof *question)
+    if (sendto(q->fd, question, sizeof *question, 0, (const struct sockaddr *)&kernel, sizeof kernel) ==
+        sizeof *question)
         return true;
     err_errno(e, ERR_SYSTEM, errno, "the kernel takes no question");
     peer_done(q); /* the next one gets a fresh socket */
@@ -131,17 +133,19 @@ static size_t hear(const struct peer_query *q, union answer *answer, struct err 
     return 0;
 }
 
-static enum peer_owner judge(const struct question *question, const union answer *answer, size_t n, uid_t *uid, struct err *e)
+static enum peer_owner judge(const struct question *question, const union answer *answer, size_t n,
+                             uid_t *uid, struct err *e)
 {
     const struct inet_diag_msg *found = NLMSG_DATA(&answer->head);
     const struct nlmsgerr *refusal = NLMSG_DATA(&answer->head);
-    if (answer->head.nlmsg_type == NLMSG_ERROR && n >= NLMSG_LENGTH(sizeof *refusal) && refusal->error != -ENOENT) {
+    if (answer->head.nlmsg_type == NLMSG_ERROR && n >= NLMSG_LENGTH(sizeof *refusal) &&
+        refusal->error != -ENOENT) {
         err_errno(e, ERR_SYSTEM, -refusal->error, "the kernel does not say");
         return PEER_UNKNOWN;
     }
     if (answer->head.nlmsg_type != SOCK_DIAG_BY_FAMILY || n < NLMSG_LENGTH(sizeof *found) ||
-        found->id.idiag_sport != question->about.id.idiag_sport || found->id.idiag_dport != question->about.id.idiag_dport ||
-        found->idiag_state == TCP_SYN_SENT) {
+        found->id.idiag_sport != question->about.id.idiag_sport ||
+        found->id.idiag_dport != question->about.id.idiag_dport || found->idiag_state == TCP_SYN_SENT) {
         err_set(e, ERR_GONE, "the kernel does not know its other end");
         return PEER_UNKNOWN;
     }

@@ -12,8 +12,8 @@
 #include "net/stream.h"
 
 enum peer_owner {
-    PEER_USER,    /* *uid is set */
-    PEER_GONE,    /* the owner has closed the socket, or ended: what it sent is still here, who it was is not known any more */
+    PEER_USER, /* *uid is set */
+    PEER_GONE, /* the owner has closed the socket, or ended: what it sent is still here, who it was is not known any more */
     PEER_UNKNOWN, /* *e says why nobody can tell: no such connection, not of this machine, no netlink */
 };
 

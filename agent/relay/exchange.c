@@ -11,6 +11,7 @@
 #include "relay/forward.h"
 #include "relay/reply.h"
 #include "relay/tunnel.h"
+#include "upstream/unreachable.h"
 
 static void move(struct exchange *e, enum exchange_state to)
 {
@@ -293,7 +294,8 @@ static void direct_connected(void *owner, struct upstream *u)
 
 static void direct_failed(void *owner, enum dial_failure kind, const struct err *why)
 {
-    struct ask_failure failure = {.cause = ask_dial_cause(kind), .why = span_str(why->text), .nothing_sent = true};
+    struct ask_failure failure = {
+        .cause = unreachable_cause(kind), .why = span_str(why->text), .remedy = unreachable_remedy(kind), .nothing_sent = true};
     failed(owner, &failure);
 }
 

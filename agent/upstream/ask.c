@@ -5,8 +5,10 @@
 #include "upstream/ask.h"
 
 #include "base/log.h"
+#include "http/method.h"
 #include "upstream/ask_keys.h"
 #include "upstream/knock.h"
+#include "upstream/unreachable.h"
 
 #define DROP_407_BYTES   ((size_t)1 << 20) /* of a 407's body; more closes the connection */
 #define DROP_KNOCK_BYTES ((size_t)64 << 10)
@@ -161,24 +163,9 @@ static void use_given(void *owner)
     granted(a, a->request.use);
 }
 
-static const struct {
-    enum page_cause cause;
-    struct span remedy;
-} dial_rows[] = {
-    [DIAL_DNS] = {PAGE_DNS, {"check the name, and that the company network or VPN is up", 57}},
-    [DIAL_CONNECT] = {PAGE_UNREACHABLE, {"check that the company network or VPN is up", 43}},
-    [DIAL_TIMEOUT] = {PAGE_CONNECT_TIMEOUT, {"check that the company network or VPN is up", 43}},
-    [DIAL_DESCRIPTORS] = {PAGE_BUSY, {"too many connections are open: raise the limit (ulimit -n) or try again", 71}},
-};
-
-enum page_cause ask_dial_cause(enum dial_failure kind)
-{
-    return dial_rows[kind].cause;
-}
-
 static void not_granted(void *owner, enum dial_failure kind, const struct err *why)
 {
-    fail(owner, dial_rows[kind].cause, span_str(why->text), dial_rows[kind].remedy);
+    fail(owner, unreachable_cause(kind), span_str(why->text), unreachable_remedy(kind));
 }
 
 static const struct lease_events events_of_lease = {granted, not_granted};
@@ -321,27 +308,13 @@ static void take_back_body(struct ask *a)
     }
 }
 
-/* The first word of each challenge field, for whoever reads the log; what they mean is the keyholder's business. */
-static void log_challenge(const struct ask *a)
-{
-    if (log_get_level() < LOG_LEVEL_DEBUG)
-        return;
-    struct buf names = {.max = 512};
-    for (const struct field *f = head_field(&a->leg.head, "Proxy-Authenticate"); f; f = head_field_next(&a->leg.head, f)) {
-        struct span rest = f->value;
-        buf_addf(&names, " %.*s", SPAN_ARG(span_head(span_word(&rest), 32)));
-    }
-    log_debug(a->tag, "407 from %s, which offers:%.*s", a->hop->name, SPAN_ARG(buf_span(&names)));
-    buf_free(&names);
-}
-
 static void challenged(struct ask *a)
 {
     a->out->counters.challenges++;
     a->hop->asks = true;
     a->upstream->let_in = false;
     secret_free(&a->upstream->header);
-    log_challenge(a);
+    ask_keys_log_offer(a);
     take_back_body(a);
     move(a, ASK_DRAIN);
     leg_drain(&a->leg, DROP_407_BYTES);
@@ -423,18 +396,10 @@ static void drained(void *owner, bool whole)
     send_leg(a);
 }
 
-/* RFC 9110 section 9.2.2: what may be sent again though nobody knows whether it was carried out. */
+/* Nobody knows whether a request whose connection broke was carried out. */
 static bool may_repeat(const struct ask *a)
 {
-    static const struct span idempotent[] = {
-        {"GET", 3}, {"HEAD", 4}, {"OPTIONS", 7}, {"TRACE", 5}, {"PUT", 3}, {"DELETE", 6}, {"CONNECT", 7},
-    };
-    if (a->knocking)
-        return true;
-    for (size_t i = 0; i < sizeof idempotent / sizeof *idempotent; i++)
-        if (span_eq(a->request.head->method, idempotent[i]))
-            return true;
-    return false;
+    return a->knocking || method_is_idempotent(a->request.head->method);
 }
 
 static void broke(void *owner, enum leg_end_kind how, const char *why)

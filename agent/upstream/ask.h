@@ -99,8 +99,6 @@ void ask_body_out(struct ask *a);
 /* After `answered`: the connection is the caller's (pool_give, pool_close, pool_take_stream), and the ask's memory is free. The head stays in ask->leg.head
    for head_move before this call. */
 struct upstream *ask_take(struct ask *a);
-/* The page for a connection that could not be made. */
-enum page_cause ask_dial_cause(enum dial_failure kind);
 /* At any time; closes the connection if one is held. Harmless after the end. */
 void ask_cancel(struct ask *a);
 

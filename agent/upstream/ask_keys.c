@@ -3,6 +3,8 @@
  */
 #include "upstream/ask_keys.h"
 
+#include "base/log.h"
+
 static uint32_t body_flags(const struct ask *a)
 {
     if (a->body_held)
@@ -95,6 +97,19 @@ void ask_keys_accepted(struct ask *a)
 void ask_keys_check_final(struct ask *a, keys_answer_fn answered)
 {
     tell_accepted(a, answered);
+}
+
+void ask_keys_log_offer(const struct ask *a)
+{
+    if (log_get_level() < LOG_LEVEL_DEBUG)
+        return;
+    struct buf names = {.max = 512};
+    for (const struct field *f = head_field(&a->leg.head, "Proxy-Authenticate"); f; f = head_field_next(&a->leg.head, f)) {
+        struct span rest = f->value;
+        buf_addf(&names, " %.*s", SPAN_ARG(span_head(span_word(&rest), 32)));
+    }
+    log_debug(a->tag, "407 from %s, which offers:%.*s", a->hop->name, SPAN_ARG(buf_span(&names)));
+    buf_free(&names);
 }
 
 enum page_cause ask_keys_cause(uint32_t verdict)

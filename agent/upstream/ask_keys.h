@@ -16,6 +16,8 @@ void ask_keys_repeat(struct ask *a, keys_answer_fn answered);
 void ask_keys_accepted(struct ask *a);
 /* The same, but its answer decides whether the proxy has proved itself. */
 void ask_keys_check_final(struct ask *a, keys_answer_fn answered);
+/* At level debug: the first word of each challenge in a->leg.head; what they mean is the keyholder's business. */
+void ask_keys_log_offer(const struct ask *a);
 /* The page for a verdict that ends the request. */
 enum page_cause ask_keys_cause(uint32_t verdict);
 

@@ -29,7 +29,8 @@ static struct config *config_with(const char *allow)
 {
     char text[200];
     struct err e = {0};
-    snprintf(text, sizeof text, "[upstream corp]\nproxy = http://p:1\n%s%s", allow ? "[listen]\nallow-uids = " : "", allow ? allow : "");
+    snprintf(text, sizeof text, "[upstream corp]\nproxy = http://p:1\n%s%s",
+             allow ? "[listen]\nallow-uids = " : "", allow ? allow : "");
     struct config *c = config_load_text("t.conf", span_str(text), &e);
     if (!c)
         fail_msg("%s", e.text);
@@ -47,7 +48,8 @@ static const struct {
     {NULL, PEER_USER, ROOT, true, "", ""},
     {NULL, PEER_USER, STRANGER, false, "belongs to uid 4242,", "\"allow-uids = self root 4242\""},
     {NULL, PEER_GONE, ROOT, false, "closed it or ended", "until it has the answer"},
-    {NULL, PEER_UNKNOWN, SELF, false, "nobody can tell whose program opened the connection: because", "allow-uids = any"},
+    {NULL, PEER_UNKNOWN, SELF, false, "nobody can tell whose program opened the connection: because",
+     "allow-uids = any"},
     {"4242", PEER_USER, STRANGER, true, "", ""},
     {"4242", PEER_USER, SELF, false, "with allow-uids = 4242)", "\"allow-uids = 4242 "},
     {"4242", PEER_USER, ROOT, false, "uid 0 (root)", "\"allow-uids = 4242 root\""},
@@ -119,7 +121,8 @@ static void test_door(void **state)
             assert_memory_equal(page, "HTTP/1.1 403 Forbidden\r\n", 24);
             assert_non_null(strstr(page, "\r\nConnection: close\r\n"));
             assert_non_null(strstr(page, "error=http_request_denied"));
-            assert_non_null(strstr(page, "What to do: to let that user's programs in, write \"allow-uids = 4242 "));
+            assert_non_null(
+                strstr(page, "What to do: to let that user's programs in, write \"allow-uids = 4242 "));
             assert_non_null(strstr(page, "In the log of exeat: c7"));
         }
         close(fd);

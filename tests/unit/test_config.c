@@ -114,7 +114,8 @@ static void test_everything_set(void **state)
     (void)state;
     struct config *c = good(
         "[log]\nlevel = debug\nrequests = no\n"
-        "[listen]\nhttp = unix:/run/x 127.0.0.2:0 [0::1]:65535 localhost:1 \"unix:~/a b\"\nallow-uids = 42 daemon root \"self\" 4294967294\nmax-head = 1M\n"
+        "[listen]\nhttp = unix:/run/x 127.0.0.2:0 [0::1]:65535 localhost:1 \"unix:~/a b\"\nallow-uids = 42 "
+        "daemon root \"self\" 4294967294\nmax-head = 1M\n"
         "[upstream b.C-2_]\nproxy = p.example:8080 HTTPS://[2001:DB8::0]:443/ http://10.0.0.1:3128\n"
         "auth = basic digest ntlm negotiate\nuser = CORP\\alice\nsecret = command: pass show \"my # proxy\"\n"
         "spn = HTTP/x@CORP.EXAMPLE\nclient-credentials = pass\nconnections = 7\ndial-timeout = 1h\n"
@@ -238,7 +239,8 @@ static void test_structure_errors(void **state)
         {UP "dial_timeout = 3",
          "t.conf:3: unknown key \"dial_timeout\" in [upstream corp]; did you mean \"dial-timeout\"?"},
         {"[listen]\nlevel = debug", "t.conf:2: unknown key \"level\" in [listen]; it belongs in [log]"},
-        {"[listen]\nzzz = 1", "t.conf:2: unknown key \"zzz\" in [listen]; there are http, allow-uids, max-head"},
+        {"[listen]\nzzz = 1",
+         "t.conf:2: unknown key \"zzz\" in [listen]; there are http, allow-uids, max-head"},
         {UP "password = hunter2",
          "t.conf:3: unknown key \"password\" in [upstream corp]; there are proxy, auth, user, secret, spn, "
          "client-credentials, connections, dial-timeout, answer-timeout"},
@@ -715,10 +717,10 @@ static void test_nothing(void **state)
 static void test_print(void **state)
 {
     (void)state;
-    struct config *c =
-        good("[upstream corp]\nproxy = p:1 [::1]:2\nauth = none\nuser = \"CORP\\alice #1\"\n"
-             "secret = command:echo hunter2\n[upstream b]\nproxy = q:1\nsecret = \"file:/a # b\"\nspn = x\n"
-             "[listen]\nhttp = \"unix:/a b\"\nallow-uids = any\nmax-head = 5000\n[route]\nno-proxy = a \"b c\"\n");
+    struct config *c = good(
+        "[upstream corp]\nproxy = p:1 [::1]:2\nauth = none\nuser = \"CORP\\alice #1\"\n"
+        "secret = command:echo hunter2\n[upstream b]\nproxy = q:1\nsecret = \"file:/a # b\"\nspn = x\n"
+        "[listen]\nhttp = \"unix:/a b\"\nallow-uids = any\nmax-head = 5000\n[route]\nno-proxy = a \"b c\"\n");
     static const char *const printed = "[listen]\n"
                                        "http = \"unix:/a b\"  # t.conf:11\n"
                                        "allow-uids = any  # t.conf:12\n"
@@ -747,7 +749,7 @@ static void test_print(void **state)
                                        "answer-timeout = 5m  # default\n"
                                        "\n"
                                        "[route]\n"
-                                       "no-proxy = a \"b c\"  # t.conf:14\n"
+                                       "no-proxy = a \"b c\"  # t.conf:15\n"
                                        "\n"
                                        "[log]\n"
                                        "level = info  # default\n"

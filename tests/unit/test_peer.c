@@ -67,7 +67,8 @@ static in_port_t port_of(int fd)
     struct sockaddr_storage own;
     socklen_t size = sizeof own;
     assert_int_equal(getsockname(fd, (struct sockaddr *)&own, &size), 0);
-    return own.ss_family == AF_INET ? ((struct sockaddr_in *)&own)->sin_port : ((struct sockaddr_in6 *)&own)->sin6_port;
+    return own.ss_family == AF_INET ? ((struct sockaddr_in *)&own)->sin_port
+                                    : ((struct sockaddr_in6 *)&own)->sin6_port;
 }
 
 static int bound(const char *ip, in_port_t port)
@@ -228,7 +229,8 @@ static void test_many_and_stale_answers(void **state)
     for (size_t i = 0; i < WAYS; i++)
         all[i] = joined(i);
     for (unsigned round = 0; round < 50; round++) {
-        const struct nlmsghdr nonsense = {.nlmsg_len = sizeof nonsense, .nlmsg_type = 0x7000, .nlmsg_flags = NLM_F_REQUEST};
+        const struct nlmsghdr nonsense = {
+            .nlmsg_len = sizeof nonsense, .nlmsg_type = 0x7000, .nlmsg_flags = NLM_F_REQUEST};
         for (unsigned i = 0; i < round % 4; i++) /* each gets an answer that nobody waits for */
             assert_int_equal(send(query.fd, &nonsense, sizeof nonsense, 0), sizeof nonsense);
         expect(&all[round % WAYS], PEER_USER, ways[round % WAYS].name);

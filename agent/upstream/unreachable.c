@@ -1,0 +1,24 @@
+/*
+ * One row per way in which dialling fails. Pure.
+ */
+#include "upstream/unreachable.h"
+
+static const struct {
+    enum page_cause cause;
+    const char *remedy;
+} rows[] = {
+    [DIAL_DNS] = {PAGE_DNS, "check the name, and that the company network or VPN is up"},
+    [DIAL_CONNECT] = {PAGE_UNREACHABLE, "check that the company network or VPN is up"},
+    [DIAL_TIMEOUT] = {PAGE_CONNECT_TIMEOUT, "check that the company network or VPN is up"},
+    [DIAL_DESCRIPTORS] = {PAGE_BUSY, "too many connections are open: raise the limit (ulimit -n) or try again"},
+};
+
+enum page_cause unreachable_cause(enum dial_failure kind)
+{
+    return rows[kind].cause;
+}
+
+struct span unreachable_remedy(enum dial_failure kind)
+{
+    return span_str(rows[kind].remedy);
+}

@@ -1,0 +1,13 @@
+/*
+ * A connection that could not be made: the page for it, and what a person can do.
+ */
+#ifndef EXEAT_UPSTREAM_UNREACHABLE_H
+#define EXEAT_UPSTREAM_UNREACHABLE_H
+
+#include "http/page.h"
+#include "net/dial.h"
+
+enum page_cause unreachable_cause(enum dial_failure kind);
+struct span unreachable_remedy(enum dial_failure kind);
+
+#endif
