@@ -7,8 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include "base/log.h"
+#include "base/secret.h"
 #include "cli/exit.h"
 #include "upstream/pool.h"
 #include "upstream/trial.h"
@@ -200,7 +202,8 @@ static bool build(struct agent *a, struct err *e)
     return set_listeners(a, a->config, e);
 }
 
-static void take_down(struct agent *a)
+/* false: something could not be waited for. */
+static bool take_down(struct agent *a)
 {
     for (size_t i = 0; i < a->n_listeners; i++)
         close_listener(&a->listeners[i]);
@@ -213,21 +216,23 @@ static void take_down(struct agent *a)
     }
     route_table_unref(a->routes);
     config_unref(a->config);
-    if (a->loop)
-        loop_free(a->loop);
     free(a->config_path);
+    return !a->loop || loop_free(a->loop);
 }
 
 int agent_run(const char *config_path)
 {
     struct agent a = {.config_path = mem_strdup(config_path)};
     struct err e = {0};
+    secret_start();
     bool built = build(&a, &e);
     if (built) {
         loop_run(a.loop);
     } else {
         log_error(NULL, "%s", e.text);
     }
-    take_down(&a);
-    return built ? EXIT_DONE : (int)exit_from_err(e.code);
+    int code = built ? EXIT_DONE : (int)exit_from_err(e.code);
+    if (!take_down(&a))
+        _exit(code);
+    return code;
 }

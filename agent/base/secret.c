@@ -14,6 +14,7 @@
 
 #define SECURE_HEAP_BYTES ((size_t)1 << 20)
 #define SECURE_HEAP_GRAIN 32
+#define STACK_BYTES       ((size_t)96 << 10)
 
 void secret_start(void)
 {
@@ -92,4 +93,10 @@ void secret_wipe(void *p, size_t n)
 {
     if (p && n)
         OPENSSL_cleanse(p, n);
+}
+
+__attribute__((noinline)) void secret_wipe_stack(void)
+{
+    char dead[STACK_BYTES];
+    secret_wipe(dead, sizeof dead);
 }

@@ -33,4 +33,8 @@ struct span secret_reveal(const struct secret *s);
 
 void secret_wipe(void *p, size_t n); /* for copies elsewhere */
 
+/* Wipes the dead part of the calling thread's stack: what functions that have returned left there, and what the dynamic
+   linker spilled from vector registers that had been copying a secret. To be called from a shallow place, between events. */
+void secret_wipe_stack(void);
+
 #endif

@@ -4,6 +4,7 @@
 #include "cli/login_alone.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "cli/keyholder.h"
@@ -66,6 +67,9 @@ int login_alone(const char *config_path, const struct keys_msg *login)
     route_table_each(a.routes, pool_flush);
     route_table_unref(a.routes);
     config_unref(c);
-    loop_free(a.loop);
+    if (!loop_free(a.loop)) {
+        fflush(NULL);
+        _exit(a.code);
+    }
     return a.code;
 }

@@ -20,7 +20,8 @@ struct account {
     char *text;   /* as written; "" for ACCOUNT_NONE */
     char *user;   /* without the domain */
     char *domain; /* "" for ACCOUNT_PLAIN */
-    char *key;    /* the same for all ways to write one account: "alice@corp" for the two above. Lower case (ASCII) */
+    char *
+        key; /* the same for all ways to write one account: "alice@corp" for the two above. Lower case (ASCII) */
 };
 
 /* false: not a user name (empty halves, control characters); *why is static text. *a is empty then. */

@@ -39,8 +39,7 @@ static int start(const char *command, int output, pid_t *pid)
     posix_spawnattr_setpgroup(&attr, 0);
     posix_spawnattr_setsigmask(&attr, &none);
     posix_spawnattr_setsigdefault(&attr, &all);
-    posix_spawnattr_setflags(&attr,
-                             POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
     int number = posix_spawn(pid, "/bin/sh", &files, &attr, argv, environ);
     posix_spawnattr_destroy(&attr);
     posix_spawn_file_actions_destroy(&files);
@@ -116,11 +115,13 @@ void command_fetch(const char *command, struct provided *out)
     int status = reap(pid, until, &in_time);
     if (!in_time) {
         out->kind = PROVIDED_TIMEOUT;
-        err_set(&out->e, ERR_TIMEOUT, "the command for the password did not end within %d seconds", COMMAND_MS / 1000);
+        err_set(&out->e, ERR_TIMEOUT, "the command for the password did not end within %d seconds",
+                COMMAND_MS / 1000);
     } else if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
         provided_first_line(out, bytes, n, "the command for the password");
     } else if (WIFEXITED(status)) {
-        err_set(&out->e, ERR_SYSTEM, "the command for the password failed with exit status %d", WEXITSTATUS(status));
+        err_set(&out->e, ERR_SYSTEM, "the command for the password failed with exit status %d",
+                WEXITSTATUS(status));
     } else {
         err_set(&out->e, ERR_SYSTEM, "the command for the password was ended by signal %d", WTERMSIG(status));
     }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "keys/converse.h"
 
 #define CONTEXTS_MAX 65536
 #define QUESTION_MS  15000 /* the agent gives up a little later */
@@ -122,8 +123,9 @@ void context_free(struct context *c)
 static void refuse_call(uint32_t call, struct keyholder *k, enum keys_verdict verdict, const char *why)
 {
     if (call)
-        serve_send(k, PEER_AGENT,
-                   &(struct keys_msg){.type = KEYS_ANSWER, .call = call, .verdict = verdict, .why = span_str(why)});
+        serve_send(
+            k, PEER_AGENT,
+            &(struct keys_msg){.type = KEYS_ANSWER, .call = call, .verdict = verdict, .why = span_str(why)});
 }
 
 void context_answer(struct context *c, const struct answer *a)
@@ -162,8 +164,8 @@ static void too_late(struct deadline *d)
 {
     struct context *c = list_entry(d, struct context, deadline);
     struct buf why = {0};
-    buf_addf(&why, "%s did not answer within %d seconds", c->q.waits_for ? c->q.waits_for : "the Kerberos server",
-             QUESTION_MS / 1000);
+    buf_addf(&why, "%s did not answer within %d seconds",
+             c->q.waits_for ? c->q.waits_for : "the Kerberos server", QUESTION_MS / 1000);
     if (c->stage != STAGE_CHOOSE)
         c->phase = PHASE_DEAD; /* a handshake that stopped half-way; a token that comes later is dropped */
     context_answer_plain(c, KEYS_TIMEOUT, buf_cstr(&why), NULL);
@@ -209,11 +211,11 @@ void context_open(struct keyholder *k, const struct keys_msg *m)
 static struct context *begin(struct keyholder *k, const struct keys_msg *m)
 {
     struct context *c = find(k, m->context);
-    const char *why = !c                          ? "the keyholder does not know this connection (it was restarted?)"
-                      : c->stage != STAGE_IDLE    ? "a question about this connection is under way already"
-                      : c->phase == PHASE_DEAD    ? "this connection's handshake is over"
-                      : c->who->u == NULL         ? "the upstream is gone from the configuration"
-                                                  : NULL;
+    const char *why = !c ? "the keyholder does not know this connection (it was restarted?)"
+                      : c->stage != STAGE_IDLE ? "a question about this connection is under way already"
+                      : c->phase == PHASE_DEAD ? "this connection's handshake is over"
+                      : c->who->u == NULL      ? "the upstream is gone from the configuration"
+                                               : NULL;
     if (why) {
         refuse_call(m->call, k, KEYS_BROKEN, why);
         return NULL;

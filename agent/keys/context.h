@@ -31,8 +31,8 @@ struct question {
     uint32_t flags;
     uint64_t since; /* tick */
     struct buf method, target, body;
-    unsigned tried; /* SCHEME_BITs that could not be started */
-    struct buf whys; /* why not, sentence by sentence */
+    unsigned tried;        /* SCHEME_BITs that could not be started */
+    struct buf whys;       /* why not, sentence by sentence */
     const char *waits_for; /* for the time-out's sentence */
 };
 
@@ -82,7 +82,7 @@ void context_close(struct keyholder *k, const struct keys_msg *m);
 /* Called with the list node of a waiting context: there is news. */
 void context_run_again(struct list *node);
 
-/* --- between context.c (questions and answers) and converse.c (what to answer) --- */
+/* --- for converse.c and verdict.c, which know what to answer --- */
 
 struct answer {
     enum keys_verdict verdict;
@@ -98,10 +98,5 @@ void context_park(struct context *c, const char *waits_for);
 void context_reset(struct context *c);
 void context_free(struct context *c);
 void context_watch_attempt(struct context *c); /* it has begun: grows old by itself */
-
-void converse_begin(struct context *c);     /* AUTHORIZE: speak first? */
-void converse_challenged(struct context *c); /* c->challenges was read */
-void converse_accepted(struct context *c, struct span info);
-void converse_run(struct context *c);        /* goes on at c->stage */
 
 #endif

@@ -1,28 +1,22 @@
 /*
- * What to answer: when to speak first, which scheme, what a challenge means in each phase of a handshake, and what the guard says before anything
- * that counts leaves. Every function here ends with the question answered, parked, or at a worker. Main thread.
+ * What to answer: when to speak first, which scheme, and what the guard says before anything that counts leaves. (What a
+ * challenge means is in verdict.c.) Every function here ends with the question answered, parked, or at a worker.
+ * Main thread.
  */
-#include <stdio.h>
-#include <stdlib.h>
+#include "keys/converse.h"
 
-#include "base/base64.h"
 #include "base/log.h"
 #include "keys/choose.h"
-#include "keys/context.h"
 #include "keys/login.h"
 #include "keys/speak.h"
 #include "keys/words.h"
-#include "wire/frame.h"
-
-#define STALE_MAX 2
-#define SHY_MS    (10 * 60 * 1000)
 
 static struct span site_of(const struct context *c)
 {
     return guard_site(buf_span(&c->q.target));
 }
 
-static void broken(struct context *c, const char *why)
+void converse_broken(struct context *c, const char *why)
 {
     struct buf text = {0};
     words_sentence(&text, why);
@@ -40,7 +34,7 @@ static void broken(struct context *c, const char *why)
 }
 
 /* The attempt ends without saying anything about the secret. */
-static void pass(struct context *c)
+void converse_pass(struct context *c)
 {
     deadline_unset(&c->aging);
     if (c->attempt.guard)
@@ -48,7 +42,7 @@ static void pass(struct context *c)
     guard_passed(&c->attempt);
 }
 
-static void restart(struct context *c)
+void converse_restart(struct context *c)
 {
     c->phase = PHASE_DEAD;
     context_answer_plain(c, KEYS_RESTART, NULL, NULL);
@@ -75,7 +69,7 @@ static void refuse(struct context *c, enum keys_verdict verdict, const struct gu
 
 /* --- choosing --- */
 
-static void unavailable(struct context *c)
+void converse_unavailable(struct context *c)
 {
     if (c->q.type == KEYS_AUTHORIZE) { /* the proxy may let this one through without */
         send_bare(c, 0);
@@ -150,7 +144,7 @@ static void adopt_current(struct context *c)
 
 static void gate(struct context *c);
 
-static void start(struct context *c, enum auth_scheme scheme)
+void converse_start(struct context *c, enum auth_scheme scheme)
 {
     struct err why = {0};
     c->scheme = scheme;
@@ -174,7 +168,7 @@ static void start(struct context *c, enum auth_scheme scheme)
         converse_run(c);
         break;
     case SPOKEN_BROKEN:
-        broken(c, why.text);
+        converse_broken(c, why.text);
         break;
     }
 }
@@ -193,12 +187,12 @@ static void choose(struct context *c)
             if (g && guard_look(g, c->who->name, SPAN(""), now_ms()) == GUARD_FROZEN)
                 refuse(c, KEYS_REFUSED, g);
             else
-                unavailable(c);
+                converse_unavailable(c);
             return;
         }
         switch (speak_prepare(c, scheme, &waits_for, &why)) {
         case READY_YES:
-            start(c, scheme);
+            converse_start(c, scheme);
             return;
         case READY_WAIT:
             park(c, waits_for);
@@ -208,7 +202,7 @@ static void choose(struct context *c)
             return;
         case READY_NEVER:
             note_why(c, scheme, &why);
-            unavailable(c);
+            converse_unavailable(c);
             return;
         case READY_NO:
             note_why(c, scheme, &why);
@@ -222,16 +216,19 @@ static void choose(struct context *c)
 static void send_header(struct context *c, enum phase phase)
 {
     c->phase = phase;
-    context_answer(c, &(struct answer){.verdict = KEYS_SEND, .flags = c->header_flags, .header = secret_reveal(&c->header)});
+    context_answer(c, &(struct answer){.verdict = KEYS_SEND,
+                                       .flags = c->header_flags,
+                                       .header = secret_reveal(&c->header)});
 }
 
 static void paused(struct context *c)
 {
     c->phase = PHASE_DEAD;
-    context_answer_plain(c, KEYS_UNAVAILABLE,
-                         "The proxy closed the connection several times when it saw the password, without saying yes or no. "
-                         "To spare your account from being locked, nothing is tried for half a minute.",
-                         NULL);
+    context_answer_plain(
+        c, KEYS_UNAVAILABLE,
+        "The proxy closed the connection several times when it saw the password, without saying yes or no. "
+        "To spare your account from being locked, nothing is tried for half a minute.",
+        NULL);
 }
 
 static void gate(struct context *c)
@@ -260,7 +257,7 @@ static void gate(struct context *c)
     }
 }
 
-static void refused(struct context *c)
+void converse_refused(struct context *c)
 {
     struct guard *g = guard_ref(c->attempt.guard);
     c->phase = PHASE_DEAD;
@@ -274,7 +271,7 @@ static void refused(struct context *c)
             if (g)
                 refuse(c, say == GUARD_FROZEN ? KEYS_REFUSED : KEYS_SITE_REFUSED, g);
             else
-                broken(c, "the proxy refuses a header that was never made");
+                converse_broken(c, "the proxy refuses a header that was never made");
             guard_unref(g);
             return;
         }
@@ -288,7 +285,7 @@ static void refused(struct context *c)
 static void failed(struct context *c, bool service, const struct err *why)
 {
     if (c->phase == PHASE_LEG || c->phase == PHASE_FINAL) {
-        broken(c, why->text);
+        converse_broken(c, why->text);
         return;
     }
     context_reset(c);
@@ -299,17 +296,6 @@ static void failed(struct context *c, bool service, const struct err *why)
             edition_doubt_ticket(c->e);
     }
     converse_run(c);
-}
-
-/* The proxy speaks another NTLM dialect under the name Negotiate than we tried. */
-static void learn_dialect(struct context *c, bool raw)
-{
-    unsigned ntlm = SCHEME_BIT(AUTH_NTLM);
-    bool better = choose_next(c->who->u, c->hop->offered & ntlm, 0) == AUTH_NTLM;
-    if (raw || (!better && !c->hop->raw_negotiate))
-        c->hop->raw_negotiate = true;
-    else
-        c->hop->no_spnego_ntlm = true;
 }
 
 void converse_spoke(struct context *c, enum scheme_outcome outcome, bool service, const struct err *why)
@@ -324,17 +310,17 @@ void converse_spoke(struct context *c, enum scheme_outcome outcome, bool service
         break;
     case SCHEME_REJECTED:
         if (c->attempt.guard)
-            refused(c);
+            converse_refused(c);
         else
-            broken(c, why->text);
+            converse_broken(c, why->text);
         break;
     case SCHEME_RAW:
-        pass(c);
-        learn_dialect(c, true);
-        restart(c);
+        converse_pass(c);
+        converse_learn_dialect(c, true);
+        converse_restart(c);
         break;
     case SCHEME_BROKEN:
-        broken(c, why->text);
+        converse_broken(c, why->text);
         break;
     case SCHEME_FAILED:
         failed(c, service, why);
@@ -351,218 +337,17 @@ void converse_begin(struct context *c)
         send_bare(c, 0);
         return;
     }
-    pass(c); /* an earlier request's attempt whose verdict was not told */
+    converse_pass(c); /* an earlier request's attempt whose verdict was not told */
     context_reset(c);
     c->unasked = true;
     c->stage = STAGE_CHOOSE;
     converse_run(c);
 }
 
-static void learn_offer(struct context *c)
-{
-    struct buf text = {0};
-    if (c->challenges.n == 0)
-        return;
-    choose_describe(&c->challenges, &text);
-    free(c->hop->offer_text);
-    c->hop->offer_text = span_dup(buf_span(&text));
-    c->hop->offered = choose_offered(&c->challenges);
-    c->hop->known = true;
-    buf_free(&text);
-}
-
-static void first_challenge(struct context *c)
-{
-    bool closed = c->q.flags & KEYS_CLOSED;
-    learn_offer(c);
-    if (c->challenges.n == 0) {
-        broken(c, c->challenges.bad ? "the proxy's challenges are malformed"
-                                    : "the proxy asks for authentication, but does not say which (no Proxy-Authenticate field)");
-    } else if (closed) {
-        speak_keep_nonce(c);
-        restart(c);
-    } else {
-        context_reset(c);
-        c->again = c->again || c->phase == PHASE_IN;
-        c->phase = PHASE_FRESH;
-        c->stage = STAGE_CHOOSE;
-        converse_run(c);
-    }
-}
-
-static const struct challenge *ours(const struct context *c)
-{
-    for (size_t i = 0; i < c->challenges.n; i++)
-        if (challenge_is(&c->challenges.items[i], speak_scheme_name(c)))
-            return &c->challenges.items[i];
-    return NULL;
-}
-
-static void next_leg(struct context *c, const struct challenge *ch)
-{
-    struct buf token = {.max = FRAME_MAX};
-    if (c->q.flags & KEYS_CLOSED)
-        broken(c, "the proxy closed the connection in the middle of the handshake");
-    else if (!base64_decode(&token, span_str(ch->token68)))
-        broken(c, "the proxy's token is not base64");
-    else {
-        pass(c);
-        speak_token(c, buf_span(&token));
-    }
-    buf_free(&token);
-}
-
-/* A first token got no token back: nothing was shown, so nothing was refused. */
-static void leg_ignored(struct context *c)
-{
-    bool closed = c->q.flags & KEYS_CLOSED;
-    learn_offer(c);
-    if (c->scheme == AUTH_NEGOTIATE && !c->hop->no_spnego_ntlm && ours(c)) {
-        learn_dialect(c, false);
-        restart(c);
-    } else if (c->again && !closed) {
-        restart(c); /* a connection that was let in and now is not: its own handshake is spoilt */
-    } else if (c->unasked && !closed) {
-        c->hop->shy_until = now_ms() + SHY_MS;
-        restart(c);
-    } else {
-        broken(c, closed ? "the proxy closes the connection instead of going on with the handshake"
-                         : "the proxy does not go on with the handshake");
-    }
-}
-
-static void digest_verdict(struct context *c)
-{
-    const struct challenge *ch = choose_challenge(&c->challenges, AUTH_DIGEST);
-    const char *stale = ch ? challenge_param(ch, "stale") : NULL;
-    if (!stale || !span_ieq(span_str(stale), SPAN("true"))) {
-        refused(c);
-        return;
-    }
-    if (++c->stale > STALE_MAX) {
-        broken(c, "the proxy calls each nonce stale as soon as it is used");
-        return;
-    }
-    pass(c);
-    if (c->q.flags & KEYS_CLOSED) {
-        speak_keep_nonce(c);
-        restart(c);
-        return;
-    }
-    start(c, AUTH_DIGEST);
-}
-
-/* The verdict on what counts: a challenge again. */
-static void verdict(struct context *c)
-{
-    const struct challenge *ch = ours(c);
-    bool ticket = c->attempt.guard && c->attempt.kind == GUARD_TICKET;
-    if (ch && ch->token68 && schemes[c->scheme].step && ticket) {
-        next_leg(c, ch);
-        return;
-    }
-    if (c->scheme == AUTH_DIGEST && ch) {
-        digest_verdict(c);
-        return;
-    }
-    learn_offer(c);
-    /* It does not even offer what we sent: it did not look at it. Once: a proxy that changes its mind each time gets nothing more. */
-    bool ignored = !ch && c->challenges.n && c->header_kind != GUARD_TOKEN && c->mismatches++ == 0;
-    if (!ignored) {
-        refused(c);
-        return;
-    }
-    pass(c);
-    if (ticket || c->q.flags & KEYS_CLOSED)
-        restart(c);
-    else
-        first_challenge(c);
-}
-
-void converse_challenged(struct context *c)
-{
-    const struct challenge *ch = ours(c);
-    if (c->who->u->n_auth == 0) {
-        learn_offer(c);
-        unavailable(c);
-        return;
-    }
-    switch (c->phase) {
-    case PHASE_LEG:
-        if (ch && ch->token68)
-            next_leg(c, ch);
-        else
-            leg_ignored(c);
-        break;
-    case PHASE_FINAL:
-        verdict(c);
-        break;
-    case PHASE_IN:
-        if (c->scheme == AUTH_BASIC && ch) {
-            verdict(c); /* the header went out again by itself */
-            break;
-        }
-        first_challenge(c);
-        break;
-    default:
-        first_challenge(c);
-        break;
-    }
-}
-
-static const char *words_of(const struct context *c)
-{
-    if (c->scheme == AUTH_DIGEST)
-        return c->hop->digest_words;
-    if (c->scheme != AUTH_NEGOTIATE)
-        return schemes[c->scheme].name;
-    return c->raw ? "Negotiate (raw NTLM)" : c->header_kind == GUARD_TICKET ? "Negotiate (Kerberos)" : "Negotiate (NTLM)";
-}
-
-static void learn_success(struct context *c)
-{
-    struct hop *h = c->hop;
-    struct guard *g = guard_ref(c->attempt.guard);
-    deadline_unset(&c->aging);
-    guard_accepted(&c->attempt);
-    if (!h->worked[0] || h->worked_scheme != c->scheme || h->worked_generation != c->e->generation)
-        log_info(NULL, "upstream %s, %s: %s accepted by %s", c->who->name, h->text, identity_text(c->e), words_of(c));
-    snprintf(h->worked, sizeof h->worked, "%s", words_of(c));
-    h->worked_scheme = c->scheme;
-    h->worked_generation = c->e->generation;
-    if (g) {
-        if (c->who->k->marks.n)
-            marks_remove(&c->who->k->marks, g->account, g->mark);
-        identities_wake_guard(c->who->k, g);
-    }
-    guard_unref(g);
-    if (c->candidate)
-        login_note(c->e, KEYS_OK, h->text, NULL);
-}
-
-void converse_accepted(struct context *c, struct span info)
-{
-    if (c->phase == PHASE_FINAL) {
-        learn_success(c);
-        c->phase = PHASE_IN;
-        c->stale = c->mismatches = 0;
-        c->again = false;
-        context_reset(c);
-    } else if (c->phase == PHASE_LEG) { /* let through without the rest of the handshake */
-        c->phase = PHASE_FRESH;
-        context_reset(c);
-    }
-    if (c->scheme != AUTH_DIGEST)
-        return;
-    while (info.n)
-        if (!digest_take_info(c->hop->digest, span_cut(&info, '\n')))
-            log_warning(NULL, "upstream %s, %s: the proxy's Digest proof of itself is wrong", c->who->name, c->hop->text);
-}
-
 void converse_run(struct context *c)
 {
     if (!c->who->u)
-        broken(c, "the upstream is gone from the configuration");
+        converse_broken(c, "the upstream is gone from the configuration");
     else if (c->stage == STAGE_CHOOSE)
         choose(c);
     else if (c->stage == STAGE_GATE)

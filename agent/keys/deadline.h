@@ -11,7 +11,7 @@
 
 struct deadline {
     struct list node;
-    int64_t at; /* milliseconds of the monotonic clock */
+    int64_t at;                         /* milliseconds of the monotonic clock */
     void (*passed)(struct deadline *d); /* it is not set any more when this is called */
 };
 

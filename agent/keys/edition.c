@@ -77,7 +77,8 @@ static void secret_run(struct job *job)
         return;
     const char *user = j->user && *j->user ? j->user : j->got.user;
     if (!user) {
-        err_set(&j->ntlm_why, ERR_CONFIG, "the configuration names no user for the password of %s", j->upstream);
+        err_set(&j->ntlm_why, ERR_CONFIG, "the configuration names no user for the password of %s",
+                j->upstream);
     } else if (j->ntlm && nt_hash(&j->nt_hash, secret_reveal(&j->got.secret), &j->ntlm_why)) {
         struct gss_cred_request request = {.mech = GSS_MECH_NTLM, .name = user, .nt_hash = &j->nt_hash};
         j->cred = gss_cred_new(&request, &j->ntlm_why);
@@ -114,7 +115,8 @@ static void take(struct edition *e, struct secret_job *j)
     char mark[MARK_HEX + 1];
     const char *why;
     struct account account;
-    struct span user = span_str(e->account.form == ACCOUNT_NONE && j->got.user ? j->got.user : e->account.text);
+    struct span user =
+        span_str(e->account.form == ACCOUNT_NONE && j->got.user ? j->got.user : e->account.text);
     if (!account_parse(&account, user, &why))
         account_parse(&account, SPAN(""), &why);
     marks_hash(&who->k->marks, account.key, &j->got.secret, mark);

@@ -71,7 +71,8 @@ void credential_fetch(const char *name, struct provided *out)
     if (!directory || !*directory) {
         out->kind = PROVIDED_NOWHERE;
         err_set(&out->e, ERR_SYSTEM,
-                "there are no systemd credentials here (CREDENTIALS_DIRECTORY is not set): start exeat as a service with LoadCredential=%s",
+                "there are no systemd credentials here (CREDENTIALS_DIRECTORY is not set): start exeat as a "
+                "service with LoadCredential=%s",
                 name);
         return;
     }

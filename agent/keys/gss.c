@@ -88,7 +88,8 @@ struct gss_cred *gss_cred_new(const struct gss_cred_request *request, struct err
             (gss_key_value_element_desc){GSS_NTLMSSP_CS_NTHASH, secret_reveal(request->nt_hash).p};
     major = gss_import_name(&minor, &text, GSS_C_NT_USER_NAME, &name);
     if (!GSS_ERROR(major))
-        major = gss_acquire_cred_from(&minor, name, GSS_C_INDEFINITE, &mechs, GSS_C_INITIATE, &store, &id, NULL, NULL);
+        major = gss_acquire_cred_from(&minor, name, GSS_C_INDEFINITE, &mechs, GSS_C_INITIATE, &store, &id,
+                                      NULL, NULL);
     gss_release_name(&ignored, &name);
     if (GSS_ERROR(major)) {
         explain(e, "GSSAPI has no credential", major, minor, mech_of(request->mech));
@@ -138,8 +139,8 @@ static gss_name_t import_target(const char *host, const char *spn, struct err *e
     return name;
 }
 
-struct gss_handshake *gss_handshake_new(struct gss_cred *cred, enum gss_mech mech, const char *host, const char *spn,
-                                        struct span binding, struct err *e)
+struct gss_handshake *gss_handshake_new(struct gss_cred *cred, enum gss_mech mech, const char *host,
+                                        const char *spn, struct span binding, struct err *e)
 {
     gss_name_t target = import_target(host, spn, e);
     if (target == GSS_C_NO_NAME)
@@ -156,7 +157,8 @@ struct gss_handshake *gss_handshake_new(struct gss_cred *cred, enum gss_mech mec
     return h;
 }
 
-enum gss_outcome gss_handshake_step(struct gss_handshake *h, struct span in, struct secret *out, struct err *e)
+enum gss_outcome gss_handshake_step(struct gss_handshake *h, struct span in, struct secret *out,
+                                    struct err *e)
 {
     OM_uint32 major, minor, ignored;
     gss_buffer_desc input = {in.n, (char *)in.p}, output = GSS_C_EMPTY_BUFFER;

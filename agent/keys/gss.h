@@ -17,9 +17,9 @@ struct gss_handshake; /* one security context */
 
 struct gss_cred_request {
     enum gss_mech mech;
-    const char *name;               /* CORP\alice, alice@CORP.EXAMPLE, alice */
-    const char *cache;              /* Kerberos, from this ticket cache; NULL: no Kerberos (SPNEGO only) */
-    const struct secret *nt_hash;   /* NTLM, with this hash in hex digits; NULL or absent: no NTLM */
+    const char *name;             /* CORP\alice, alice@CORP.EXAMPLE, alice */
+    const char *cache;            /* Kerberos, from this ticket cache; NULL: no Kerberos (SPNEGO only) */
+    const struct secret *nt_hash; /* NTLM, with this hash in hex digits; NULL or absent: no NTLM */
 };
 
 /* NULL: *e says why. */
@@ -33,9 +33,10 @@ enum gss_outcome {
 };
 
 /* `spn` (HTTP/host, with or without @REALM) or NULL: HTTP/host. `binding`: the tls-server-end-point hash (RFC 5929 section 4), or empty. */
-struct gss_handshake *gss_handshake_new(struct gss_cred *cred, enum gss_mech mech, const char *host, const char *spn,
-                                        struct span binding, struct err *e);
-enum gss_outcome gss_handshake_step(struct gss_handshake *h, struct span in, struct secret *out, struct err *e);
+struct gss_handshake *gss_handshake_new(struct gss_cred *cred, enum gss_mech mech, const char *host,
+                                        const char *spn, struct span binding, struct err *e);
+enum gss_outcome gss_handshake_step(struct gss_handshake *h, struct span in, struct secret *out,
+                                    struct err *e);
 void gss_handshake_free(struct gss_handshake *h);
 
 #endif

@@ -25,17 +25,17 @@
 #include "base/list.h"
 #include "base/span.h"
 
-#define GUARD_IN_FLIGHT     3
-#define GUARD_SAME_SITE     2
-#define GUARD_SITE_MS       (5 * 60 * 1000)
-#define GUARD_SITE_FACTOR   6
-#define GUARD_SITE_MAX_MS   (24 * 60 * 60 * 1000)
-#define GUARD_SITES         64    /* refused sites remembered for each upstream; the oldest goes first */
-#define GUARD_AGE_MS        4000  /* of a proven secret's attempt */
-#define GUARD_AGE_FIRST_MS  10000 /* of an unproven one's */
-#define GUARD_AGED_MAX      2
-#define GUARD_DROPPED_MAX   4     /* unproven, and the connection was lost so often without a verdict: */
-#define GUARD_DROPPED_MS    30000 /* nothing is tried for so long */
+#define GUARD_IN_FLIGHT    3
+#define GUARD_SAME_SITE    2
+#define GUARD_SITE_MS      (5 * 60 * 1000)
+#define GUARD_SITE_FACTOR  6
+#define GUARD_SITE_MAX_MS  (24 * 60 * 60 * 1000)
+#define GUARD_SITES        64    /* refused sites remembered for each upstream; the oldest goes first */
+#define GUARD_AGE_MS       4000  /* of a proven secret's attempt */
+#define GUARD_AGE_FIRST_MS 10000 /* of an unproven one's */
+#define GUARD_AGED_MAX     2
+#define GUARD_DROPPED_MAX  4     /* unproven, and the connection was lost so often without a verdict: */
+#define GUARD_DROPPED_MS   30000 /* nothing is tried for so long */
 
 enum guard_kind {
     GUARD_TOKEN,  /* NTLM's last message; a password shown to a KDC: each one is counted by the directory */
@@ -87,18 +87,23 @@ enum guard_say guard_begin(struct guard *g, const char *upstream, struct span si
 
 /* The ends of an attempt; each leaves *attempt empty. Ending an empty one does nothing (FELL_FROZEN). */
 enum guard_fall guard_refused(struct guard_attempt *attempt, int64_t now);
-void guard_denied(struct guard_attempt *attempt); /* refused by a KDC: that is about the password and nothing else, so it freezes for all */
+void guard_denied(
+    struct guard_attempt
+        *attempt); /* refused by a KDC: that is about the password and nothing else, so it freezes for all */
 void guard_accepted(struct guard_attempt *attempt);
-void guard_dropped(struct guard_attempt *attempt, int64_t now); /* no verdict: the connection or the client went away */
-void guard_passed(struct guard_attempt *attempt); /* a KDC took the password: right, but no proxy has accepted it yet */
+void guard_dropped(struct guard_attempt *attempt,
+                   int64_t now); /* no verdict: the connection or the client went away */
+void guard_passed(
+    struct guard_attempt *attempt); /* a KDC took the password: right, but no proxy has accepted it yet */
 
 /* Milliseconds after which guard_age is to be called for an attempt that has not ended; 0: never. */
 int64_t guard_age_after(const struct guard_attempt *attempt);
 /* It does not hold up others any more; its end is still to be told. */
 void guard_age(struct guard_attempt *attempt);
 
-void guard_freeze(struct guard *g, const char *upstream); /* upstream NULL: for all; a mark that was read from disk */
-void guard_thaw(struct guard *g);                         /* a person wants one more try: unproven again */
+void guard_freeze(struct guard *g,
+                  const char *upstream); /* upstream NULL: for all; a mark that was read from disk */
+void guard_thaw(struct guard *g);        /* a person wants one more try: unproven again */
 
 /* host and port (or the whole, where there is none) of a request target: what is remembered as a site. */
 struct span guard_site(struct span target);

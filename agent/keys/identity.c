@@ -56,7 +56,8 @@ static bool adopt(struct identity *who, struct config *config, const struct conf
 {
     const struct config_upstream *old = who->u;
     bool changed = !old || !same_text(old->user, u->user) || old->secret != u->secret ||
-                   !same_text(old->secret_argument, u->secret_argument) || !same_text(old->spn, u->spn) || !same_auth(old, u);
+                   !same_text(old->secret_argument, u->secret_argument) || !same_text(old->spn, u->spn) ||
+                   !same_auth(old, u);
     struct config *before = who->config;
     who->config = config_ref(config);
     who->u = u;
@@ -217,7 +218,8 @@ void identities_run(struct keyholder *k)
     struct list *it, *safe;
     for (bool moved = true; moved;) {
         moved = false;
-        list_each(it, safe, &k->identities) moved = run_waiting(list_entry(it, struct identity, node)) || moved;
+        list_each(it, safe, &k->identities) moved =
+            run_waiting(list_entry(it, struct identity, node)) || moved;
     }
     list_each(it, safe, &k->identities)
     {

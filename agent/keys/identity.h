@@ -18,9 +18,9 @@ enum part { PART_UNKNOWN, PART_RUNNING, PART_READY, PART_FAILED };
 /* What Negotiate works with: immutable once made, shared by the edition and the handshakes that began with it. */
 struct bundle {
     int refs;
-    struct ticket ticket;        /* cache NULL: no Kerberos */
-    struct gss_cred *full;       /* Kerberos, and NTLM where allowed; NULL without a ticket */
-    struct gss_cred *ntlm_only;  /* NULL where NTLM is not allowed or there is no password */
+    struct ticket ticket;       /* cache NULL: no Kerberos */
+    struct gss_cred *full;      /* Kerberos, and NTLM where allowed; NULL without a ticket */
+    struct gss_cred *ntlm_only; /* NULL where NTLM is not allowed or there is no password */
 };
 
 struct edition {
@@ -44,14 +44,14 @@ struct edition {
     struct guard *guard; /* of the password; NULL: none was seen yet */
 
     enum part negotiate_state;
-    bool acquire;      /* the next job is to ask the KDC of `realm` with the password */
+    bool acquire; /* the next job is to ask the KDC of `realm` with the password */
     char *realm;
     struct bundle *bundle;
     struct err negotiate_why;
     enum ticket_result ticket_result;
-    uint64_t negotiate_looked; /* tick of the last search for a ticket */
-    int64_t negotiate_retry; /* not before, after a failure */
-    struct guard *ticket_guard;       /* of the ticket in `bundle` */
+    uint64_t negotiate_looked;      /* tick of the last search for a ticket */
+    int64_t negotiate_retry;        /* not before, after a failure */
+    struct guard *ticket_guard;     /* of the ticket in `bundle` */
     struct guard_attempt acquiring; /* the password is at the KDC, and */
     struct deadline aging;          /* grows old there */
 };
@@ -60,11 +60,11 @@ struct hop {
     struct list node;
     char *host;
     uint32_t port;
-    char *text;         /* "proxy.corp.example:8080", for people */
-    bool known;         /* it has asked for authentication: `offered` is true */
-    unsigned offered;   /* SCHEME_BITs */
-    char *offer_text;   /* "Negotiate, NTLM", for people */
-    char worked[48];    /* the scheme that was accepted last, for people; empty: none yet */
+    char *text;       /* "proxy.corp.example:8080", for people */
+    bool known;       /* it has asked for authentication: `offered` is true */
+    unsigned offered; /* SCHEME_BITs */
+    char *offer_text; /* "Negotiate, NTLM", for people */
+    char worked[48];  /* the scheme that was accepted last, for people; empty: none yet */
     enum auth_scheme worked_scheme;
     uint32_t worked_generation;
     int64_t shy_until;   /* a first token sent unasked was not understood: wait to be asked */
@@ -72,7 +72,7 @@ struct hop {
     bool no_spnego_ntlm; /* and it takes no NTLM inside SPNEGO */
     struct digest *digest;
     uint32_t digest_generation;
-    char digest_words[32]; /* "Digest SHA-256", for people */
+    char digest_words[32];   /* "Digest SHA-256", for people */
     enum part service_state; /* the service ticket, for this generation: */
     uint32_t service_generation;
     int64_t service_retry;
@@ -126,9 +126,9 @@ enum guard_fall guard_settle_refused(struct keyholder *k, struct guard_attempt *
 
 enum ready {
     READY_YES,
-    READY_WAIT,    /* the identity wakes those who wait when there is news */
-    READY_NO,      /* cannot be had: *why, a sentence without full stop */
-    READY_NEVER,   /* the same, and no other scheme would do better: the account is locked, the password expired */
+    READY_WAIT, /* the identity wakes those who wait when there is news */
+    READY_NO,   /* cannot be had: *why, a sentence without full stop */
+    READY_NEVER, /* the same, and no other scheme would do better: the account is locked, the password expired */
     READY_REFUSED, /* the guard is frozen */
 };
 
@@ -143,7 +143,8 @@ enum ready edition_need_ntlm(struct edition *e, uint64_t since, struct err *why)
 enum ready edition_need_negotiate(struct edition *e, uint64_t since, struct err *why);
 /* Is there another secret or ticket by now? READY_WAIT: being looked up; READY_NO: nothing new. News comes as a new edition. */
 enum ready edition_look_again(struct edition *e, uint64_t since);
-enum ready edition_look_for_ticket(struct edition *e, uint64_t since); /* the same, for a ticket that may be new */
+enum ready edition_look_for_ticket(struct edition *e,
+                                   uint64_t since); /* the same, for a ticket that may be new */
 /* Looks for secret and ticket where that shows nothing to anybody and runs no command. true: it is under way. */
 bool edition_peek(struct edition *e, uint64_t since);
 /* GSSAPI failed with what we had found: look again at the next question. */

@@ -90,7 +90,8 @@ static enum provided_kind explain(GError *error, struct err *e)
     } else if (g_error_matches(error, SECRET_ERROR, SECRET_ERROR_IS_LOCKED)) {
         kind = PROVIDED_LOCKED;
         err_set(e, ERR_SYSTEM, "the keyring is locked");
-    } else if (error->domain == G_DBUS_ERROR || error->domain == G_IO_ERROR || error->domain == G_SPAWN_ERROR) {
+    } else if (error->domain == G_DBUS_ERROR || error->domain == G_IO_ERROR ||
+               error->domain == G_SPAWN_ERROR) {
         /* no session bus, nobody on it who keeps secrets, or one that went away in the middle */
         kind = PROVIDED_NOWHERE;
         err_set(e, ERR_SYSTEM, "there is no keyring in this session (%s)", error->message);
@@ -182,14 +183,15 @@ static void clear_others(const char *upstream, const char *user, GCancellable *c
         GHashTable *attributes = secret_retrievable_get_attributes(it->data);
         const char *other = g_hash_table_lookup(attributes, "user");
         if (other && strcmp(other, user) != 0)
-            secret_password_clear_sync(&schema, cancel, NULL, "application", "exeat", "upstream", upstream, "user",
-                                       other, NULL);
+            secret_password_clear_sync(&schema, cancel, NULL, "application", "exeat", "upstream", upstream,
+                                       "user", other, NULL);
         g_hash_table_unref(attributes);
     }
     g_list_free_full(items, g_object_unref);
 }
 
-enum provided_kind keyring_store(const char *upstream, const char *user, const struct secret *secret, struct err *e)
+enum provided_kind keyring_store(const char *upstream, const char *user, const struct secret *secret,
+                                 struct err *e)
 {
     struct watchdog w;
     GError *error = NULL;
@@ -200,8 +202,9 @@ enum provided_kind keyring_store(const char *upstream, const char *user, const s
     struct span bytes = secret_reveal(secret);
     SecretValue *value = secret_value_new(bytes.p, (gssize)bytes.n, "text/plain");
     buf_addf(&label, "Proxy password of %s for %s (exeat)", user, upstream);
-    secret_password_store_binary_sync(&schema, SECRET_COLLECTION_DEFAULT, buf_cstr(&label), value, w.cancel, &error,
-                                      "application", "exeat", "upstream", upstream, "user", user, NULL);
+    secret_password_store_binary_sync(&schema, SECRET_COLLECTION_DEFAULT, buf_cstr(&label), value, w.cancel,
+                                      &error, "application", "exeat", "upstream", upstream, "user", user,
+                                      NULL);
     if (!error)
         clear_others(upstream, user, w.cancel);
     secret_value_unref(value);

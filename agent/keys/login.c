@@ -19,7 +19,7 @@ struct trial {
     struct identity *who;
     uint32_t id, peer, call;
     struct edition *e;
-    struct secret typed; /* until the candidate has it, and then for the keyring */
+    struct secret typed;       /* until the candidate has it, and then for the keyring */
     enum keys_verdict verdict; /* of the handshake; 0: nothing was said */
     char *proxy, *why;
     struct deadline deadline;
@@ -40,8 +40,8 @@ struct keyring_job {
     struct err e;
 };
 
-static void answer(struct keyholder *k, uint32_t peer, uint32_t call, enum keys_verdict verdict, const char *why,
-                   const char *remedy)
+static void answer(struct keyholder *k, uint32_t peer, uint32_t call, enum keys_verdict verdict,
+                   const char *why, const char *remedy)
 {
     struct buf text = {0};
     words_sentence(&text, why);
@@ -77,7 +77,8 @@ static void trial_answer(struct trial *t, enum keys_verdict verdict, const char 
 /* Where the password comes from, when it is not from a person. false: said so. */
 static bool takes_typed(struct keyholder *k, struct identity *who, uint32_t peer, uint32_t call)
 {
-    static const char *const from[] = {[SECRET_COMMAND] = "a command", [SECRET_FILE] = "a file",
+    static const char *const from[] = {[SECRET_COMMAND] = "a command",
+                                       [SECRET_FILE] = "a file",
                                        [SECRET_CREDENTIAL] = "a systemd credential"};
     struct buf why = {0};
     if (!who || !who->u) {
@@ -88,11 +89,13 @@ static bool takes_typed(struct keyholder *k, struct identity *who, uint32_t peer
     if (source == SECRET_KEYRING || source == SECRET_PROMPT)
         return true;
     if (source == SECRET_NONE)
-        buf_addf(&why, "the configuration says secret = none for upstream %s: it takes Kerberos tickets only", who->name);
+        buf_addf(&why, "the configuration says secret = none for upstream %s: it takes Kerberos tickets only",
+                 who->name);
     else
-        buf_addf(&why, "the password for upstream %s comes from %s (%s), not from a login", who->name, from[source],
-                 who->u->secret_argument);
-    answer(k, peer, call, KEYS_UNAVAILABLE, buf_cstr(&why), "Change it there, or set secret = keyring or secret = prompt.");
+        buf_addf(&why, "the password for upstream %s comes from %s (%s), not from a login", who->name,
+                 from[source], who->u->secret_argument);
+    answer(k, peer, call, KEYS_UNAVAILABLE, buf_cstr(&why),
+           "Change it there, or set secret = keyring or secret = prompt.");
     buf_free(&why);
     return false;
 }
@@ -126,9 +129,11 @@ static void logged_out(struct identity *who, uint32_t peer, uint32_t call, const
 
 static void looked(struct trial *t, const struct keyring_job *j)
 {
-    const char *remedy = j->kind == PROVIDED_NOWHERE
-                             ? "Without a keyring, set secret = prompt (kept in memory only), secret = file:PATH or secret = command:COMMAND."
-                             : "Unlock the keyring (log in to the desktop, or use its password manager) and try again.";
+    const char *remedy =
+        j->kind == PROVIDED_NOWHERE
+            ? "Without a keyring, set secret = prompt (kept in memory only), secret = file:PATH or secret = "
+              "command:COMMAND."
+            : "Unlock the keyring (log in to the desktop, or use its password manager) and try again.";
     if (j->kind == PROVIDED || j->kind == PROVIDED_ABSENT)
         begin_trial(t);
     else
@@ -200,8 +205,9 @@ static void trial_over(struct trial *t)
     t->over = true;
     deadline_unset(&t->deadline);
     if (t->verdict == KEYS_REFUSED) {
-        trial_answer(t, KEYS_REFUSED, t->why ? t->why : "the password was refused",
-                     "It was not stored. Check it, and log in again; each wrong password counts towards a lock-out.");
+        trial_answer(
+            t, KEYS_REFUSED, t->why ? t->why : "the password was refused",
+            "It was not stored. Check it, and log in again; each wrong password counts towards a lock-out.");
         return;
     }
     if (!t->who->u || t->who->u->secret != SECRET_KEYRING) {
@@ -245,11 +251,10 @@ static void begin_trial(struct trial *t)
         return;
     }
     deadline_set(&k->deadlines, &t->deadline, TRIAL_MS);
-    serve_send(k, PEER_AGENT,
-               &(struct keys_msg){.type = KEYS_EVENT_TRIAL,
-                                  .call = t->id,
-                                  .trial = t->id,
-                                  .upstream = span_str(t->who->name)});
+    serve_send(
+        k, PEER_AGENT,
+        &(struct keys_msg){
+            .type = KEYS_EVENT_TRIAL, .call = t->id, .trial = t->id, .upstream = span_str(t->who->name)});
 }
 
 /* The account that the password is for, into the candidate. false: *why. */
@@ -287,7 +292,8 @@ void login_begin(struct keyholder *k, uint32_t peer, const struct keys_msg *m)
         return;
     }
     if (m->secret.n > PROVIDER_SECRET_MAX || memchr(m->secret.p, '\0', m->secret.n)) {
-        answer(k, peer, m->call, KEYS_UNAVAILABLE, "this is too long for a password, or has a NUL byte", NULL);
+        answer(k, peer, m->call, KEYS_UNAVAILABLE, "this is too long for a password, or has a NUL byte",
+               NULL);
         return;
     }
     struct trial *t = mem_zero(sizeof *t);
@@ -298,7 +304,8 @@ void login_begin(struct keyholder *k, uint32_t peer, const struct keys_msg *m)
     t->e->candidate = true;
     secret_set(&t->typed, m->secret);
     if (!settle_account(t->e, m->user, &why)) {
-        trial_answer(t, KEYS_UNAVAILABLE, buf_cstr(&why), "Set user = in the configuration, or name it with the login.");
+        trial_answer(t, KEYS_UNAVAILABLE, buf_cstr(&why),
+                     "Set user = in the configuration, or name it with the login.");
     } else if (who->u->secret == SECRET_KEYRING) {
         struct keyring_job *j = keyring_job_new(who, KEYRING_LOOK);
         j->trial = t;
@@ -313,7 +320,8 @@ void login_note(struct edition *e, enum keys_verdict verdict, const char *proxy,
 {
     struct trial *t = e->who->trial;
     bool decisive = verdict == KEYS_OK || verdict == KEYS_REFUSED;
-    if (!t || t->e != e || t->over || t->verdict == KEYS_OK || t->verdict == KEYS_REFUSED || (t->why && !decisive))
+    if (!t || t->e != e || t->over || t->verdict == KEYS_OK || t->verdict == KEYS_REFUSED ||
+        (t->why && !decisive))
         return;
     free(t->proxy);
     free(t->why);

@@ -38,7 +38,8 @@ static bool read_file(const char *path, struct buf *out, size_t max)
     buf_init(out, max);
     buf_reserve(out, max);
     ssize_t got;
-    while (out->n < max && ((got = read(fd, out->p + out->n, max - out->n)) > 0 || (got < 0 && errno == EINTR)))
+    while (out->n < max &&
+           ((got = read(fd, out->p + out->n, max - out->n)) > 0 || (got < 0 && errno == EINTR)))
         if (got > 0)
             out->n += (size_t)got;
     close(fd);
@@ -74,7 +75,8 @@ static void load_key(struct marks *m)
             abort();
         secret_set(&m->key, span_make(fresh, sizeof fresh));
         if (path && !write_file(path, span_make(fresh, sizeof fresh), O_TRUNC))
-            log_warning(NULL, "cannot write %s: %s: refused passwords are forgotten at a restart", path, strerror(errno));
+            log_warning(NULL, "cannot write %s: %s: refused passwords are forgotten at a restart", path,
+                        strerror(errno));
         secret_wipe(fresh, sizeof fresh);
     }
     secret_wipe(old.p, old.n);
@@ -177,7 +179,8 @@ static void save(const struct marks *m)
     }
     char *path = path_of(m, "refused"), *fresh = path_of(m, "refused.new");
     if (!write_file(fresh, buf_span(&text), O_TRUNC) || rename(fresh, path) < 0)
-        log_warning(NULL, "cannot write %s: %s: refused passwords are forgotten at a restart", path, strerror(errno));
+        log_warning(NULL, "cannot write %s: %s: refused passwords are forgotten at a restart", path,
+                    strerror(errno));
     free(path);
     free(fresh);
     buf_free(&text);
@@ -201,7 +204,8 @@ void marks_close(struct marks *m)
     m->directory = NULL;
 }
 
-void marks_hash(const struct marks *m, const char *account, const struct secret *secret, char hash[MARK_HEX + 1])
+void marks_hash(const struct marks *m, const char *account, const struct secret *secret,
+                char hash[MARK_HEX + 1])
 {
     struct secret text = {0};
     unsigned char bytes[EVP_MAX_MD_SIZE];
@@ -227,7 +231,8 @@ void marks_add(struct marks *m, const char *account, const char *hash, const cha
     list_each(it, safe, &m->all)
     {
         struct mark *mark = list_entry(it, struct mark, node);
-        if (same(mark, account, hash) && (!mark->upstream || (upstream && strcmp(mark->upstream, upstream) == 0)))
+        if (same(mark, account, hash) &&
+            (!mark->upstream || (upstream && strcmp(mark->upstream, upstream) == 0)))
             return;
     }
     if (m->n >= MARKS_MAX)

@@ -30,9 +30,11 @@ void marks_open(struct marks *m, const char *directory);
 void marks_close(struct marks *m);
 
 /* The mark of a secret for one account. */
-void marks_hash(const struct marks *m, const char *account, const struct secret *secret, char hash[MARK_HEX + 1]);
+void marks_hash(const struct marks *m, const char *account, const struct secret *secret,
+                char hash[MARK_HEX + 1]);
 
-void marks_add(struct marks *m, const char *account, const char *hash, const char *upstream); /* and writes the file */
+void marks_add(struct marks *m, const char *account, const char *hash,
+               const char *upstream); /* and writes the file */
 void marks_remove(struct marks *m, const char *account, const char *hash);
 
 #endif

@@ -64,7 +64,8 @@ static void make_credentials(struct negotiate_job *j, struct ticket *ticket)
             j->result = TICKET_FAILED;
     }
     if (secret_present(&j->nt_hash) && j->account.form != ACCOUNT_NONE) {
-        struct gss_cred_request ntlm = {.mech = GSS_MECH_SPNEGO, .name = j->account.text, .nt_hash = &j->nt_hash};
+        struct gss_cred_request ntlm = {
+            .mech = GSS_MECH_SPNEGO, .name = j->account.text, .nt_hash = &j->nt_hash};
         b->ntlm_only = gss_cred_new(&ntlm, b->full ? NULL : &j->why);
     }
     if (b->full || b->ntlm_only)
@@ -235,7 +236,8 @@ static enum ready acquire(struct edition *e, uint64_t since, struct err *why)
     case GUARD_WAIT:
         return READY_WAIT;
     default:
-        err_set(why, ERR_REFUSED, "the password of %s was shown several times without an answer", e->account.text);
+        err_set(why, ERR_REFUSED, "the password of %s was shown several times without an answer",
+                e->account.text);
         return READY_NO;
     }
 }
@@ -252,7 +254,8 @@ static bool is_final(enum ticket_result r)
 
 static bool may_look(const struct edition *e, uint64_t since)
 {
-    return e->negotiate_state != PART_RUNNING && e->negotiate_looked < since && now_ms() >= e->negotiate_retry;
+    return e->negotiate_state != PART_RUNNING && e->negotiate_looked < since &&
+           now_ms() >= e->negotiate_retry;
 }
 
 enum ready edition_need_negotiate(struct edition *e, uint64_t since, struct err *why)

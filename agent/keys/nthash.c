@@ -24,7 +24,11 @@ static bool take_code_point(struct span *s, uint32_t *out)
 {
     static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
     unsigned char first = (unsigned char)s->p[0];
-    size_t n = first < 0x80 ? 1 : first >= 0xc2 && first < 0xe0 ? 2 : (first & 0xf0) == 0xe0 ? 3 : (first & 0xf8) == 0xf0 ? 4 : 0;
+    size_t n = first < 0x80                    ? 1
+               : first >= 0xc2 && first < 0xe0 ? 2
+               : (first & 0xf0) == 0xe0        ? 3
+               : (first & 0xf8) == 0xf0        ? 4
+                                               : 0;
     if (n == 0 || n > s->n)
         return false;
     uint32_t c = n == 1 ? first : first & (0xffu >> (n + 1));
@@ -73,7 +77,8 @@ bool nt_hash(struct secret *hex, struct span password, struct err *e)
 
     pthread_once(&once, load);
     if (!md4)
-        return err_set(e, ERR_SYSTEM, "NTLM needs MD4, which this OpenSSL lacks (its legacy provider is not installed)");
+        return err_set(e, ERR_SYSTEM,
+                       "NTLM needs MD4, which this OpenSSL lacks (its legacy provider is not installed)");
     if (!to_utf16(&wide, password)) {
         secret_free(&wide);
         return err_set(e, ERR_SYSTEM, "NTLM needs a password in UTF-8, and this one is not");

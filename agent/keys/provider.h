@@ -43,7 +43,8 @@ void command_fetch(const char *command, struct provided *out);
 void keyring_fetch(const char *upstream, const char *user, struct provided *out);
 
 /* Only for SECRET_KEYRING. PROVIDED: done. */
-enum provided_kind keyring_store(const char *upstream, const char *user, const struct secret *secret, struct err *e);
+enum provided_kind keyring_store(const char *upstream, const char *user, const struct secret *secret,
+                                 struct err *e);
 enum provided_kind keyring_clear(const char *upstream, struct err *e);
 
 /* The first line of what a file or command gave, without its line end, as the secret; wipes `bytes`. */

@@ -28,7 +28,8 @@ struct scheme {
 
 extern const struct scheme schemes[AUTH_SCHEMES]; /* by enum auth_scheme */
 
-enum scheme_outcome negotiate_step(struct gss_handshake *h, struct span in, struct secret *out, struct err *e);
+enum scheme_outcome negotiate_step(struct gss_handshake *h, struct span in, struct secret *out,
+                                   struct err *e);
 enum scheme_outcome ntlm_step(struct gss_handshake *h, struct span in, struct secret *out, struct err *e);
 
 #endif

@@ -150,7 +150,9 @@ void serve_send(struct keyholder *k, uint32_t peer, const struct keys_msg *m)
     if (!p || keys_msg_write(&p->out, m))
         return;
     log_error(NULL, "a message is too large to be sent: %s", keys_type_name(m->type));
-    struct keys_msg instead = {.type = KEYS_ANSWER, .call = m->call, .verdict = KEYS_BROKEN,
+    struct keys_msg instead = {.type = KEYS_ANSWER,
+                               .call = m->call,
+                               .verdict = KEYS_BROKEN,
                                .why = SPAN("The answer is too large to be sent.")};
     if (m->type != KEYS_ANSWER || !keys_msg_write(&p->out, &instead))
         p->gone = true;
@@ -279,6 +281,7 @@ int serve_run(struct keyholder *k)
         status_run(k);
         if (!tend_peers(k->serve))
             return 0;
+        secret_wipe_stack();
         nfds_t n = fill_polls(k->serve, polls);
         if (poll(polls, n, deadlines_wait(&k->deadlines)) < 0 && errno != EINTR) {
             log_error(NULL, "poll: %s", strerror(errno));

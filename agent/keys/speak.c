@@ -126,7 +126,8 @@ static enum spoken speak_basic(struct context *c, struct err *why)
         err_set(why, ERR_CONFIG, "Basic cannot be used: %s", reason);
         return SPOKEN_CANNOT;
     }
-    c->header_flags = KEYS_REUSABLE; /* no knock: should it be refused, there is no second try that would need the body */
+    c->header_flags =
+        KEYS_REUSABLE; /* no knock: should it be refused, there is no second try that would need the body */
     return SPOKEN;
 }
 

@@ -20,14 +20,18 @@ static const struct {
     enum ticket_result result;
     const char *text;
 } codes[] = {
-    {KRB5KDC_ERR_PREAUTH_FAILED, TICKET_WRONG_PASSWORD, "the Kerberos server says that the password is wrong"},
-    {KRB5KRB_AP_ERR_BAD_INTEGRITY, TICKET_WRONG_PASSWORD, "the Kerberos server says that the password is wrong"},
+    {KRB5KDC_ERR_PREAUTH_FAILED, TICKET_WRONG_PASSWORD,
+     "the Kerberos server says that the password is wrong"},
+    {KRB5KRB_AP_ERR_BAD_INTEGRITY, TICKET_WRONG_PASSWORD,
+     "the Kerberos server says that the password is wrong"},
     {KRB5KDC_ERR_KEY_EXP, TICKET_PASSWORD_EXPIRED, "the password has expired and must be changed first"},
     {KRB5KDC_ERR_CLIENT_REVOKED, TICKET_REVOKED, "the account is locked or disabled"},
     {KRB5KDC_ERR_NAME_EXP, TICKET_REVOKED, "the account has expired"},
-    {KRB5KRB_AP_ERR_SKEW, TICKET_CLOCK_SKEW, "the clock of this computer and that of the Kerberos server are too far apart"},
+    {KRB5KRB_AP_ERR_SKEW, TICKET_CLOCK_SKEW,
+     "the clock of this computer and that of the Kerberos server are too far apart"},
     {KRB5KDC_ERR_C_PRINCIPAL_UNKNOWN, TICKET_UNKNOWN_USER, "the Kerberos server does not know this user"},
-    {KRB5KDC_ERR_S_PRINCIPAL_UNKNOWN, TICKET_UNKNOWN_SERVICE, "the Kerberos server does not know the proxy's service name"},
+    {KRB5KDC_ERR_S_PRINCIPAL_UNKNOWN, TICKET_UNKNOWN_SERVICE,
+     "the Kerberos server does not know the proxy's service name"},
     {KRB5_KDC_UNREACH, TICKET_UNREACHABLE, "no Kerberos server can be reached"},
     {KRB5_REALM_CANT_RESOLVE, TICKET_UNREACHABLE, "no Kerberos server can be found"},
     {KRB5_REALM_UNKNOWN, TICKET_UNREACHABLE, "no Kerberos server can be found"},
@@ -41,8 +45,8 @@ static enum ticket_result explain(krb5_context k, krb5_error_code code, const ch
     for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
         if (codes[i].code == code) {
             result = codes[i].result;
-            err_set(e, result == TICKET_UNREACHABLE ? ERR_UNREACHABLE : ERR_SYSTEM, "%s (%s: %s)", codes[i].text, what,
-                    detail);
+            err_set(e, result == TICKET_UNREACHABLE ? ERR_UNREACHABLE : ERR_SYSTEM, "%s (%s: %s)",
+                    codes[i].text, what, detail);
         }
     }
     krb5_free_error_message(k, detail);
@@ -52,7 +56,8 @@ static enum ticket_result explain(krb5_context k, krb5_error_code code, const ch
 static bool begin(krb5_context *k, struct err *e)
 {
     krb5_error_code code = krb5_init_context(k);
-    return code == 0 || err_set(e, ERR_SYSTEM, "Kerberos cannot start: its configuration is unreadable (%ld)", (long)code);
+    return code == 0 ||
+           err_set(e, ERR_SYSTEM, "Kerberos cannot start: its configuration is unreadable (%ld)", (long)code);
 }
 
 void ticket_free(struct ticket *t)
@@ -115,7 +120,8 @@ static bool look_at(krb5_context k, krb5_ccache cache, const struct account *who
     return good;
 }
 
-static bool search_collection(krb5_context k, const struct account *who, struct ticket *out, struct buf *others)
+static bool search_collection(krb5_context k, const struct account *who, struct ticket *out,
+                              struct buf *others)
 {
     krb5_cccol_cursor cursor;
     krb5_ccache cache;
@@ -140,8 +146,8 @@ enum ticket_result ticket_find(const struct account *who, struct ticket *out, st
         return TICKET_FAILED;
     bool found = search_collection(k, who, out, &others);
     if (!found && others.n)
-        err_set(e, ERR_NONE, "no Kerberos ticket%s%s (there is one of %s)", who->form ? " of " : "", who->text,
-                buf_cstr(&others));
+        err_set(e, ERR_NONE, "no Kerberos ticket%s%s (there is one of %s)", who->form ? " of " : "",
+                who->text, buf_cstr(&others));
     else if (!found)
         err_set(e, ERR_NONE, "no Kerberos ticket%s%s", who->form ? " of " : "", who->text);
     buf_free(&others);
@@ -211,7 +217,8 @@ static krb5_error_code keep(krb5_context k, krb5_principal me, krb5_creds *creds
 }
 
 /* Not krb5_get_init_creds_password: that asks the realm's primary KDC again when a password was refused, and the directory counts twice. */
-static krb5_error_code exchange(krb5_context k, krb5_principal me, const struct secret *password, struct ticket *out)
+static krb5_error_code exchange(krb5_context k, krb5_principal me, const struct secret *password,
+                                struct ticket *out)
 {
     krb5_init_creds_context login = NULL;
     krb5_creds creds = {0};
@@ -240,7 +247,8 @@ enum ticket_result ticket_acquire(const struct account *who, const char *realm, 
     *out = (struct ticket){0};
     if (!begin(&k, e))
         return TICKET_FAILED;
-    krb5_error_code code = krb5_build_principal(k, &me, (unsigned)strlen(realm), realm, who->user, (char *)NULL);
+    krb5_error_code code =
+        krb5_build_principal(k, &me, (unsigned)strlen(realm), realm, who->user, (char *)NULL);
     if (code == 0)
         code = exchange(k, me, password, out);
     enum ticket_result result = code ? explain(k, code, who->text, e) : TICKET_OK;

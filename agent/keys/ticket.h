@@ -13,14 +13,14 @@
 
 enum ticket_result {
     TICKET_OK,
-    TICKET_NONE,             /* no cache has a valid ticket of this account */
-    TICKET_WRONG_PASSWORD,   /* the only one that refuses the secret */
+    TICKET_NONE,           /* no cache has a valid ticket of this account */
+    TICKET_WRONG_PASSWORD, /* the only one that refuses the secret */
     TICKET_PASSWORD_EXPIRED,
-    TICKET_REVOKED,          /* account disabled, locked or expired */
+    TICKET_REVOKED, /* account disabled, locked or expired */
     TICKET_CLOCK_SKEW,
     TICKET_UNKNOWN_USER,
     TICKET_UNKNOWN_SERVICE,
-    TICKET_UNREACHABLE,      /* no KDC answered, or none is known for the realm */
+    TICKET_UNREACHABLE, /* no KDC answered, or none is known for the realm */
     TICKET_FAILED,
 };
 
@@ -29,7 +29,7 @@ struct ticket {
     char *principal; /* "alice@CORP.EXAMPLE" */
     time_t until;    /* end of the ticket-granting ticket, seconds since 1970 */
     time_t since;
-    bool private;    /* our own memory cache: destroyed by ticket_free */
+    bool private; /* our own memory cache: destroyed by ticket_free */
 };
 
 void ticket_free(struct ticket *t); /* any thread */

@@ -37,13 +37,15 @@ static void secret_remedy(const struct edition *e, struct buf *remedy)
         buf_addf(remedy, "Type the right password with: exeat login %s", e->who->name);
         break;
     case SECRET_FILE:
-        buf_addf(remedy, "Put the right password into %s; it is read again at the next request.", u->secret_argument);
+        buf_addf(remedy, "Put the right password into %s; it is read again at the next request.",
+                 u->secret_argument);
         break;
     case SECRET_CREDENTIAL:
         buf_addf(remedy, "Correct the systemd credential %s.", u->secret_argument);
         break;
     case SECRET_COMMAND:
-        buf_add_str(remedy, "Correct what the configured command prints; it is run again at the next request.");
+        buf_add_str(remedy,
+                    "Correct what the configured command prints; it is run again at the next request.");
         break;
     case SECRET_NONE:
         buf_add_str(remedy, "Get a new ticket with: kinit");
@@ -58,10 +60,13 @@ void words_refused(const struct edition *e, const struct guard *g, struct buf *w
     if (g->refused_by)
         buf_addf(why, "%s%s refused the %s of %s. It is not sent again until it changes.",
                  span_starts(span_str(g->refused_by), SPAN("the ")) ? "T" : "The proxy ",
-                 g->refused_by + (span_starts(span_str(g->refused_by), SPAN("the ")) ? 1 : 0), what, whose(e));
+                 g->refused_by + (span_starts(span_str(g->refused_by), SPAN("the ")) ? 1 : 0), what,
+                 whose(e));
     else
-        buf_addf(why, "The %s of %s was refused earlier and has not changed since. It is not sent again until it does.",
-                 what, whose(e));
+        buf_addf(
+            why,
+            "The %s of %s was refused earlier and has not changed since. It is not sent again until it does.",
+            what, whose(e));
     if (ticket)
         buf_add_str(remedy, "Get a new ticket with: kinit");
     else
@@ -70,10 +75,11 @@ void words_refused(const struct edition *e, const struct guard *g, struct buf *w
 
 void words_site_refused(const struct edition *e, const char *proxy, struct buf *why, struct buf *remedy)
 {
-    buf_addf(why,
-             "The proxy %s refused this site to %s, or no longer takes the password. It has accepted the same "
-             "password before, so other sites are still tried; this one is not for a few minutes.",
-             proxy, whose(e));
+    buf_addf(
+        why,
+        "The proxy %s refused this site to %s, or no longer takes the password. It has accepted the same "
+        "password before, so other sites are still tried; this one is not for a few minutes.",
+        proxy, whose(e));
     buf_addf(remedy, "If the password has changed: exeat login %s", e->who->name);
 }
 
@@ -84,16 +90,19 @@ void words_unavailable_remedy(const struct edition *e, bool kerberos, struct buf
     if (!u)
         return;
     if (u->secret == SECRET_KEYRING && e->secret_kind == PROVIDED_NOWHERE)
-        buf_addf(remedy,
-                 "Without a keyring, set secret = prompt (then: exeat login %s), secret = file:PATH or secret = "
-                 "command:COMMAND for upstream %s%s.",
-                 name, name, kerberos ? ", or run kinit" : "");
+        buf_addf(
+            remedy,
+            "Without a keyring, set secret = prompt (then: exeat login %s), secret = file:PATH or secret = "
+            "command:COMMAND for upstream %s%s.",
+            name, name, kerberos ? ", or run kinit" : "");
     else if (u->secret == SECRET_KEYRING && e->secret_kind == PROVIDED_LOCKED)
         buf_add_str(remedy, "Unlock the keyring (log in to the desktop, or use its password manager).");
     else if (e->account.form == ACCOUNT_NONE && e->guard)
         buf_addf(remedy, "Set user = for upstream %s.", name);
     else if (u->secret == SECRET_KEYRING || u->secret == SECRET_PROMPT)
-        buf_addf(remedy, kerberos ? "Run kinit, or type the password with: exeat login %s" : "Type the password with: exeat login %s",
+        buf_addf(remedy,
+                 kerberos ? "Run kinit, or type the password with: exeat login %s"
+                          : "Type the password with: exeat login %s",
                  name);
     else if (kerberos)
         buf_add_str(remedy, "Run kinit.");

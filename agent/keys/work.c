@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/secret.h"
 
 #define WORKERS_MAX  32
 #define WORKERS_SLOW 26
@@ -68,6 +69,7 @@ static void *worker(void *unused)
         work.slow_running += !j->quick;
         pthread_mutex_unlock(&work.lock);
         j->run(j);
+        secret_wipe_stack();
         pthread_mutex_lock(&work.lock);
         work.slow_running -= !j->quick;
         list_push_back(&work.finished, &j->node);

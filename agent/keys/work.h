@@ -13,7 +13,8 @@ struct job {
     struct list node;
     void (*run)(struct job *j);  /* worker */
     void (*done)(struct job *j); /* main thread, from work_collect; releases the job */
-    bool quick; /* never waits for another machine: runs though all ordinary threads are stuck with a dead KDC */
+    bool
+        quick; /* never waits for another machine: runs though all ordinary threads are stuck with a dead KDC */
 };
 
 /* Makes the queue; the descriptor becomes readable when work_collect has something to do. -1: errno says why. */

@@ -11,7 +11,16 @@
 #include "base/buf.h"
 #include "net/listen_resume.h"
 #include "net/uv_loop.h"
+#include "net/uv_stream.h"
 
+struct later_call {
+    struct list link;
+    struct later *later;
+    later_fn run;
+    void *owner;
+};
+
+#define CLOSING_ROUNDS       64
 #define DESCRIPTORS_RESERVED 64 /* helper programs, log, control socket, keyring, listeners */
 
 static size_t raise_descriptor_limit(void)
@@ -39,6 +48,7 @@ struct loop *loop_new(void)
     loop->shared_read = mem_alloc(SHARED_READ_BYTES);
     size_t descriptors = raise_descriptor_limit();
     loop->accepted_budget = descriptors > DESCRIPTORS_RESERVED + 8 ? (descriptors - DESCRIPTORS_RESERVED) / 2 : 4;
+    list_init(&loop->lingering);
     list_init(&loop->paused);
     list_init(&loop->later);
     uv_idle_init(&loop->uv, &loop->later_runner);
@@ -55,26 +65,45 @@ void loop_stop(struct loop *loop)
     uv_stop(&loop->uv);
 }
 
+static void drop_call(struct later_call *call)
+{
+    list_remove(&call->link);
+    free(call);
+}
+
+static void timer_closed(uv_handle_t *handle)
+{
+    free(handle->data);
+}
+
 static void close_stray(uv_handle_t *handle, void *unused)
 {
     (void)unused;
     if (!uv_is_closing(handle))
-        uv_close(handle, NULL);
+        uv_close(handle, handle->type == UV_TIMER ? timer_closed : NULL);
 }
 
-void loop_free(struct loop *loop)
+bool loop_free(struct loop *loop)
 {
+    while (!list_empty(&loop->lingering))
+        stream_close(list_entry(loop->lingering.next, struct stream, lingering));
+    while (!list_empty(&loop->later))
+        drop_call(list_entry(loop->later.next, struct later_call, link));
     uv_close((uv_handle_t *)&loop->later_runner, NULL);
     for (size_t i = 0; i < SIGNALS_WATCHED; i++)
         if (loop->signals[i].used)
             uv_close((uv_handle_t *)&loop->signals[i].handle, NULL);
     uv_run(&loop->uv, UV_RUN_NOWAIT);
     uv_walk(&loop->uv, close_stray, NULL);
-    while (uv_run(&loop->uv, UV_RUN_NOWAIT))
-        ;
+    bool busy = true;
+    for (unsigned round = 0; round < CLOSING_ROUNDS && busy; round++)
+        busy = uv_run(&loop->uv, UV_RUN_NOWAIT) != 0;
+    if (busy) /* a look-up is still in the pool and cannot be called back: its memory must stay */
+        return false;
     uv_loop_close(&loop->uv);
     free(loop->shared_read);
     free(loop);
+    return true;
 }
 
 uint64_t loop_now(const struct loop *loop)
@@ -123,11 +152,6 @@ struct timer {
     void *owner;
 };
 
-static void timer_closed(uv_handle_t *handle)
-{
-    free(handle->data);
-}
-
 static void timer_release(struct timer *t)
 {
     t->deadline->timer = NULL;
@@ -166,13 +190,6 @@ void deadline_stop(struct deadline *d)
 
 /* --- calls for later --- */
 
-struct later_call {
-    struct list link;
-    struct later *later;
-    later_fn run;
-    void *owner;
-};
-
 static void run_later(uv_idle_t *handle)
 {
     struct loop *loop = handle->loop->data;
@@ -188,9 +205,8 @@ static void run_later(uv_idle_t *handle)
         struct later_call *call = list_entry(batch.next, struct later_call, link);
         later_fn run = call->run;
         void *owner = call->owner;
-        list_remove(&call->link);
         call->later->link = NULL;
-        free(call);
+        drop_call(call);
         run(owner);
     }
     if (list_empty(&loop->later))
@@ -212,7 +228,6 @@ void later_cancel(struct later *l)
     struct later_call *call = l->link;
     if (!call)
         return;
-    list_remove(&call->link);
     l->link = NULL;
-    free(call);
+    drop_call(call);
 }

@@ -19,8 +19,8 @@ struct loop *loop_new(void);
 /* Runs until loop_stop, or until nothing is left to wait for. */
 void loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);
-/* Closes what is left and gives everything back. */
-void loop_free(struct loop *loop);
+/* Closes what is left and gives everything back. false: a name look-up is still under way; the process should end by _exit, for libuv would wait for it. */
+bool loop_free(struct loop *loop);
 
 /* Monotonic milliseconds, as of this round of the loop. */
 uint64_t loop_now(const struct loop *loop);

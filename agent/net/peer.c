@@ -7,7 +7,8 @@
  *   nobody, and not root.
  * - Both ports, and that it is connected. The peer's half can be forgotten while ours still holds what it sent; then the kernel answers with
  *   a socket that listens on the peer's port, or that is trying to connect from there: another process's, perhaps another user's.
- * - Not its family: an IPv6 socket that talks to ::ffff:127.0.0.1 is asked for, and found, as an IPv4 connection.
+ * - Not its family: the kernel finds an IPv6 socket that talks to ::ffff:127.0.0.1 as an IPv4 connection, and (since Linux 4.5) the IPv4
+ *   client of a listener for both by its mapped addresses.
  */
 #include "net/peer.h"
 
@@ -59,13 +60,8 @@ static void put_address(const struct sockaddr_storage *from, int *family, __be16
         return;
     }
     const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)from;
-    *port = v6->sin6_port;
-    if (IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr)) { /* an IPv4 client of a listener for both */
-        *family = AF_INET;
-        address[0] = v6->sin6_addr.s6_addr32[3];
-        return;
-    }
     *family = AF_INET6;
+    *port = v6->sin6_port;
     memcpy(address, &v6->sin6_addr, sizeof v6->sin6_addr);
 }
 

@@ -25,6 +25,7 @@ static struct stream *stream_new(struct loop *loop)
 {
     struct stream *s = mem_zero(sizeof *s);
     s->loop = loop;
+    list_init(&s->lingering);
     return s;
 }
 
@@ -233,6 +234,26 @@ static size_t send_now(struct stream *s, const struct span *parts, size_t n)
     return 0;
 }
 
+/* Grows without leaving a copy in released memory: what has been gathered may hold a secret. */
+static void grow_wiped(struct buf *b, size_t more)
+{
+    size_t wanted = b->n + more > 2 * b->cap ? b->n + more : 2 * b->cap;
+    struct buf bigger = {.max = b->max};
+    if (b->n + more <= b->cap || !buf_reserve(&bigger, wanted))
+        return;
+    buf_add_span(&bigger, buf_span(b));
+    released(b, true);
+    *b = bigger;
+}
+
+static void gather(struct stream *s, struct span bytes)
+{
+    s->gathering.max = (size_t)1 << 30;
+    if (s->wipe)
+        grow_wiped(&s->gathering, bytes.n);
+    buf_add_span(&s->gathering, bytes);
+}
+
 void stream_writev(struct stream *s, const struct span *parts, size_t n)
 {
     if (s->broken || s->shut_wanted)
@@ -244,8 +265,7 @@ void stream_writev(struct stream *s, const struct span *parts, size_t n)
     for (size_t i = 0; i < n; i++) {
         size_t skip = sent < parts[i].n ? sent : parts[i].n;
         sent -= skip;
-        s->gathering.max = (size_t)1 << 30;
-        buf_add_span(&s->gathering, span_from(parts[i], skip));
+        gather(s, span_from(parts[i], skip));
     }
     if (idle && s->gathering.n)
         send_gathered(s);
@@ -287,8 +307,9 @@ static void was_closed(uv_handle_t *handle)
 static void let_go(struct stream *s)
 {
     s->events = NULL;
+    list_remove(&s->lingering);
     later_cancel(&s->fail);
-    deadline_stop(&s->linger);
+    deadline_stop(&s->patience);
 }
 
 void stream_close(struct stream *s)
@@ -315,11 +336,22 @@ static void linger_data(void *owner, struct span bytes)
     (void)bytes;
 }
 
+/* The other side will send no more, but what it has not taken yet is still its own. */
+static void linger_eof(void *owner)
+{
+    struct stream *s = owner;
+    if (stream_backlog(s) == 0)
+        stream_close(s);
+}
+
+/* The FIN follows by itself, and we wait for the other side's: the time for that begins now, however slowly it has read. */
 static void linger_drained(void *owner)
 {
     struct stream *s = owner;
-    if (s->eof) /* else the FIN follows by itself, and we wait for the other side's */
+    if (s->eof)
         stream_close(s);
+    else
+        deadline_start(s->loop, &s->patience, LINGER_MS, linger_over, s);
 }
 
 static void linger_failed(void *owner, const struct err *why)
@@ -330,16 +362,17 @@ static void linger_failed(void *owner, const struct err *why)
 
 void stream_linger(struct stream *s)
 {
-    static const struct stream_events dropping = {linger_data, linger_over, linger_drained, linger_failed};
+    static const struct stream_events dropping = {linger_data, linger_eof, linger_drained, linger_failed};
     if (s->broken || (s->eof && stream_backlog(s) == 0)) {
         stream_close(s);
         return;
     }
     stream_own(s, &dropping, s);
+    list_push_back(&s->loop->lingering, &s->lingering);
     stream_shutdown(s);
-    if (!s->eof)
-        stream_read(s);
-    deadline_start(s->loop, &s->linger, LINGER_MS, linger_over, s);
+    stream_read(s);
+    if (stream_backlog(s) == 0)
+        linger_drained(s);
 }
 
 /* --- small answers --- */

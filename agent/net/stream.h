@@ -37,8 +37,8 @@ void stream_write_secret(struct stream *s, struct span bytes);
 /* No more writing: FIN after the backlog. */
 void stream_shutdown(struct stream *s);
 void stream_close(struct stream *s);
-/* For the last answer on a connection: sends the backlog, then FIN, and drops what still comes for a few seconds, so that a reset does not overtake
-   the answer. No callback runs any more and the pointer is gone, as with stream_close. */
+/* For the last answer on a connection: sends the backlog, however long that takes, then FIN, and drops what still comes for a few seconds, so that a
+   reset does not overtake the answer. No callback runs any more and the pointer is gone, as with stream_close. */
 void stream_linger(struct stream *s);
 /* Close with a reset, so that the other side sees the answer as cut short. */
 void stream_abort(struct stream *s);

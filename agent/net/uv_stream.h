@@ -7,6 +7,7 @@
 #include <uv.h>
 
 #include "base/buf.h"
+#include "base/list.h"
 #include "net/stream.h"
 
 struct stream {
@@ -24,7 +25,8 @@ struct stream {
     struct buf sending;
     struct buf gathering;
     struct later fail;    /* an error found inside a call is told outside of it */
-    struct deadline linger;
+    struct list lingering;    /* in loop->lingering: nobody else holds it any more */
+    struct deadline patience; /* with the end of a lingering one */
     uint64_t bytes_in, bytes_out;
     int error;            /* libuv's number behind `fail` */
     bool reading;

@@ -89,7 +89,8 @@ static void answer(struct conn *c, const char *status, const char *fields, const
 {
     c->head_n = (size_t)snprintf(c->head, sizeof c->head, "HTTP/1.1 %s\r\n%sContent-Length: %llu\r\n%s\r\n%s",
                                  status, fields, (unsigned long long)(text ? strlen(text) : length),
-                                 c->close_after ? "Connection: close\r\n" : "", text ? text : "");
+                                 c->close_after ? "Connection: close\r\n" : "Proxy-Connection: keep-alive\r\n",
+                                 text ? text : "");
     c->head_at = 0;
     c->body_left = text ? 0 : length;
 }

@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import unittest
 
-from keyholder import (BINDS, BODY_BIG, BODY_HELD, BODY_NONE, CLOSED, KNOCK, REUSABLE, Context, Keyholder)
+from keyholder import (BINDS, BODY_BIG, BODY_HELD, BODY_NONE, CANDIDATE, CLOSED, KNOCK, REUSABLE, Context, Keyholder)
 from realm import NTLM, SPNEGO, Acceptor, NtlmAuthority, Realm, converse
 
 PASSWORD = "Pass wörd:\"\\%ß€𝄞"
@@ -431,6 +431,20 @@ class Kerberos(SchemeTest):
         a = Context(k).challenged(["Negotiate", "NTLM", self_digest])
         self.assertVerdict(a, "REFUSED")
         self.assertEqual(self.realm.count("PREAUTH_FAILED") - before, 1)
+
+    def test_a_trial_proves_the_password_and_not_the_ticket(self):
+        with tempfile.TemporaryDirectory() as d:
+            self.realm.kinit(d + "/cc")
+            k = self.keyholder(secret="prompt", env={"KRB5CCNAME": d + "/cc"})
+            login = k.login_link()
+            for password, verdict in (("wrong", "REFUSED"), (self.password, "OK")):
+                call = login.begin("LOGIN", upstream="corp", secret=password)
+                e = k.event("EVENT_TRIAL")
+                converse(Context(k, flags=CANDIDATE), self.proxy(), target="http://exeat.invalid/")
+                k.tell("TRIAL_END", trial=e.trial, verdict=1)
+                answer = login.end(call)
+                self.assertVerdict(answer, verdict)
+            self.assertIn("accepted", answer.why)
 
     def test_sentences_of_the_kdc(self):
         self.realm.admin("addprinc +requires_preauth -pw Password -pwexpire yesterday expired")

@@ -49,6 +49,15 @@ def wait_until(condition, what, patience=PATIENCE):
         time.sleep(0.005)
 
 
+def ended(pid):
+    """Has it ended? One that nobody has waited for yet has, too."""
+    try:
+        with open("/proc/%d/stat" % pid) as stat:
+            return stat.read().rpartition(")")[2].split()[0] in "ZX"
+    except OSError:
+        return True
+
+
 def memory(pid, field="VmRSS"):
     """A line of /proc/PID/status in KiB: VmRSS, VmHWM."""
     with open("/proc/%d/status" % pid) as status:

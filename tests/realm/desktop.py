@@ -16,8 +16,9 @@ class Keyring:
         os.mkdir(self.folder + "/runtime", 0o700)
         self._processes = []
         environment = {"PATH": os.environ["PATH"], "HOME": self.folder, "XDG_RUNTIME_DIR": self.folder + "/runtime", "LANG": "C.UTF-8"}
-        bus = subprocess.Popen(["dbus-daemon", "--session", "--nofork", "--nopidfile", "--print-address=1"], env=environment,
-                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        bus = subprocess.Popen(["dbus-daemon", "--session", "--nofork", "--nopidfile", "--print-address=1",
+                                "--address=unix:path=%s/bus" % self.folder], env=environment, stdin=subprocess.DEVNULL,
+                               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         self._processes.append(bus)
         address = bus.stdout.readline().strip()
         self.env = {"DBUS_SESSION_BUS_ADDRESS": address}

@@ -83,6 +83,8 @@ http_upgrade_request_protocols WebSocket allow all
 http_upgrade_request_protocols websocket allow all
 request_header_max_size 256 KB
 reply_header_max_size 256 KB
+# Squid 5.7 takes a full request buffer (512 KB by default) for the end of the client and drops the upload, in one of five of 100 MB.
+client_request_buffer_max_size 1000 MB
 client_idle_pconn_timeout 5 seconds
 shutdown_lifetime 0 seconds
 connect_timeout 10 seconds

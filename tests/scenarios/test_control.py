@@ -8,7 +8,7 @@ import stat
 import threading
 
 import agent as lib_agent
-from agent import Agent, wait_until
+from agent import Agent, ended, wait_until
 from base import AUTH, SITE, Scenario, corp
 from behaviours import Silent
 from gates import Basic, Digest, Ntlm
@@ -243,7 +243,7 @@ class Running(Scenario):
         agent.wait_end(0)
         self.assertTrue(tunnel.closed())
         if keys:
-            wait_until(lambda: not os.path.exists("/proc/%d" % keys), "the end of the keyholder")
+            wait_until(lambda: ended(keys), "the end of the keyholder")
         self.assertEqual(os.listdir(os.path.join(agent.directory, "runtime", "exeat")), [])
 
     def test_signals(self):

@@ -4,7 +4,7 @@ import os
 import signal
 import threading
 
-from agent import wait_until
+from agent import ended, wait_until
 from base import Later, Scenario, corp
 from gates import MORE, Ntlm
 from proxy import Asks, Open
@@ -38,7 +38,7 @@ class Keyholder(Scenario):
         _, agent = self.both(Asks(Ntlm()), corp("ntlm"))
         keys = wait_until(agent.keys_pid, "the keyholder")
         agent.kill()
-        wait_until(lambda: not os.path.exists("/proc/%d" % keys), "the end of the keyholder")
+        wait_until(lambda: ended(keys), "the end of the keyholder")
 
     def test_killed_while_idle(self):
         gate = Ntlm()

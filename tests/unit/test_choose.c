@@ -47,8 +47,9 @@ static void takes_the_first_digest_that_it_can_answer(void **state)
 {
     (void)state;
     struct challenge_list list = {0};
-    challenge_list_read(&list, SPAN("Digest realm=x, nonce=no, algorithm=ROT13\n"
-                                    "Digest realm=x, nonce=yes, algorithm=SHA-256\nDigest realm=x, nonce=late\n"));
+    challenge_list_read(&list,
+                        SPAN("Digest realm=x, nonce=no, algorithm=ROT13\n"
+                             "Digest realm=x, nonce=yes, algorithm=SHA-256\nDigest realm=x, nonce=late\n"));
     const struct challenge *c = choose_challenge(&list, AUTH_DIGEST);
     assert_non_null(c);
     assert_string_equal(challenge_param(c, "nonce"), "yes");

@@ -24,84 +24,146 @@ struct step {
     int want; /* enum guard_say, or enum guard_fall after REFUSE */
 };
 
-#define TOKEN(slot, site, want)     {BEGIN, slot, "a", site, GUARD_TOKEN, want}
-#define TOKEN_B(slot, site, want)   {BEGIN, slot, "b", site, GUARD_TOKEN, want}
-#define HEADER(slot, site, want)    {BEGIN, slot, "a", site, GUARD_HEADER, want}
-#define TICKET(slot, site, want)    {BEGIN, slot, "a", site, GUARD_TICKET, want}
-#define TICKET_B(slot, site, want)  {BEGIN, slot, "b", site, GUARD_TICKET, want}
-#define LOOKS(site, want)           {LOOK, 0, "a", site, GUARD_TOKEN, want}
-#define REFUSED_IS(slot, want)      {REFUSE, slot, NULL, NULL, GUARD_TOKEN, want}
-#define END(what, slot)             {what, slot, NULL, NULL, GUARD_TOKEN, 0}
-#define PROVEN                      TOKEN(0, "first", GUARD_GO), END(ACCEPT, 0)
-#define AGES(slot, after)           {AGE, slot, NULL, NULL, GUARD_TOKEN, after}
-#define SCRIPT_END                  {LATER, -1, NULL, NULL, GUARD_TOKEN, 0}
+#define TOKEN(slot, site, want)                                                                              \
+    {                                                                                                        \
+        BEGIN, slot, "a", site, GUARD_TOKEN, want                                                            \
+    }
+#define TOKEN_B(slot, site, want)                                                                            \
+    {                                                                                                        \
+        BEGIN, slot, "b", site, GUARD_TOKEN, want                                                            \
+    }
+#define HEADER(slot, site, want)                                                                             \
+    {                                                                                                        \
+        BEGIN, slot, "a", site, GUARD_HEADER, want                                                           \
+    }
+#define TICKET(slot, site, want)                                                                             \
+    {                                                                                                        \
+        BEGIN, slot, "a", site, GUARD_TICKET, want                                                           \
+    }
+#define TICKET_B(slot, site, want)                                                                           \
+    {                                                                                                        \
+        BEGIN, slot, "b", site, GUARD_TICKET, want                                                           \
+    }
+#define LOOKS(site, want)                                                                                    \
+    {                                                                                                        \
+        LOOK, 0, "a", site, GUARD_TOKEN, want                                                                \
+    }
+#define REFUSED_IS(slot, want)                                                                               \
+    {                                                                                                        \
+        REFUSE, slot, NULL, NULL, GUARD_TOKEN, want                                                          \
+    }
+#define END(what, slot)                                                                                      \
+    {                                                                                                        \
+        what, slot, NULL, NULL, GUARD_TOKEN, 0                                                               \
+    }
+#define PROVEN TOKEN(0, "first", GUARD_GO), END(ACCEPT, 0)
+#define AGES(slot, after)                                                                                    \
+    {                                                                                                        \
+        AGE, slot, NULL, NULL, GUARD_TOKEN, after                                                            \
+    }
+#define SCRIPT_END                                                                                           \
+    {                                                                                                        \
+        LATER, -1, NULL, NULL, GUARD_TOKEN, 0                                                                \
+    }
 
 static const struct script {
     const char *name;
     struct step steps[40];
 } scripts[] = {
     {"unproven: one at a time, and the first refusal freezes",
-     {TOKEN(0, "x", GUARD_GO), TOKEN(1, "x", GUARD_WAIT), HEADER(1, "y", GUARD_WAIT), REFUSED_IS(0, GUARD_FELL_FROZEN),
-      TOKEN(1, "x", GUARD_FROZEN), HEADER(1, "z", GUARD_FROZEN), TICKET(1, "z", GUARD_FROZEN), LOOKS("x", GUARD_FROZEN),
-      TOKEN_B(1, "x", GUARD_FROZEN), SCRIPT_END}},
+     {TOKEN(0, "x", GUARD_GO), TOKEN(1, "x", GUARD_WAIT), HEADER(1, "y", GUARD_WAIT),
+      REFUSED_IS(0, GUARD_FELL_FROZEN), TOKEN(1, "x", GUARD_FROZEN), HEADER(1, "z", GUARD_FROZEN),
+      TICKET(1, "z", GUARD_FROZEN), LOOKS("x", GUARD_FROZEN), TOKEN_B(1, "x", GUARD_FROZEN), SCRIPT_END}},
     {"unproven: dropped says nothing, the next is the trial",
-     {TOKEN(0, "x", GUARD_GO), END(DROP, 0), TOKEN(1, "x", GUARD_GO), TOKEN(2, "x", GUARD_WAIT), END(ACCEPT, 1),
-      TOKEN(2, "x", GUARD_GO), SCRIPT_END}},
+     {TOKEN(0, "x", GUARD_GO), END(DROP, 0), TOKEN(1, "x", GUARD_GO), TOKEN(2, "x", GUARD_WAIT),
+      END(ACCEPT, 1), TOKEN(2, "x", GUARD_GO), SCRIPT_END}},
     {"unproven: lost four times, then a pause",
-     {TOKEN(0, "x", GUARD_GO), END(DROP, 0), TOKEN(0, "x", GUARD_GO), END(DROP, 0), TOKEN(0, "x", GUARD_GO), END(DROP, 0),
-      TOKEN(0, "x", GUARD_GO), END(DROP, 0), TOKEN(0, "x", GUARD_PAUSED), TICKET(0, "x", GUARD_GO), END(ACCEPT, 0),
-      {LATER, 1, NULL, NULL, GUARD_TOKEN, 0}, TOKEN(0, "x", GUARD_GO), SCRIPT_END}},
-    {"passed is not lost",
-     {TOKEN(0, "x", GUARD_GO), END(PASS, 0), TOKEN(0, "x", GUARD_GO), END(PASS, 0), TOKEN(0, "x", GUARD_GO), END(PASS, 0),
-      TOKEN(0, "x", GUARD_GO), END(PASS, 0), TOKEN(0, "x", GUARD_GO), SCRIPT_END}},
-    {"proven: three in flight, two for one site",
-     {PROVEN, TOKEN(0, "x", GUARD_GO), TOKEN(1, "x", GUARD_GO), TOKEN(2, "x", GUARD_WAIT), TOKEN(2, "y", GUARD_GO),
-      TOKEN(3, "z", GUARD_WAIT), END(ACCEPT, 0), TOKEN(3, "z", GUARD_GO), SCRIPT_END}},
-    {"proven: Basic and Digest are free, tickets too",
-     {PROVEN, HEADER(0, "x", GUARD_GO), HEADER(1, "x", GUARD_GO), HEADER(2, "x", GUARD_GO), HEADER(3, "x", GUARD_GO),
-      TICKET(4, "x", GUARD_GO), TOKEN(5, "x", GUARD_GO), SCRIPT_END}},
-    {"proven: one refused site is that site's affair",
-     {PROVEN, TOKEN(0, "x", GUARD_GO), REFUSED_IS(0, GUARD_FELL_SITE), LOOKS("x", GUARD_SITE), LOOKS("y", GUARD_GO),
-      TOKEN(0, "x", GUARD_SITE), HEADER(0, "x", GUARD_SITE), TOKEN(0, "y", GUARD_GO), END(ACCEPT, 0), LOOKS("x", GUARD_SITE),
-      TOKEN(0, "z", GUARD_GO), REFUSED_IS(0, GUARD_FELL_SITE), SCRIPT_END}},
-    {"proven: a second refused site freezes",
-     {PROVEN, TOKEN(0, "x", GUARD_GO), REFUSED_IS(0, GUARD_FELL_SITE), TOKEN(0, "y", GUARD_GO), TOKEN(1, "z", GUARD_WAIT),
-      HEADER(1, "z", GUARD_WAIT), REFUSED_IS(0, GUARD_FELL_FROZEN), TOKEN(1, "z", GUARD_FROZEN), TOKEN_B(1, "z", GUARD_FROZEN),
+     {TOKEN(0, "x", GUARD_GO),
+      END(DROP, 0),
+      TOKEN(0, "x", GUARD_GO),
+      END(DROP, 0),
+      TOKEN(0, "x", GUARD_GO),
+      END(DROP, 0),
+      TOKEN(0, "x", GUARD_GO),
+      END(DROP, 0),
+      TOKEN(0, "x", GUARD_PAUSED),
+      TICKET(0, "x", GUARD_GO),
+      END(ACCEPT, 0),
+      {LATER, 1, NULL, NULL, GUARD_TOKEN, 0},
+      TOKEN(0, "x", GUARD_GO),
       SCRIPT_END}},
+    {"passed is not lost",
+     {TOKEN(0, "x", GUARD_GO), END(PASS, 0), TOKEN(0, "x", GUARD_GO), END(PASS, 0), TOKEN(0, "x", GUARD_GO),
+      END(PASS, 0), TOKEN(0, "x", GUARD_GO), END(PASS, 0), TOKEN(0, "x", GUARD_GO), SCRIPT_END}},
+    {"proven: three in flight, two for one site",
+     {PROVEN, TOKEN(0, "x", GUARD_GO), TOKEN(1, "x", GUARD_GO), TOKEN(2, "x", GUARD_WAIT),
+      TOKEN(2, "y", GUARD_GO), TOKEN(3, "z", GUARD_WAIT), END(ACCEPT, 0), TOKEN(3, "z", GUARD_GO),
+      SCRIPT_END}},
+    {"proven: Basic and Digest are free, tickets too",
+     {PROVEN, HEADER(0, "x", GUARD_GO), HEADER(1, "x", GUARD_GO), HEADER(2, "x", GUARD_GO),
+      HEADER(3, "x", GUARD_GO), TICKET(4, "x", GUARD_GO), TOKEN(5, "x", GUARD_GO), SCRIPT_END}},
+    {"proven: one refused site is that site's affair",
+     {PROVEN, TOKEN(0, "x", GUARD_GO), REFUSED_IS(0, GUARD_FELL_SITE), LOOKS("x", GUARD_SITE),
+      LOOKS("y", GUARD_GO), TOKEN(0, "x", GUARD_SITE), HEADER(0, "x", GUARD_SITE), TOKEN(0, "y", GUARD_GO),
+      END(ACCEPT, 0), LOOKS("x", GUARD_SITE), TOKEN(0, "z", GUARD_GO), REFUSED_IS(0, GUARD_FELL_SITE),
+      SCRIPT_END}},
+    {"proven: a second refused site freezes",
+     {PROVEN, TOKEN(0, "x", GUARD_GO), REFUSED_IS(0, GUARD_FELL_SITE), TOKEN(0, "y", GUARD_GO),
+      TOKEN(1, "z", GUARD_WAIT), HEADER(1, "z", GUARD_WAIT), REFUSED_IS(0, GUARD_FELL_FROZEN),
+      TOKEN(1, "z", GUARD_FROZEN), TOKEN_B(1, "z", GUARD_FROZEN), SCRIPT_END}},
     {"proven: a change of the password costs three, whichever the sites",
-     {PROVEN, TOKEN(0, "x", GUARD_GO), TOKEN(1, "x", GUARD_GO), TOKEN(2, "y", GUARD_GO), REFUSED_IS(0, GUARD_FELL_SITE),
-      TOKEN(3, "z", GUARD_WAIT), REFUSED_IS(1, GUARD_FELL_SITE), TOKEN(3, "z", GUARD_WAIT), REFUSED_IS(2, GUARD_FELL_FROZEN),
-      TOKEN(3, "z", GUARD_FROZEN), SCRIPT_END}},
+     {PROVEN, TOKEN(0, "x", GUARD_GO), TOKEN(1, "x", GUARD_GO), TOKEN(2, "y", GUARD_GO),
+      REFUSED_IS(0, GUARD_FELL_SITE), TOKEN(3, "z", GUARD_WAIT), REFUSED_IS(1, GUARD_FELL_SITE),
+      TOKEN(3, "z", GUARD_WAIT), REFUSED_IS(2, GUARD_FELL_FROZEN), TOKEN(3, "z", GUARD_FROZEN), SCRIPT_END}},
     {"proven: a site is forgotten after five minutes, then thirty",
-     {PROVEN, TOKEN(0, "x", GUARD_GO), REFUSED_IS(0, GUARD_FELL_SITE), {LATER, 4, NULL, NULL, GUARD_TOKEN, 0},
-      LOOKS("x", GUARD_SITE), {LATER, 2, NULL, NULL, GUARD_TOKEN, 0}, TOKEN(0, "x", GUARD_GO), REFUSED_IS(0, GUARD_FELL_SITE),
-      {LATER, 29, NULL, NULL, GUARD_TOKEN, 0}, LOOKS("x", GUARD_SITE), {LATER, 2, NULL, NULL, GUARD_TOKEN, 0},
-      TOKEN(0, "x", GUARD_GO), END(ACCEPT, 0), TOKEN(0, "x", GUARD_GO), REFUSED_IS(0, GUARD_FELL_SITE),
-      {LATER, 6, NULL, NULL, GUARD_TOKEN, 0}, LOOKS("x", GUARD_GO), SCRIPT_END}},
+     {PROVEN,
+      TOKEN(0, "x", GUARD_GO),
+      REFUSED_IS(0, GUARD_FELL_SITE),
+      {LATER, 4, NULL, NULL, GUARD_TOKEN, 0},
+      LOOKS("x", GUARD_SITE),
+      {LATER, 2, NULL, NULL, GUARD_TOKEN, 0},
+      TOKEN(0, "x", GUARD_GO),
+      REFUSED_IS(0, GUARD_FELL_SITE),
+      {LATER, 29, NULL, NULL, GUARD_TOKEN, 0},
+      LOOKS("x", GUARD_SITE),
+      {LATER, 2, NULL, NULL, GUARD_TOKEN, 0},
+      TOKEN(0, "x", GUARD_GO),
+      END(ACCEPT, 0),
+      TOKEN(0, "x", GUARD_GO),
+      REFUSED_IS(0, GUARD_FELL_SITE),
+      {LATER, 6, NULL, NULL, GUARD_TOKEN, 0},
+      LOOKS("x", GUARD_GO),
+      SCRIPT_END}},
     {"another upstream must prove for itself, and freezes for itself",
-     {PROVEN, TOKEN_B(0, "x", GUARD_GO), TOKEN_B(1, "x", GUARD_WAIT), TOKEN(2, "x", GUARD_GO), REFUSED_IS(0, GUARD_FELL_FROZEN),
-      TOKEN_B(1, "x", GUARD_FROZEN), END(ACCEPT, 2), TOKEN(2, "x", GUARD_GO), SCRIPT_END}},
+     {PROVEN, TOKEN_B(0, "x", GUARD_GO), TOKEN_B(1, "x", GUARD_WAIT), TOKEN(2, "x", GUARD_GO),
+      REFUSED_IS(0, GUARD_FELL_FROZEN), TOKEN_B(1, "x", GUARD_FROZEN), END(ACCEPT, 2),
+      TOKEN(2, "x", GUARD_GO), SCRIPT_END}},
     {"another upstream waits while attempts are in flight",
-     {PROVEN, TOKEN(0, "x", GUARD_GO), TOKEN_B(1, "x", GUARD_WAIT), END(ACCEPT, 0), TOKEN_B(1, "x", GUARD_GO), SCRIPT_END}},
+     {PROVEN, TOKEN(0, "x", GUARD_GO), TOKEN_B(1, "x", GUARD_WAIT), END(ACCEPT, 0), TOKEN_B(1, "x", GUARD_GO),
+      SCRIPT_END}},
     {"a refused ticket is this upstream's affair",
-     {TICKET(0, "x", GUARD_GO), TICKET(1, "x", GUARD_GO), REFUSED_IS(0, GUARD_FELL_FROZEN), REFUSED_IS(1, GUARD_FELL_FROZEN),
-      TICKET(2, "x", GUARD_FROZEN), TICKET_B(2, "x", GUARD_GO), SCRIPT_END}},
+     {TICKET(0, "x", GUARD_GO), TICKET(1, "x", GUARD_GO), REFUSED_IS(0, GUARD_FELL_FROZEN),
+      REFUSED_IS(1, GUARD_FELL_FROZEN), TICKET(2, "x", GUARD_FROZEN), TICKET_B(2, "x", GUARD_GO),
+      SCRIPT_END}},
     {"a KDC's no is for all, proven or not",
-     {PROVEN, TOKEN(0, "", GUARD_GO), END(DENY, 0), TOKEN(0, "x", GUARD_FROZEN), TOKEN_B(0, "x", GUARD_FROZEN), SCRIPT_END}},
+     {PROVEN, TOKEN(0, "", GUARD_GO), END(DENY, 0), TOKEN(0, "x", GUARD_FROZEN),
+      TOKEN_B(0, "x", GUARD_FROZEN), SCRIPT_END}},
     {"an old attempt does not hold up others",
-     {PROVEN, TOKEN(0, "x", GUARD_GO), TOKEN(1, "x", GUARD_GO), TOKEN(2, "x", GUARD_WAIT), AGES(0, GUARD_AGE_MS),
-      TOKEN(2, "x", GUARD_GO), AGES(0, 0), TOKEN(3, "y", GUARD_GO), TOKEN(4, "z", GUARD_WAIT), REFUSED_IS(0, GUARD_FELL_SITE),
-      REFUSED_IS(3, GUARD_FELL_FROZEN), SCRIPT_END}},
+     {PROVEN, TOKEN(0, "x", GUARD_GO), TOKEN(1, "x", GUARD_GO), TOKEN(2, "x", GUARD_WAIT),
+      AGES(0, GUARD_AGE_MS), TOKEN(2, "x", GUARD_GO), AGES(0, 0), TOKEN(3, "y", GUARD_GO),
+      TOKEN(4, "z", GUARD_WAIT), REFUSED_IS(0, GUARD_FELL_SITE), REFUSED_IS(3, GUARD_FELL_FROZEN),
+      SCRIPT_END}},
     {"unproven: two old ones at most, lost ones are counted",
-     {TOKEN(0, "x", GUARD_GO), AGES(0, GUARD_AGE_FIRST_MS), TOKEN(1, "x", GUARD_GO), TOKEN(2, "x", GUARD_WAIT),
-      AGES(1, GUARD_AGE_FIRST_MS), TOKEN(2, "x", GUARD_GO), AGES(2, 0), TOKEN(3, "x", GUARD_WAIT), END(DROP, 0), END(DROP, 1),
-      END(DROP, 2), TOKEN(3, "x", GUARD_GO), END(DROP, 3), TOKEN(3, "x", GUARD_PAUSED), SCRIPT_END}},
+     {TOKEN(0, "x", GUARD_GO), AGES(0, GUARD_AGE_FIRST_MS), TOKEN(1, "x", GUARD_GO),
+      TOKEN(2, "x", GUARD_WAIT), AGES(1, GUARD_AGE_FIRST_MS), TOKEN(2, "x", GUARD_GO), AGES(2, 0),
+      TOKEN(3, "x", GUARD_WAIT), END(DROP, 0), END(DROP, 1), END(DROP, 2), TOKEN(3, "x", GUARD_GO),
+      END(DROP, 3), TOKEN(3, "x", GUARD_PAUSED), SCRIPT_END}},
     {"unproven: an old one that is accepted after all proves it",
-     {TOKEN(0, "x", GUARD_GO), AGES(0, GUARD_AGE_FIRST_MS), TOKEN(1, "x", GUARD_GO), END(ACCEPT, 0), TOKEN(2, "x", GUARD_GO),
-      AGES(1, GUARD_AGE_MS), SCRIPT_END}},
+     {TOKEN(0, "x", GUARD_GO), AGES(0, GUARD_AGE_FIRST_MS), TOKEN(1, "x", GUARD_GO), END(ACCEPT, 0),
+      TOKEN(2, "x", GUARD_GO), AGES(1, GUARD_AGE_MS), SCRIPT_END}},
     {"thawed is unproven again",
-     {PROVEN, TOKEN(0, "", GUARD_GO), END(DENY, 0), END(THAW, 0), TOKEN(0, "x", GUARD_GO), TOKEN(1, "x", GUARD_WAIT),
-      REFUSED_IS(0, GUARD_FELL_FROZEN), SCRIPT_END}},
+     {PROVEN, TOKEN(0, "", GUARD_GO), END(DENY, 0), END(THAW, 0), TOKEN(0, "x", GUARD_GO),
+      TOKEN(1, "x", GUARD_WAIT), REFUSED_IS(0, GUARD_FELL_FROZEN), SCRIPT_END}},
 };
 
 static void run(const struct script *s)
@@ -252,7 +314,7 @@ static void sites_of_targets(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(scripts_run),       cmocka_unit_test(never_more_than_three),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(scripts_run), cmocka_unit_test(never_more_than_three),
                                        cmocka_unit_test(sites_are_bounded), cmocka_unit_test(marks_freeze),
                                        cmocka_unit_test(sites_of_targets)};
     return cmocka_run_group_tests(tests, NULL, NULL);

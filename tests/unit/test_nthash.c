@@ -17,8 +17,8 @@ static const struct {
     {"€", "030926b781938db4365d46adc7cfbcb8"},
     {"𝄞", "78d54ecb6cc7c823f8b6d7acf67bf657"},
     {"\xff", NULL},
-    {"\xc3", NULL},             /* cut short */
-    {"\xc0\x80", NULL},         /* not the shortest form */
+    {"\xc3", NULL},     /* cut short */
+    {"\xc0\x80", NULL}, /* not the shortest form */
     {"\xe0\x80\x80", NULL},
     {"\xf0\x80\x80\x80", NULL},
     {"\xed\xa0\x80", NULL},     /* a surrogate */

@@ -1,0 +1,265 @@
+/* Routes: the first upstream's proxies in their order, everything else that is configured behind them, direct hops kept and evicted,
+   the reasons in words, and what a hop takes from its section. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "route/route.h"
+
+#define KEPT 64 /* direct hops */
+
+static const char two_upstreams[] = "[upstream corp]\n"
+                                    "proxy = http://one.example:8080 http://two.example:3128\n"
+                                    "auth = negotiate ntlm\n"
+                                    "connections = 7\n"
+                                    "dial-timeout = 3\n"
+                                    "answer-timeout = 0\n"
+                                    "[upstream lab]\n"
+                                    "proxy = http://[2001:db8::1]:81\n"
+                                    "auth = none\n"
+                                    "[route]\n"
+                                    "no-proxy = .internal.example 10.0.0.0/8 *:22\n";
+
+static struct route_table *table(const char *text)
+{
+    struct err e = {0};
+    struct config *c = config_load_text("t.conf", span_str(text), &e);
+    if (!c)
+        fail_msg("%s", e.text);
+    struct route_table *t = route_table_new(c, &e);
+    config_unref(c); /* the table lives without it */
+    if (!t)
+        fail_msg("%s", e.text);
+    return t;
+}
+
+static void test_the_first_upstream_in_order(void **state)
+{
+    (void)state;
+    struct route_table *t = table(two_upstreams);
+    struct route r;
+    route_find(t, SPAN("www.example"), 443, &r);
+    assert_int_equal(r.n, 2);
+    assert_string_equal(r.hops[0]->name, "one.example:8080");
+    assert_string_equal(r.hops[1]->name, "two.example:3128");
+    assert_string_equal(r.why, "upstream corp");
+    for (size_t i = 0; i < 2; i++) {
+        assert_string_equal(r.hops[i]->upstream, "corp");
+        assert_false(hop_is_direct(r.hops[i]));
+    }
+    struct route again;
+    route_find(t, SPAN("other.example"), 80, &again);
+    assert_ptr_equal(again.hops[0], r.hops[0]);
+    route_table_unref(t);
+}
+
+static void test_all_proxies(void **state)
+{
+    (void)state;
+    struct route_table *t = table(two_upstreams);
+    size_t n;
+    struct hop **hops = route_table_proxies(t, &n);
+    assert_int_equal(n, 3);
+    assert_string_equal(hops[0]->name, "one.example:8080");
+    assert_string_equal(hops[2]->name, "[2001:db8::1]:81");
+    assert_string_equal(hops[2]->host, "2001:db8::1");
+    assert_int_equal(hops[2]->port, 81);
+    route_table_unref(t);
+}
+
+static void test_what_a_hop_takes_from_its_section(void **state)
+{
+    (void)state;
+    struct route_table *t = table(two_upstreams);
+    size_t n;
+    struct hop **hops = route_table_proxies(t, &n);
+    assert_true(hops[0]->authenticates);
+    assert_false(hops[0]->pass_credentials);
+    assert_int_equal(hops[0]->connections, 7);
+    assert_int_equal(hops[0]->dial_ms, 3000);
+    assert_int_equal(hops[0]->answer_ms, 0);
+    assert_false(hops[2]->authenticates); /* auth = none */
+    route_table_unref(t);
+}
+
+/* Who passes the client's credentials on must not answer with ours. */
+static void test_pass_means_no_answers_of_ours(void **state)
+{
+    (void)state;
+    struct route_table *t = table("[upstream a]\nproxy = http://p:1\nauth = negotiate\nclient-credentials = pass\n");
+    size_t n;
+    struct hop **hops = route_table_proxies(t, &n);
+    assert_true(hops[0]->pass_credentials);
+    assert_false(hops[0]->authenticates);
+    route_table_unref(t);
+}
+
+static void test_direct(void **state)
+{
+    (void)state;
+    struct route_table *t = table(two_upstreams);
+    struct route r;
+    route_find(t, SPAN("Wiki.Internal.Example"), 8443, &r);
+    assert_int_equal(r.n, 1);
+    assert_true(hop_is_direct(r.hops[0]));
+    assert_false(r.hops[0]->authenticates);
+    assert_string_equal(r.hops[0]->name, "Wiki.Internal.Example:8443");
+    assert_int_equal(r.hops[0]->port, 8443);
+    assert_string_equal(r.why, "no-proxy .internal.example");
+    route_find(t, SPAN("10.1.2.3"), 80, &r);
+    assert_string_equal(r.why, "no-proxy 10.0.0.0/8");
+    route_find(t, SPAN("git.example"), 22, &r);
+    assert_string_equal(r.why, "no-proxy *:22");
+    route_find(t, SPAN("2001:db8::9"), 22, &r);
+    assert_string_equal(r.hops[0]->name, "[2001:db8::9]:22");
+    route_table_unref(t);
+}
+
+static struct hop *direct_to(struct route_table *t, unsigned number, uint16_t port)
+{
+    char host[40];
+    struct route r;
+    snprintf(host, sizeof host, "h%u.internal.example", number);
+    route_find(t, span_str(host), port, &r);
+    assert_int_equal(r.n, 1);
+    return r.hops[0];
+}
+
+static void test_direct_hops_are_kept(void **state)
+{
+    (void)state;
+    struct route_table *t = table(two_upstreams);
+    struct route r;
+    struct hop *first = direct_to(t, 0, 80);
+    assert_ptr_equal(direct_to(t, 0, 80), first);
+    route_find(t, SPAN("H0.INTERNAL.EXAMPLE"), 80, &r);
+    assert_ptr_equal(r.hops[0], first);
+    assert_ptr_not_equal(direct_to(t, 0, 81), first); /* another port is another place */
+    assert_ptr_not_equal(direct_to(t, 1, 80), first);
+    assert_ptr_equal(direct_to(t, 0, 80), first);
+    route_table_unref(t);
+}
+
+static void test_the_longest_unused_is_evicted(void **state)
+{
+    (void)state;
+    struct route_table *t = table(two_upstreams);
+    struct hop *hops[KEPT];
+    for (unsigned i = 0; i < KEPT; i++)
+        hops[i] = hop_ref(direct_to(t, i, 80)); /* held, so that no new one gets the memory of an old one */
+    direct_to(t, 0, 80);                        /* used again: now 1 is the oldest */
+    struct hop *newest = hop_ref(direct_to(t, KEPT, 80));
+    assert_int_equal(hops[1]->refs, 1); /* ours alone */
+    for (unsigned i = 0; i < KEPT; i++)
+        if (i != 1)
+            assert_ptr_equal(direct_to(t, i, 80), hops[i]);
+    assert_ptr_equal(direct_to(t, KEPT, 80), newest);
+    assert_ptr_not_equal(direct_to(t, 1, 80), hops[1]);
+    assert_string_equal(hops[1]->name, "h1.internal.example:80"); /* an evicted one lives as long as somebody holds it */
+    route_table_unref(t);
+    for (unsigned i = 0; i < KEPT; i++)
+        hop_unref(hops[i]);
+    hop_unref(newest);
+}
+
+static unsigned visited_proxies, visited_direct;
+
+static void count(struct hop *h)
+{
+    *(hop_is_direct(h) ? &visited_direct : &visited_proxies) += 1;
+}
+
+static void test_every_hop_is_visited(void **state)
+{
+    (void)state;
+    struct route_table *t = table(two_upstreams);
+    for (unsigned i = 0; i < 5; i++)
+        direct_to(t, i, 80);
+    visited_proxies = visited_direct = 0;
+    route_table_each(t, count);
+    assert_int_equal(visited_proxies, 3);
+    assert_int_equal(visited_direct, 5);
+    route_table_unref(t);
+}
+
+static void test_references(void **state)
+{
+    (void)state;
+    struct route_table *t = table(two_upstreams);
+    struct route r;
+    route_table_ref(t);
+    route_table_unref(t);
+    route_find(t, SPAN("www.example"), 80, &r);
+    struct hop *kept = hop_ref(r.hops[0]);
+    route_table_unref(t);
+    assert_string_equal(kept->name, "one.example:8080");
+    hop_unref(kept);
+    hop_unref(NULL);
+    route_table_unref(NULL);
+}
+
+static unsigned pools_freed;
+
+static void free_pool(void *memory)
+{
+    assert_ptr_equal(memory, &pools_freed);
+    pools_freed++;
+}
+
+static void test_the_pool_goes_with_the_last_reference(void **state)
+{
+    (void)state;
+    struct hop *h = hop_new_direct(SPAN("a.example"), 80);
+    pools_freed = 0;
+    h->pool = &pools_freed;
+    h->pool_free = free_pool;
+    hop_ref(h);
+    hop_unref(h);
+    assert_int_equal(pools_freed, 0);
+    hop_unref(h);
+    assert_int_equal(pools_freed, 1);
+}
+
+static void test_a_bad_rule_makes_no_table(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    struct config *c = config_load_text("t.conf", SPAN("[upstream a]\nproxy = http://p:1\n"), &e);
+    assert_non_null(c);
+    char *rule = mem_strdup("10.0.0.0/99");
+    char **before = c->no_proxy;
+    size_t n_before = c->n_no_proxy;
+    c->no_proxy = &rule;
+    c->n_no_proxy = 1;
+    assert_null(route_table_new(c, &e));
+    assert_int_equal(e.code, ERR_CONFIG);
+    assert_non_null(strstr(e.text, "\"10.0.0.0/99\""));
+    c->no_proxy = before;
+    c->n_no_proxy = n_before;
+    free(rule);
+    config_unref(c);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_the_first_upstream_in_order),
+        cmocka_unit_test(test_all_proxies),
+        cmocka_unit_test(test_what_a_hop_takes_from_its_section),
+        cmocka_unit_test(test_pass_means_no_answers_of_ours),
+        cmocka_unit_test(test_direct),
+        cmocka_unit_test(test_direct_hops_are_kept),
+        cmocka_unit_test(test_the_longest_unused_is_evicted),
+        cmocka_unit_test(test_every_hop_is_visited),
+        cmocka_unit_test(test_references),
+        cmocka_unit_test(test_the_pool_goes_with_the_last_reference),
+        cmocka_unit_test(test_a_bad_rule_makes_no_table),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
