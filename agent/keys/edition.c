@@ -138,6 +138,7 @@ static void secret_done(struct job *job)
     e->looked_at = now_ms();
     e->looked = ++e->who->k->tick;
     e->secret_kind = j->got.kind;
+    e->rereading = false;
     e->secret_state = PART_FAILED;
     e->secret_why = j->got.e;
     if (j->got.kind == PROVIDED)
@@ -220,6 +221,8 @@ enum ready edition_need_password(struct edition *e, uint64_t since, struct err *
 
 enum ready edition_need_ntlm(struct edition *e, uint64_t since, struct err *why)
 {
+    if (e->ntlm && e->rereading)
+        return READY_WAIT;
     if (e->ntlm)
         return READY_YES;
     enum ready r = edition_need_secret(e, since, why);
@@ -227,6 +230,14 @@ enum ready edition_need_ntlm(struct edition *e, uint64_t since, struct err *why)
         return r;
     *why = e->ntlm_why;
     return READY_NO;
+}
+
+void edition_reread(struct edition *e)
+{
+    if (!e->who->u || e->only_copy || e->secret_state != PART_READY)
+        return;
+    e->rereading = true;
+    submit(e, NULL);
 }
 
 enum ready edition_look_again(struct edition *e, uint64_t since)

@@ -89,6 +89,8 @@ void identities_sync(struct keyholder *k)
             who = identity_new(k, u->name);
         if (adopt(who, k->config, u))
             identity_put(who, edition_new(who));
+        else
+            edition_reread(who->current);
         who->wake = true;
     }
     forget_missing(k);

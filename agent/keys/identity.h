@@ -36,6 +36,7 @@ struct edition {
     uint64_t looked;        /* tick, and */
     int64_t looked_at;      /* milliseconds, of the last look */
     struct secret password; /* dropped when nobody needs it and the provider can be asked again */
+    bool rereading;         /* the configuration was read again: its provider is asked whether the secret is still the same */
     bool wanted;            /* Digest or Basic is in use: keep it */
     bool only_copy;         /* typed in, and nowhere else */
     struct secret nt_hash;
@@ -141,6 +142,8 @@ enum ready edition_need_password(struct edition *e, uint64_t since, struct err *
 enum ready edition_need_ntlm(struct edition *e, uint64_t since, struct err *why);
 /* e->bundle. */
 enum ready edition_need_negotiate(struct edition *e, uint64_t since, struct err *why);
+/* After a reload: those who need the secret wait until its provider has said whether it has changed. */
+void edition_reread(struct edition *e);
 /* Is there another secret or ticket by now? READY_WAIT: being looked up; READY_NO: nothing new. News comes as a new edition. */
 enum ready edition_look_again(struct edition *e, uint64_t since);
 enum ready edition_look_for_ticket(struct edition *e,

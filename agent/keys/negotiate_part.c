@@ -262,6 +262,8 @@ enum ready edition_need_negotiate(struct edition *e, uint64_t since, struct err 
 {
     bool usable = is_usable(e->bundle);
     enum ready r = READY_WAIT;
+    if (e->rereading)
+        return READY_WAIT;
     if (e->acquire)
         r = acquire(e, since, why);
     if (r == READY_REFUSED)

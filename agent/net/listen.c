@@ -74,7 +74,7 @@ static void ready(uv_poll_t *handle, int status, int events)
     (void)events;
     if (status < 0)
         return;
-    for (unsigned i = 0; i < ACCEPTS_PER_WAKE; i++) {
+    for (unsigned i = 0; i < ACCEPTS_PER_WAKE && !uv_is_closing((uv_handle_t *)handle); i++) { /* `accepted` may close us */
         if (l->loop->accepted_open >= l->loop->accepted_budget) {
             pause_for(l, "as many clients as descriptors allow");
             return;
@@ -159,7 +159,8 @@ struct listener *listen_tcp(struct loop *loop, const char *host, uint16_t port, 
     return l;
 }
 
-/* A socket file that nobody answers on is what a killed agent left behind. */
+/* A socket file that nobody answers on is what a killed agent left behind. Only a refusal says that: somebody too busy to take one more, or who does
+   not want us, lives. */
 static bool clear_stale(const char *path, const struct sockaddr_un *address, struct err *e)
 {
     struct stat st;
@@ -167,11 +168,11 @@ static bool clear_stale(const char *path, const struct sockaddr_un *address, str
         return true;
     if (!S_ISSOCK(st.st_mode))
         return err_set(e, ERR_SYSTEM, "%s is in the way: it is no socket", path);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    bool alive = fd >= 0 && connect(fd, (const struct sockaddr *)address, sizeof *address) == 0;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    bool stale = fd >= 0 && connect(fd, (const struct sockaddr *)address, sizeof *address) != 0 && errno == ECONNREFUSED;
     if (fd >= 0)
         close(fd);
-    if (alive)
+    if (!stale)
         return err_set(e, ERR_SYSTEM, "another program is listening on %s already (is exeat running?)", path);
     return unlink(path) == 0 || err_errno(e, ERR_SYSTEM, errno, "cannot remove the old socket %s", path);
 }
