@@ -218,15 +218,17 @@ static void talk_data(void *owner, struct span bytes)
         lost(k, "broke the rules of our conversation");
 }
 
-static void write_message(struct keys_client *k, const struct keys_msg *m)
+static bool write_message(struct keys_client *k, const struct keys_msg *m)
 {
     struct buf frame = {.max = FRAME_MAX + 16};
-    if (keys_msg_write(&frame, m))
+    bool written = keys_msg_write(&frame, m);
+    if (written)
         stream_write_secret(k->talk, buf_span(&frame));
     else
         log_error(NULL, "a %s message is too large for the keyholder", keys_type_name(m->type));
     secret_wipe(frame.p, frame.n);
     buf_free(&frame);
+    return written;
 }
 
 /* --- calls --- */
@@ -252,6 +254,17 @@ static void start_failed(void *owner)
     end_call(call, &answer);
 }
 
+/* No frame can carry the question (max-head allows longer heads than that); told as above. */
+static void was_too_large(void *owner)
+{
+    struct keys_call *call = owner;
+    struct keys_msg answer = {.type = KEYS_ANSWER,
+                              .verdict = KEYS_BROKEN,
+                              .why = SPAN("the request and the proxy's challenge are too large for the keyholder"),
+                              .remedy = SPAN("")};
+    end_call(call, &answer);
+}
+
 void keys_call_start(struct keys_client *k, struct keys_call *call, struct keys_msg *question, keys_answer_fn answered, void *owner)
 {
     struct err e;
@@ -259,16 +272,17 @@ void keys_call_start(struct keys_client *k, struct keys_call *call, struct keys_
         k->next_number = 1;
     *call = (struct keys_call){
         .number = k->next_number, .answered = answered, .owner = owner, .client = k, .type = question->type};
-    list_init(&call->link);
+    list_push_back(&k->calls, &call->link);
     if (!k->talk && !start_program(k, &e)) {
         log_error(NULL, "%s", e.text);
         deadline_start(k->loop, &call->deadline, 0, start_failed, call);
         return;
     }
-    list_push_back(&k->calls, &call->link);
-    deadline_start(k->loop, &call->deadline, CALL_DEADLINE_MS, deadline_passed, call);
     question->call = call->number;
-    write_message(k, question);
+    if (write_message(k, question))
+        deadline_start(k->loop, &call->deadline, CALL_DEADLINE_MS, deadline_passed, call);
+    else
+        deadline_start(k->loop, &call->deadline, 0, was_too_large, call);
 }
 
 void keys_call_cancel(struct keys_call *call)

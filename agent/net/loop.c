@@ -71,7 +71,8 @@ static void drop_call(struct later_call *call)
     free(call);
 }
 
-static void timer_closed(uv_handle_t *handle)
+/* Of timers, and of child processes that nobody watches any more: the handle is part of its record. */
+static void record_closed(uv_handle_t *handle)
 {
     free(handle->data);
 }
@@ -80,7 +81,7 @@ static void close_stray(uv_handle_t *handle, void *unused)
 {
     (void)unused;
     if (!uv_is_closing(handle))
-        uv_close(handle, handle->type == UV_TIMER ? timer_closed : NULL);
+        uv_close(handle, handle->type == UV_TIMER || handle->type == UV_PROCESS ? record_closed : NULL);
 }
 
 bool loop_free(struct loop *loop)
@@ -155,7 +156,7 @@ struct timer {
 static void timer_release(struct timer *t)
 {
     t->deadline->timer = NULL;
-    uv_close((uv_handle_t *)&t->handle, timer_closed);
+    uv_close((uv_handle_t *)&t->handle, record_closed);
 }
 
 static void timer_passed(uv_timer_t *handle)

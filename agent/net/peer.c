@@ -67,7 +67,7 @@ static void put_address(const struct sockaddr_storage *from, int *family, __be16
 
 static bool write_question(struct question *out, uint32_t sequence, int fd, struct err *e)
 {
-    struct sockaddr_storage peer, own;
+    struct sockaddr_storage peer = {0}, own = {0};
     socklen_t peer_size = sizeof peer, own_size = sizeof own;
     int family = AF_UNSPEC;
     if (getpeername(fd, (struct sockaddr *)&peer, &peer_size) != 0 ||

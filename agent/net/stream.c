@@ -66,7 +66,7 @@ void stream_name_peer(struct stream *s)
 
 struct stream *stream_from_fd(struct loop *loop, int fd)
 {
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = {0};
     socklen_t size = sizeof address;
     if (getsockname(fd, (struct sockaddr *)&address, &size) == 0 && address.ss_family != AF_UNIX) {
         struct stream *s = stream_new_tcp(loop);

@@ -157,7 +157,7 @@ static bool read_rule(struct rule *r)
     if (span_find(entry, '*') < entry.n)
         r->kind = RULE_PATTERN;
     else
-        r->kind = entry.p[0] == '.' ? RULE_SUFFIX : RULE_NAME;
+        r->kind = span_starts(entry, SPAN(".")) ? RULE_SUFFIX : RULE_NAME;
     return true;
 }
 

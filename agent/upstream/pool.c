@@ -130,6 +130,11 @@ static void deliver(void *owner)
 {
     struct lease *l = owner;
     struct upstream *u = l->granted_one;
+    if (u->stale) { /* flushed since the promise */
+        break_promise(u);
+        close_one(l->pool, u);
+        return;
+    }
     l->granted_one = NULL;
     l->active = false;
     u->promised_to = NULL;
@@ -198,7 +203,9 @@ static void serve_waiting(struct pool *p)
 {
     while (!list_empty(&p->waiting)) {
         struct lease *first = list_entry(p->waiting.next, struct lease, waiting);
-        if (!list_empty(&p->idle)) {
+        if (first->fresh)
+            make_room(p);
+        if (!first->fresh && !list_empty(&p->idle)) {
             list_remove(&first->waiting);
             grant(first, list_entry(p->idle.next, struct upstream, idle));
         } else if (room(p)) {
@@ -213,7 +220,7 @@ static void serve_waiting(struct pool *p)
 void lease_start(struct lease *l, struct outbound *out, struct hop *hop, bool fresh, const struct lease_events *events, void *owner)
 {
     struct pool *p = pool_of(out, hop);
-    *l = (struct lease){.pool = p, .events = events, .owner = owner, .active = true};
+    *l = (struct lease){.pool = p, .events = events, .owner = owner, .active = true, .fresh = fresh};
     list_init(&l->waiting);
     if (!fresh && list_empty(&p->waiting) && !list_empty(&p->idle)) {
         grant(l, list_entry(p->idle.next, struct upstream, idle));

@@ -19,6 +19,7 @@ struct lease {
     const struct lease_events *events;
     void *owner;
     bool active;
+    bool fresh;
 };
 
 struct lease_events {

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Figures: run.py [WORD...] prints those whose names contain one of the words (transfer, tunnels, keepalive, cpu), or all of them.
+"""Figures: run.py [WORD...] prints those whose names contain one of the words (transfer, tunnels, keepalive, admit, cpu), or all of them.
 
 Nothing here fails because of a time. What must be equal (digests, counts of answers) is checked. Figures of other relays are taken in the
 same run, with the same load through the same upstream, and given as ratios: only those mean anything on another machine."""
@@ -89,10 +89,10 @@ def descendants(pid):
 
 
 class Exeat(Agent):
-    def __init__(self, upstream, more=QUIET):
+    def __init__(self, upstream, more=QUIET, listen=""):
         lines = {"open": "auth = none\n", "basic": "auth = basic\nuser = alice\nsecret = file:@DIR@/secret\n",
                  "ntlm": "auth = ntlm\nuser = CORP\\alice\nsecret = file:@DIR@/secret\n"}[upstream.scheme]
-        super().__init__(LISTEN + "[upstream corp]\nproxy = http://127.0.0.1:%d\nconnections = 5000\n%s%s" % (upstream.port, lines, more),
+        super().__init__(LISTEN + listen + "[upstream corp]\nproxy = http://127.0.0.1:%d\nconnections = 5000\n%s%s" % (upstream.port, lines, more),
                          files={"secret": "secret\n"}, wrap=["prlimit", "--nofile=%d" % FILES])
 
     def pids(self):
@@ -289,6 +289,27 @@ def keepalive():
          counts["connections"], counts["asked"], counts["asked"] / counts["connections"])
 
 
+def accepting(relay, rounds, batch):
+    """CPU seconds of the agent for so many connections; the answer on the last of a batch shows that all were accepted."""
+    before = cpu_seconds(relay.pid)
+    for _ in range(rounds):
+        clients = [socket.create_connection(("127.0.0.1", relay.port)) for _ in range(batch)]
+        if Wire(clients[-1]).ask(get(SITE + "/bytes/1")).status != 200:
+            sys.exit("not let in")
+        for client in clients:
+            client.close()
+    return cpu_seconds(relay.pid) - before
+
+
+def admit():
+    """What it costs to ask the kernel whose connection it is: CPU per accepted connection, beside an agent that lets everybody in."""
+    rounds, batch = 10, 800
+    with Upstream("open") as upstream, Exeat(upstream) as asks, Exeat(upstream, listen="allow-uids = any\n") as any_user:
+        spent = [[accepting(relay, rounds, batch) for relay in (asks, any_user)] for _ in range(6)]
+    own, without = (sum(times) / len(spent) / rounds / batch * 1e6 for times in zip(*spent))
+    line("admit      %.1f us of CPU per accepted connection, %.1f of them for whose it is", own, own - without)
+
+
 def cpu_of(relay, kind, count, connections):
     """Microseconds of CPU per request or tunnel: the relay's processes together, user and system."""
     load(kind, relay.port, count // 10, connections, "bytes/1000")
@@ -330,7 +351,7 @@ def main():
     FILES = min(hard, 65536) if hard > 0 else 65536
     resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, hard))
     os.environ["PATH"] += ":/usr/sbin:/sbin"
-    for figure in (transfer, tunnels, keepalive, cpu):
+    for figure in (transfer, tunnels, keepalive, admit, cpu):
         if not words or any(word in figure.__name__ for word in words):
             figure()
 

@@ -70,6 +70,11 @@ class Terminal:
         number, = struct.unpack("I", fcntl.ioctl(self.master, TIOCGPTN, b"\0\0\0\0"))
         return os.open("/dev/pts/%d" % number, os.O_RDWR | os.O_NOCTTY)
 
+    def wait_taken(self):
+        """Until nothing that was typed waits to be read."""
+        with open(self.other_end(), "rb") as slave:
+            lib.wait_until(lambda: not any(fcntl.ioctl(slave, termios.FIONREAD, b"\0\0\0\0")), "the typed text to be read")
+
     def wait(self):
         """The exit status, or minus the signal. What it still writes is read meanwhile, so that it cannot be held up by that."""
         def ended():
@@ -307,7 +312,9 @@ class OnATerminal(place.Place):
         terminal.type("%s login\n" % self.program)
         at = terminal.read_until(self.PROMPT, at)
         self.assertFalse(terminal.echoes())
-        terminal.type("half a pass\x1a")
+        terminal.type("half a pass\x04")  # Ctrl-D hands over what there is, which must not stay in front of what is typed later
+        terminal.wait_taken()
+        terminal.type("\x1a")
         at = terminal.read_until("ready> ", at)
         self.assertTrue(terminal.echoes())
         terminal.type("fg\n")

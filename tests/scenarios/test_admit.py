@@ -64,7 +64,7 @@ class Door(Scenario):
         return answer_of(data)
 
     def refused(self, answer, uid=NOBODY, lists="self root"):
-        self.own(answer, 403, "http_request_denied", r"belongs to uid %d\b" % uid, r'"allow-uids = %s (%d|root)"' % (lists, uid), r"In the log of exeat: c\d+")
+        self.own(answer, 403, "http_request_denied", r"belongs to uid %d\b" % uid, r'"allow-uids = %s (%d|root|self)"' % (lists, uid), r"In the log of exeat: c\d+")
         self.assertTrue(answer.has_token("Connection", "close"))
         self.assertEqual(int(answer.get("Content-Length")), len(answer.body))
 

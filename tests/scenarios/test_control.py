@@ -262,7 +262,7 @@ class Running(Scenario):
         agent = self.agent(proxy.upstream(corp("ntlm")) + "[route]\nno-proxy = 127.0.0.1\n")
         clients = [self.wire(agent) for _ in range(6)]
         clients[0].send(get(SITE + "/echo"))
-        proxy.wait(lambda: proxy.behaviour.total() == 1)
+        wait_until(lambda: proxy.behaviour.total() == 1, "the last token")
         clients[1].send(get(SITE + "/echo", "Content-Length: 100000", method="POST", body=b"x" * 70000))
         clients[2].send(get("http://%s/" % silent.address))
         clients[3].send(get(silent.address, method="CONNECT"))

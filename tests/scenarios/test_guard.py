@@ -3,6 +3,7 @@
 import base64
 import threading
 
+from agent import wait_until
 from base import AUTH, SITE, Later, Scenario, corp, together
 from behaviours import Canned
 from gates import OK, Basic, Digest, Negotiate, Ntlm
@@ -54,7 +55,7 @@ class OneAttempt(Scenario):
                     behaviour = Asks(gate, hold=threading.Event())
                     proxy, agent = self.both(behaviour, corp(AUTH[name], user_for(name)), secret=secret)
                     asked = [Later(self.ask, agent, "/%d" % i) for i in range(20)]
-                    proxy.wait(lambda: len(proxy.connections) >= 1 and gate.attempts >= 1)
+                    wait_until(lambda: gate.attempts, "the first attempt")
                     self.assertEqual(gate.attempts, 1)
                     behaviour.hold.set()
                     self.assertEqual([later.result().status for later in asked], [200 if secret == "secret" else 502] * 20)

@@ -12,11 +12,12 @@ class Descriptors(Scenario):
     def test_accept_pauses_and_resumes(self):
         proxy = self.proxy(Open())
         agent = self.agent(proxy, wrap=["prlimit", "--nofile=80:80"])
-        first = self.wire(agent)
+        first, second = self.wire(agent), self.wire(agent)
         self.assertEqual(first.ask(get(SITE + "/echo")).status, 200)
         idle = [Wire.connect(agent.port) for _ in range(150)]
         agent.wait_log(r"(?i)descriptor|too many open files|accept")
-        self.assertEqual(first.ask(get(SITE + "/echo")).status, 200)  # those who are in go on
+        self.assertEqual(first.ask(get("site.example:443", method="CONNECT")).status, 200)  # those who are in go on
+        self.assertEqual(second.ask(get(SITE + "/echo")).status, 200)  # and there is a descriptor left for a new connection upstream
         for connection in idle:
             connection.close()
         for _ in range(20):

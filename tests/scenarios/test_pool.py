@@ -1,6 +1,7 @@
 """Upstream connections: used again where that is right, never where it is not."""
 
 import json
+import threading
 
 from base import SITE, Later, Scenario, corp, together
 from behaviours import Canned, Slow, Stale, Unasked
@@ -110,6 +111,21 @@ class Stales(Scenario):
         proxy, agent = self.both(Stale(good=0, first_only=False))
         self.own(self.ask(agent), 502)
         self.assertLessEqual(len(proxy.requests), 3)
+
+    def test_again_means_once_and_on_a_new_connection(self):
+        """Six kept connections, all of them stale: one is tried, and then none of its brothers."""
+        meet = threading.Barrier(6)
+
+        class Six(Stale):
+            def handle(self, conn, request):
+                if conn.number <= 6 and len(conn.requests) == 1:
+                    meet.wait(30)  # nobody is answered before all six are here
+                return super().handle(conn, request)
+        proxy, agent = self.both(Six(first_only=False))
+        together(6, lambda i: self.ask(agent, "/bytes/1"))
+        self.assertEqual(self.ask(agent, "/bytes/2").body, content(2))
+        self.assertEqual(len(proxy.requests), 8)
+        self.assertEqual(proxy.requests[-1].connection, 7)
 
     def test_not_after_the_first_byte_of_an_answer(self):
         answers = [b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n1", lambda conn, request: conn.send(b"HTTP/1.1 2") or False]
