@@ -107,7 +107,7 @@ static bool set_listeners(struct agent *a, const struct config *c, struct err *e
 
 static void reload_answered(void *owner, const struct keys_msg *answer)
 {
-    free(owner);
+    (void)owner;
     if (answer->verdict != KEYS_OK)
         log_error(NULL, "the keyholder could not read the configuration again: %.*s", SPAN_ARG(answer->why));
 }
@@ -115,8 +115,8 @@ static void reload_answered(void *owner, const struct keys_msg *answer)
 static void tell_keyholder(struct agent *a)
 {
     struct keys_msg m = {.type = KEYS_RELOAD};
-    struct keys_call *call = mem_zero(sizeof *call);
-    keys_call_start(a->out.keys, call, &m, reload_answered, call);
+    keys_call_cancel(&a->reload_call);
+    keys_call_start(a->out.keys, &a->reload_call, &m, reload_answered, a);
 }
 
 bool agent_reload(struct agent *a, struct err *e)
@@ -207,6 +207,8 @@ static bool take_down(struct agent *a)
 {
     for (size_t i = 0; i < a->n_listeners; i++)
         close_listener(&a->listeners[i]);
+    agent_drop_queries(a);
+    keys_call_cancel(&a->reload_call);
     if (a->control)
         control_server_stop(a->control);
     if (a->out.keys) {
@@ -224,6 +226,7 @@ int agent_run(const char *config_path)
 {
     struct agent a = {.config_path = mem_strdup(config_path)};
     struct err e = {0};
+    list_init(&a.queries);
     secret_start();
     bool built = build(&a, &e);
     if (built) {

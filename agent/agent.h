@@ -22,6 +22,8 @@ struct agent {
     struct outbound out;
     struct relay relay;
     struct control_server *control;
+    struct list queries;         /* status questions that wait for the keyholder (verbs.c) */
+    struct keys_call reload_call;
     struct agent_listener listeners[AGENT_LISTENERS_MOST];
     size_t n_listeners;
     uint64_t started; /* loop_now */
@@ -33,6 +35,8 @@ int agent_run(const char *config_path);
 /* All or nothing: a bad file changes nothing and *e says why. The summary of what changed goes to the log. */
 bool agent_reload(struct agent *a, struct err *e);
 
+/* Refuses the questions that are still waiting. */
+void agent_drop_queries(struct agent *a);
 /* What the control socket may ask (verbs.c); ends with a NULL name. */
 extern const struct control_verb agent_verbs[];
 

@@ -8,6 +8,7 @@
 #include "upstream/pool.h"
 
 struct status_query {
+    struct list link; /* in agent->queries */
     struct agent *agent;
     struct control_call *asker;
     struct config *config; /* a reference: a reload in between must not change the list */
@@ -61,6 +62,13 @@ static json_t *listening(const struct agent *a)
     return list;
 }
 
+static void release(struct status_query *q)
+{
+    list_remove(&q->link);
+    config_unref(q->config);
+    free(q);
+}
+
 static void finish_status(struct status_query *q)
 {
     struct agent *a = q->agent;
@@ -69,8 +77,18 @@ static void finish_status(struct status_query *q)
                                listening(a), "upstreams", q->upstreams, "clients", (json_int_t)a->relay.clients_open, "tunnels_open",
                                (json_int_t)a->relay.tunnels_open, "counters", counters_of(&a->out.counters));
     control_answer(q->asker, answer);
-    config_unref(q->config);
-    free(q);
+    release(q);
+}
+
+void agent_drop_queries(struct agent *a)
+{
+    while (!list_empty(&a->queries)) {
+        struct status_query *q = list_entry(a->queries.next, struct status_query, link);
+        keys_call_cancel(&q->call);
+        control_refuse(q->asker, "the agent is stopping", "");
+        json_decref(q->upstreams);
+        release(q);
+    }
 }
 
 static void ask_next(struct status_query *q);
@@ -103,6 +121,7 @@ static void status(void *owner, struct control_call *call, json_t *question)
     struct status_query *q = mem_zero(sizeof *q);
     (void)question;
     *q = (struct status_query){.agent = a, .asker = call, .config = config_ref(a->config), .upstreams = json_array()};
+    list_push_back(&a->queries, &q->link);
     ask_next(q);
 }
 

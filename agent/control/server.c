@@ -320,6 +320,7 @@ struct control_server *control_server_start(struct loop *loop, const char *path,
         free(s);
         return NULL;
     }
+    listener_exempt(s->listener);
     return s;
 }
 

@@ -16,6 +16,7 @@
 #include "wire/frame.h"
 
 #define CALL_DEADLINE_MS 25000 /* beyond the keyholder's own deadlines, so that its words come first */
+#define LOGIN_DEADLINE_MS 180000 /* a trial may meet a KDC that swallows packets, and a keyring that asks its owner */
 #define SHORT_LIFE_MS    1000
 #define BACKOFF_FIRST_MS 100
 #define BACKOFF_MOST_MS  5000
@@ -280,7 +281,7 @@ void keys_call_start(struct keys_client *k, struct keys_call *call, struct keys_
     }
     question->call = call->number;
     if (write_message(k, question))
-        deadline_start(k->loop, &call->deadline, CALL_DEADLINE_MS, deadline_passed, call);
+        deadline_start(k->loop, &call->deadline, question->type == KEYS_LOGIN ? LOGIN_DEADLINE_MS : CALL_DEADLINE_MS, deadline_passed, call);
     else
         deadline_start(k->loop, &call->deadline, 0, was_too_large, call);
 }

@@ -32,7 +32,7 @@ struct listener {
     accepted_fn accepted;
     void *owner;
     int fd;
-    bool waiting;
+    bool exempt;
     char *name;
     char *path; /* Unix sockets: removed at the end */
 };
@@ -44,10 +44,15 @@ static void wait_for_clients(struct listener *l)
     uv_poll_start(&l->poll, UV_READABLE, ready);
 }
 
+static bool over_budget(const struct listener *l)
+{
+    return !l->exempt && l->loop->accepted_open >= l->loop->accepted_budget;
+}
+
 void listener_resume(struct list *paused_link)
 {
     struct listener *l = list_entry(paused_link, struct listener, paused);
-    if (l->loop->accepted_open >= l->loop->accepted_budget)
+    if (over_budget(l))
         return;
     deadline_stop(&l->retry);
     list_remove(&l->paused);
@@ -75,7 +80,7 @@ static void ready(uv_poll_t *handle, int status, int events)
     if (status < 0)
         return;
     for (unsigned i = 0; i < ACCEPTS_PER_WAKE && !uv_is_closing((uv_handle_t *)handle); i++) { /* `accepted` may close us */
-        if (l->loop->accepted_open >= l->loop->accepted_budget) {
+        if (over_budget(l)) {
             pause_for(l, "as many clients as descriptors allow");
             return;
         }
@@ -86,8 +91,10 @@ static void ready(uv_poll_t *handle, int status, int events)
             return; /* EAGAIN, ECONNABORTED: the poll tells of the next */
         }
         struct stream *s = stream_from_fd(l->loop, fd);
-        s->accepted = true;
-        l->loop->accepted_open++;
+        if (!l->exempt) {
+            s->accepted = true;
+            l->loop->accepted_open++;
+        }
         l->accepted(l->owner, s);
     }
 }
@@ -210,6 +217,11 @@ struct listener *listen_unix(struct loop *loop, const char *path, accepted_fn ac
     l->name = mem_alloc(strlen(path) + sizeof "unix:");
     sprintf(l->name, "unix:%s", path);
     return l;
+}
+
+void listener_exempt(struct listener *l)
+{
+    l->exempt = true;
 }
 
 const char *listener_name(const struct listener *l)

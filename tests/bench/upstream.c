@@ -87,10 +87,10 @@ static const char *field(const char *head, const char *end, const char *name, si
 
 static void answer(struct conn *c, const char *status, const char *fields, const char *text, uint64_t length)
 {
-    c->head_n = (size_t)snprintf(c->head, sizeof c->head, "HTTP/1.1 %s\r\n%sContent-Length: %llu\r\n%s\r\n%s",
-                                 status, fields, (unsigned long long)(text ? strlen(text) : length),
-                                 c->close_after ? "Connection: close\r\n" : "Proxy-Connection: keep-alive\r\n",
-                                 text ? text : "");
+    c->head_n = (size_t)snprintf(
+        c->head, sizeof c->head, "HTTP/1.1 %s\r\n%sContent-Length: %llu\r\n%s\r\n%s", status, fields,
+        (unsigned long long)(text ? strlen(text) : length),
+        c->close_after ? "Connection: close\r\n" : "Proxy-Connection: keep-alive\r\n", text ? text : "");
     c->head_at = 0;
     c->body_left = text ? 0 : length;
 }

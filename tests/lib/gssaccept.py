@@ -1,6 +1,8 @@
 """The acceptor's side of SPNEGO with NTLM inside, by GSSAPI and gss-ntlmssp, in this process. Needs python3-gssapi and gss-ntlmssp."""
 
+import atexit
 import os
+import shutil
 import tempfile
 import threading
 
@@ -15,17 +17,14 @@ _gssapi = None
 def _load():
     global _file, _gssapi
     if _gssapi is None:
+        import gssapi
+        import gssapi.raw
         directory = tempfile.mkdtemp(prefix="exeat-test-gss-")
+        atexit.register(shutil.rmtree, directory, True)
         _file = os.path.join(directory, "users")
         os.environ["NTLM_USER_FILE"] = _file  # read by gss-ntlmssp at each acceptance
         os.environ.setdefault("KRB5_KTNAME", os.path.join(directory, "no-keytab"))
-        import gssapi
-        import gssapi.raw
         _gssapi = gssapi
-
-        import atexit
-        import shutil
-        atexit.register(shutil.rmtree, directory, True)
     return _gssapi
 
 

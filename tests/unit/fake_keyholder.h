@@ -102,10 +102,42 @@ static inline bool fake_copy(const char *to)
     return close(fd) == 0 && good;
 }
 
+/* stderr goes into a file from here on, where fake_log_has looks; it is shown at the end if a test has failed. */
+static inline void fake_log_start(void)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s/log", getenv(FAKE_PLACE));
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND, 0600);
+    dup2(fd, STDERR_FILENO);
+    close(fd);
+}
+
+static inline void fake_log_read(struct buf *into)
+{
+    char path[512], piece[4096];
+    ssize_t n;
+    snprintf(path, sizeof path, "%s/log", getenv(FAKE_PLACE));
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    while (fd >= 0 && (n = read(fd, piece, sizeof piece)) > 0)
+        buf_add(into, piece, (size_t)n);
+    if (fd >= 0)
+        close(fd);
+}
+
+static inline bool fake_log_has(const char *text)
+{
+    struct buf log = {0};
+    fake_log_read(&log);
+    bool has = strstr(buf_cstr(&log), text) != NULL;
+    buf_free(&log);
+    return has;
+}
+
 /* Calls `tests` in a copy of this program with a keyholder beside it, and returns its result; or is that keyholder. */
 static inline int with_fake_keyholder(int argc, char **argv, int (*tests)(void))
 {
-    char place[] = "/tmp/exeat-keyholder-XXXXXX", program[64], keys[64], lives[64];
+    char place[] = "/tmp/exeat-keyholder-XXXXXX", program[64], keys[64], lives[64], log[64];
+    struct buf said = {0};
     const char *name = strrchr(argv[0], '/');
     int status = -1;
     if (name && strcmp(name, "/exeat-keys") == 0)
@@ -117,6 +149,7 @@ static inline int with_fake_keyholder(int argc, char **argv, int (*tests)(void))
     snprintf(program, sizeof program, "%s/program", place);
     snprintf(keys, sizeof keys, "%s/exeat-keys", place);
     snprintf(lives, sizeof lives, "%s/lives", place);
+    snprintf(log, sizeof log, "%s/log", place);
     setenv(FAKE_PLACE, place, 1);
     fflush(NULL);
     if (fake_copy(program) && symlink("program", keys) == 0) {
@@ -127,6 +160,11 @@ static inline int with_fake_keyholder(int argc, char **argv, int (*tests)(void))
         }
         waitpid(child, &status, 0);
     }
+    fake_log_read(&said);
+    if (status != 0)
+        fprintf(stderr, "%.*s", SPAN_ARG(buf_span(&said)));
+    buf_free(&said);
+    unlink(log);
     unlink(program);
     unlink(keys);
     unlink(lives);
