@@ -60,7 +60,7 @@ static void refuse(struct context *c, enum keys_verdict verdict, const struct gu
         words_site_refused(c->e, c->hop->text, &why, &remedy);
     else
         words_refused(c->e, g, &why, &remedy);
-    if (c->candidate)
+    if (c->candidate && g)
         login_note(c->e, KEYS_REFUSED, g->refused_by ? g->refused_by : c->hop->text, buf_cstr(&why));
     context_answer_plain(c, verdict, buf_cstr(&why), buf_cstr(&remedy));
     buf_free(&why);
@@ -87,7 +87,8 @@ void converse_unavailable(struct context *c)
     }
     if (c->candidate)
         login_note(c->e, KEYS_UNAVAILABLE, c->hop->text, buf_cstr(&why));
-    context_answer_plain(c, KEYS_UNAVAILABLE, buf_cstr(&why), remedy.n ? buf_cstr(&remedy) : NULL);
+    bool unreachable = kerberos && c->e->ticket_result == TICKET_UNREACHABLE;
+    context_answer_plain(c, unreachable ? KEYS_TIMEOUT : KEYS_UNAVAILABLE, buf_cstr(&why), remedy.n ? buf_cstr(&remedy) : NULL);
     buf_free(&why);
     buf_free(&remedy);
 }
@@ -281,6 +282,16 @@ void converse_refused(struct context *c)
     guard_unref(g);
 }
 
+/* A 407 whose token completes the handshake: the proxy knows who we are, and this site is not for us (Squid says so where a deny rule ends in an
+   authentication ACL). No verdict on the secret. */
+static void denied(struct context *c)
+{
+    c->phase = PHASE_DEAD;
+    if (c->candidate)
+        login_note(c->e, KEYS_OK, c->hop->text, NULL);
+    refuse(c, KEYS_SITE_REFUSED, NULL);
+}
+
 /* A token that cannot be made. */
 static void failed(struct context *c, bool service, const struct err *why)
 {
@@ -313,6 +324,9 @@ void converse_spoke(struct context *c, enum scheme_outcome outcome, bool service
             converse_refused(c);
         else
             converse_broken(c, why->text);
+        break;
+    case SCHEME_OVER:
+        denied(c);
         break;
     case SCHEME_RAW:
         converse_pass(c);

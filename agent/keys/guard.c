@@ -317,12 +317,14 @@ struct span guard_site(struct span target)
         if (target.p[i] == '/' || target.p[i] == '?')
             break;
         if (memcmp(target.p + i, "://", 3) == 0) {
-            struct span rest = span_from(target, i + 3);
-            size_t n = 0;
-            while (n < rest.n && rest.p[n] != '/' && rest.p[n] != '?' && rest.p[n] != '#')
-                n++;
-            return span_head(rest, n);
+            target = span_from(target, i + 3);
+            break;
         }
     }
-    return target;
+    size_t n = 0;
+    while (n < target.n && target.p[n] != '/' && target.p[n] != '?' && target.p[n] != '#')
+        n++;
+    target = span_head(target, n);
+    size_t colon = span_rfind(target, ':'), bracket = span_rfind(target, ']');
+    return colon < target.n && (bracket == target.n || colon > bracket) ? span_head(target, colon) : target;
 }

@@ -105,7 +105,7 @@ void guard_freeze(struct guard *g,
                   const char *upstream); /* upstream NULL: for all; a mark that was read from disk */
 void guard_thaw(struct guard *g);        /* a person wants one more try: unproven again */
 
-/* host and port (or the whole, where there is none) of a request target: what is remembered as a site. */
+/* The host of a request target: what is remembered as a site. Without the port: who is refused a site by http tries https next. */
 struct span guard_site(struct span target);
 
 #endif

@@ -49,10 +49,8 @@ enum scheme_outcome negotiate_step(struct gss_handshake *h, struct span in, stru
     }
     if (gss_handshake_step(h, in, out, e) == GSS_FAILED)
         return SCHEME_FAILED;
-    if (!secret_present(out)) {
-        err_set(e, ERR_PROTOCOL, "the Negotiate handshake is over, and the proxy still asks");
-        return SCHEME_FAILED;
-    }
+    if (!secret_present(out))
+        return SCHEME_OVER;
     switch (ntlm_type_inside(secret_reveal(out))) {
     case 0:
         return SCHEME_TICKET;

@@ -13,7 +13,8 @@
 #include "keys/work.h"
 
 #define LOOK_AGAIN_MS  30000 /* for a ticket, while NTLM does without */
-#define RETRY_MS       60000 /* after a KDC failed */
+#define RETRY_MS       60000 /* after a KDC said no */
+#define UNREACHABLE_MS 2000  /* after none answered: the network may be back any moment */
 #define TICKET_SECONDS 60    /* a ticket that ends sooner is looked for again */
 
 struct negotiate_job {
@@ -157,6 +158,20 @@ static void settle_attempt(struct edition *e, const struct negotiate_job *j)
         identities_wake_guard(e->who->k, e->guard);
 }
 
+static int64_t retry_after(enum ticket_result result, bool bundle)
+{
+    switch (result) {
+    case TICKET_OK:
+        return 0;
+    case TICKET_NONE:
+        return bundle ? now_ms() + LOOK_AGAIN_MS : 0;
+    case TICKET_UNREACHABLE:
+        return now_ms() + UNREACHABLE_MS;
+    default:
+        return now_ms() + RETRY_MS;
+    }
+}
+
 void edition_acquiring_aged(struct deadline *d)
 {
     struct edition *e = list_entry(d, struct edition, aging);
@@ -181,9 +196,7 @@ static void negotiate_done(struct job *job)
         free(e->realm);
         e->realm = mem_strdup(j->realm);
     } else {
-        e->negotiate_retry = j->result == TICKET_OK     ? 0
-                             : j->result == TICKET_NONE ? now_ms() + (j->bundle ? LOOK_AGAIN_MS : 0)
-                                                        : now_ms() + RETRY_MS;
+        e->negotiate_retry = retry_after(j->result, j->bundle != NULL);
         if (j->result != TICKET_OK && !same_failure)
             log_info(NULL, "upstream %s: %s", e->who->name, j->why.text);
         if (j->bundle)

@@ -14,6 +14,7 @@ enum scheme_outcome {
     SCHEME_PASSWORD, /* a token made from a password: the directory counts it */
     SCHEME_TICKET,   /* a Kerberos token */
     SCHEME_REJECTED, /* the proxy's token says no */
+    SCHEME_OVER,     /* the proxy's token completes the handshake: it has accepted us, and refuses this request all the same */
     SCHEME_RAW,      /* the proxy speaks raw NTLM under the name Negotiate: begin again that way */
     SCHEME_BROKEN,   /* the proxy's token is malformed; no library has seen it */
     SCHEME_FAILED,   /* GSSAPI cannot go on */
@@ -22,7 +23,7 @@ enum scheme_outcome {
 struct scheme {
     const char *name; /* in challenges and credentials */
     bool binds;       /* lets in the connection, not the request */
-    /* `in` empty: the first token. *e for the last three outcomes, a sentence without full stop. NULL: makes headers. */
+    /* `in` empty: the first token. *e for SCHEME_REJECTED and the last three outcomes, a sentence without full stop. NULL: makes headers. */
     enum scheme_outcome (*step)(struct gss_handshake *h, struct span in, struct secret *out, struct err *e);
 };
 

@@ -61,7 +61,8 @@ static enum ready prepare_ntlm_inside(struct context *c, struct err *why)
     if (c->e->guard && guard_look(c->e->guard, c->who->name, SPAN(""), now_ms()) == GUARD_FROZEN)
         return READY_REFUSED;
     if (h->no_spnego_ntlm) {
-        err_set(why, ERR_PROTOCOL, "the proxy takes no NTLM inside Negotiate");
+        if (!why->text[0]) /* why there is no ticket says more */
+            err_set(why, ERR_PROTOCOL, "the proxy takes no NTLM inside Negotiate");
         return READY_NO;
     }
     c->ntlm_only = true;

@@ -10,6 +10,7 @@ import json
 import os
 import resource
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -346,6 +347,7 @@ def compare(upstream, other, kind, scheme, count, connections, own):
 def main():
     global PROGRAMS, FILES
     words = sys.argv[1:]
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # so that nothing that was started stays behind
     PROGRAMS = build()
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     FILES = min(hard, 65536) if hard > 0 else 65536

@@ -293,12 +293,14 @@ static const struct {
     const char *target, *site;
 } sites[] = {
     {"http://site.example/a/b?c=http://other/", "site.example"},
-    {"http://site.example:8080", "site.example:8080"},
+    {"http://site.example:8080", "site.example"},
     {"http://site.example?x", "site.example"},
-    {"http://[2001:db8::1]:80/", "[2001:db8::1]:80"},
+    {"http://[2001:db8::1]:80/", "[2001:db8::1]"},
     {"ftp://site.example/", "site.example"},
-    {"site.example:443", "site.example:443"},
-    {"/path?u=http://x/", "/path?u=http://x/"},
+    {"site.example:443", "site.example"},
+    {"[2001:db8::1]:443", "[2001:db8::1]"},
+    {"[2001:db8::1]", "[2001:db8::1]"},
+    {"/path?u=http://x/", ""},
     {"*", "*"},
     {"", ""},
 };
