@@ -20,7 +20,6 @@ struct guard_record {
     bool proven;
     bool frozen;
     char *suspect; /* the site of the refusal since the last success; NULL: none */
-    unsigned aged; /* old attempts from before it was proven */
     unsigned dropped;
     int64_t paused_until;
     struct refused_site sites[GUARD_SITES];
@@ -146,7 +145,7 @@ enum guard_say guard_begin(struct guard *g, const char *upstream, struct span si
     if (say != GUARD_GO)
         return say;
     bool counted = kind == GUARD_TOKEN || (kind == GUARD_HEADER && (!r->proven || r->suspect));
-    *attempt = (struct guard_attempt){guard_ref(g), r, span_dup(site), kind, counted, false};
+    *attempt = (struct guard_attempt){guard_ref(g), r, span_dup(site), kind, counted};
     if (counted) {
         g->in_flight++;
         for (size_t i = 0; i < GUARD_IN_FLIGHT; i++) {
@@ -175,8 +174,6 @@ static void end(struct guard_attempt *attempt)
 {
     struct guard *g = attempt->guard;
     uncount(attempt);
-    if (attempt->aged)
-        attempt->record->aged--;
     free(attempt->site);
     *attempt = (struct guard_attempt){0};
     guard_unref(g);
@@ -258,7 +255,7 @@ void guard_dropped(struct guard_attempt *attempt, int64_t now)
     struct guard_record *r = attempt->record;
     if (!attempt->guard)
         return;
-    if ((attempt->counted || attempt->aged) && !r->proven && ++r->dropped >= GUARD_DROPPED_MAX) {
+    if (attempt->counted && !r->proven && ++r->dropped >= GUARD_DROPPED_MAX) {
         r->dropped = 0;
         r->paused_until = now + GUARD_DROPPED_MS;
     }
@@ -273,11 +270,7 @@ void guard_passed(struct guard_attempt *attempt)
 
 int64_t guard_age_after(const struct guard_attempt *attempt)
 {
-    if (!attempt->guard || !attempt->counted)
-        return 0;
-    if (attempt->record->proven)
-        return GUARD_AGE_MS;
-    return attempt->record->aged < GUARD_AGED_MAX ? GUARD_AGE_FIRST_MS : 0;
+    return attempt->guard && attempt->counted && attempt->record->proven ? GUARD_AGE_MS : 0;
 }
 
 void guard_age(struct guard_attempt *attempt)
@@ -285,8 +278,6 @@ void guard_age(struct guard_attempt *attempt)
     if (guard_age_after(attempt) == 0)
         return;
     uncount(attempt);
-    attempt->aged = !attempt->record->proven;
-    attempt->record->aged += attempt->aged;
 }
 
 void guard_freeze(struct guard *g, const char *upstream)

@@ -9,7 +9,7 @@
  *   frozen    nothing is sent until the secret changes.
  *
  * An attempt that has had no answer for a while no longer holds up others: a proxy says no to a password at once, but a yes comes only with the answer to the
- * request, which may be slow for its own reasons (a site that does not answer, a long poll). While unproven, GUARD_AGED_MAX at once may be so old.
+ * request, which may be slow for its own reasons (a site that does not answer, a long poll). An unproven one holds up the others until its verdict falls or its connection ends.
  *
  * A site that is refused again and again with no success anywhere is remembered for longer each time (5 minutes, 30, 3 hours, ...): one client that
  * asks for one site for ever must not add up to a lock-out either.
@@ -32,8 +32,6 @@
 #define GUARD_SITE_MAX_MS  (24 * 60 * 60 * 1000)
 #define GUARD_SITES        64    /* refused sites remembered for each upstream; the oldest goes first */
 #define GUARD_AGE_MS       4000  /* of a proven secret's attempt */
-#define GUARD_AGE_FIRST_MS 10000 /* of an unproven one's */
-#define GUARD_AGED_MAX     2
 #define GUARD_DROPPED_MAX  4     /* unproven, and the connection was lost so often without a verdict: */
 #define GUARD_DROPPED_MS   30000 /* nothing is tried for so long */
 
@@ -73,7 +71,6 @@ struct guard_attempt {
     char *site;
     enum guard_kind kind;
     bool counted;
-    bool aged;
 };
 
 struct guard *guard_new(const char *account, const char *mark);

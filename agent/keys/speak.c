@@ -78,6 +78,9 @@ static enum ready prepare_negotiate(struct context *c, const char **waits_for, s
     if (r != READY_YES)
         return r;
     if (!c->e->bundle->full) {
+        bool coming = c->e->negotiate_state == PART_RUNNING || c->e->acquire;
+        if (c->hop->no_spnego_ntlm && coming) /* a ticket is all that helps here */
+            return READY_WAIT;
         *why = c->e->negotiate_why;
         return prepare_ntlm_inside(c, why);
     }

@@ -22,6 +22,7 @@
 
 #define BACKLOG          1024
 #define ACCEPTS_PER_WAKE 64
+#define PAUSE_TOLD_MS    60000
 #define RETRY_MS         1000 /* descriptors ran out though no stream of ours is open: somebody else holds them */
 
 struct listener {
@@ -67,7 +68,10 @@ static void retry_passed(void *owner)
 
 static void pause_for(struct listener *l, const char *why)
 {
-    log_warning(NULL, "%s: %s; new clients wait until a connection ends", l->name, why);
+    if (!l->loop->pause_told || loop_now(l->loop) - l->loop->pause_told > PAUSE_TOLD_MS) {
+        log_warning(NULL, "%s: %s; new clients wait until a connection ends", l->name, why);
+        l->loop->pause_told = loop_now(l->loop);
+    }
     uv_poll_stop(&l->poll);
     list_push_back(&l->loop->paused, &l->paused);
     deadline_start(l->loop, &l->retry, RETRY_MS, retry_passed, l);

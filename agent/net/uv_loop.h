@@ -25,6 +25,7 @@ struct loop {
     size_t accepted_open;     /* accepted streams that are open */
     size_t accepted_budget;   /* listeners pause at this many: half of the descriptors, the others are for upstreams */
     struct list lingering;    /* streams that end by themselves */
+    uint64_t pause_told;      /* loop_now of the last line about pausing: it comes and goes with every client */
     struct list paused;       /* listeners that wait for a stream to close */
     struct list later;        /* queued later_start calls */
     uv_idle_t later_runner;   /* active while `later` is not empty: keeps the loop from waiting */

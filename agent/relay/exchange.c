@@ -120,11 +120,13 @@ static void up_writable(void *owner)
     client_feed(e->client);
 }
 
-static void stream_down(struct exchange *e, struct span rest)
+static void stream_down(struct exchange *e, struct span rest, bool broken)
 {
     static const struct stream_events events = {down_data, down_eof, up_writable, down_failed};
     struct stream *up = e->upstream->stream;
     download_take(&e->download, rest);
+    if (broken && e->download.state == DOWNLOAD_GOING)
+        e->download.state = DOWNLOAD_CUT;
     stream_own(up, &events, e);
     if (e->download.state == DOWNLOAD_GOING && !stream_backlog(e->client->stream))
         stream_read(up);
@@ -171,10 +173,11 @@ static void answered(void *owner)
     struct body_rule towards_client = forward_answer_head(e, &e->ask.leg.head, rule);
     struct buf rest = {0};
     buf_add_span(&rest, leg_rest(&e->ask.leg));
+    bool broken = leg_gone(&e->ask.leg); /* while the keyholder judged the answer; nobody will say it again */
     e->upstream = ask_take(&e->ask);
     move(e, EXCHANGE_STREAM);
     download_start(&e->download, rule, towards_client, e->upstream->stream, e->client->stream);
-    stream_down(e, buf_span(&rest));
+    stream_down(e, buf_span(&rest), broken);
     buf_free(&rest);
 }
 

@@ -7,7 +7,6 @@
 #include <cmocka.h>
 
 #include "base/log.h"
-#include "base/secret.h"
 #include "fake_keyholder.h"
 #include "upstream/ask.h"
 #include "with_loop.h"
@@ -28,7 +27,8 @@ static void fake_starts(int argc, char **argv)
 
 static void send_header(const struct keys_msg *m, struct span header, uint32_t flags)
 {
-    fake_say(&(struct keys_msg){.type = KEYS_ANSWER, .call = m->call, .verdict = KEYS_SEND, .flags = flags, .header = header});
+    fake_say(&(struct keys_msg){
+        .type = KEYS_ANSWER, .call = m->call, .verdict = KEYS_SEND, .flags = flags, .header = header});
 }
 
 static void fake_challenged(const struct keys_msg *m, const char *name, unsigned number)
@@ -36,8 +36,11 @@ static void fake_challenged(const struct keys_msg *m, const char *name, unsigned
     if (!strcmp(name, "two-legs"))
         number == 1 ? send_header(m, SPAN("T1"), KEYS_KNOCK) : send_header(m, SPAN("T2"), KEYS_BINDS);
     else if (!strcmp(name, "refused"))
-        fake_say(&(struct keys_msg){
-            .type = KEYS_ANSWER, .call = m->call, .verdict = KEYS_REFUSED, .why = SPAN("wrong password"), .remedy = SPAN("type it")});
+        fake_say(&(struct keys_msg){.type = KEYS_ANSWER,
+                                    .call = m->call,
+                                    .verdict = KEYS_REFUSED,
+                                    .why = SPAN("wrong password"),
+                                    .remedy = SPAN("type it")});
     else if (!strcmp(name, "restart") && restarted++ == 0)
         fake_answer(m->call, KEYS_RESTART);
     else if (!strcmp(name, "dies"))
@@ -58,7 +61,8 @@ static void fake_message(const struct keys_msg *m)
         opened++;
         snprintf(contexts[++n_contexts % 256].name, 32, "%.*s", SPAN_ARG(m->upstream));
         contexts[n_contexts % 256].challenged = 0;
-        fake_say(&(struct keys_msg){.type = KEYS_ANSWER, .call = m->call, .verdict = KEYS_OK, .context = n_contexts});
+        fake_say(&(struct keys_msg){
+            .type = KEYS_ANSWER, .call = m->call, .verdict = KEYS_OK, .context = n_contexts});
         break;
     case KEYS_AUTHORIZE:
         if (!strcmp(name, "each-request"))
@@ -90,10 +94,11 @@ static void fake_message(const struct keys_msg *m)
 
 /* --- the proxy --- */
 
-#define OK_200     "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-#define ASKS_407   "HTTP/1.1 407 No\r\nProxy-Authenticate: Test\r\nContent-Length: 4\r\n\r\nbody"
-#define CLOSES_407 "HTTP/1.1 407 No\r\nProxy-Authenticate: Test\r\nConnection: close\r\nContent-Length: 4\r\n\r\nbody"
-#define HANGS_UP   "" /* closes without a word */
+#define OK_200   "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+#define ASKS_407 "HTTP/1.1 407 No\r\nProxy-Authenticate: Test\r\nContent-Length: 4\r\n\r\nbody"
+#define CLOSES_407                                                                                           \
+    "HTTP/1.1 407 No\r\nProxy-Authenticate: Test\r\nConnection: close\r\nContent-Length: 4\r\n\r\nbody"
+#define HANGS_UP "" /* closes without a word */
 
 static struct {
     int listener;
@@ -139,8 +144,10 @@ static void proxy_serves(void)
         if (proxy.lines[i].fd < 0)
             continue;
         far_take(proxy.lines[i].fd, in);
-        const char *text = buf_cstr(in), *end = strstr(text, "\r\n\r\n"), *field = strstr(text, "Content-Length: ");
-        size_t head = end ? (size_t)(end - text) + 4 : 0, body = field && field < end ? strtoul(field + 16, NULL, 10) : 0;
+        const char *text = buf_cstr(in), *end = strstr(text, "\r\n\r\n"),
+                   *field = strstr(text, "Content-Length: ");
+        size_t head = end ? (size_t)(end - text) + 4 : 0,
+               body = field && field < end ? strtoul(field + 16, NULL, 10) : 0;
         if (head && in->n >= head + body)
             proxy_answers(i, head + body);
     }
@@ -225,14 +232,16 @@ static void on_failed(void *o, const struct ask_failure *failure)
     snprintf(owner.why, sizeof owner.why, "%.*s", SPAN_ARG(failure->why));
 }
 
-static const struct ask_events events = {on_informational, on_body_go, on_body_rewind, on_body_gather, on_writable, on_answered, on_failed};
+static const struct ask_events events = {on_informational, on_body_go,  on_body_rewind, on_body_gather,
+                                         on_writable,      on_answered, on_failed};
 
 static void start(const char *method, const char *body)
 {
     struct fault fault;
     char text[300];
     owner = (struct owner){.body = span_str(body), .inside = true};
-    int n = snprintf(text, sizeof text, "%s http://site.example/ HTTP/1.1\r\nHost: site.example\r\n\r\n", method);
+    int n =
+        snprintf(text, sizeof text, "%s http://site.example/ HTTP/1.1\r\nHost: site.example\r\n\r\n", method);
     assert_true(head_read_request(&owner.head, span_make(text, (size_t)n), &head_limits_default, &fault));
     struct ask_request request = {.head = &owner.head,
                                   .how = {.target = SPAN("http://site.example/"),
@@ -538,7 +547,8 @@ static void test_a_stale_connection(void **state)
 static void test_what_is_no_answer(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"SSH-2.0-x\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+    static const char *const bad[] = {"SSH-2.0-x\r\n\r\n",
+                                      "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
                                       "HTTP/1.1 99 X\r\n\r\n"};
     for (size_t i = 0; i < 3; i++) {
         begin("plain", (const char *const[]){bad[i], NULL});
@@ -620,7 +630,6 @@ static int tests(void)
         with_loop(test_cancel_at_any_time),
     };
     fake_log_start();
-    secret_start();
     log_set_level(LOG_LEVEL_DEBUG);
     return cmocka_run_group_tests(list, NULL, NULL);
 }

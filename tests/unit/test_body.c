@@ -51,7 +51,8 @@ static void read_cut(size_t at_case, const size_t *cuts, size_t n_cuts)
                 fail_msg("%s: a piece that is empty or not of the input", name);
             buf_add_span(&content, data);
         }
-        if (result == CHUNKED_BAD || (result == CHUNKED_MORE && in.n) || (result == CHUNKED_END) != body_ended(&b))
+        if (result == CHUNKED_BAD || (result == CHUNKED_MORE && in.n) ||
+            (result == CHUNKED_END) != body_ended(&b))
             fail_msg("%s: result %d with %zu bytes left", name, (int)result, in.n);
         at = (size_t)(end - bytes) - in.n;
     }
@@ -127,7 +128,8 @@ static void test_bad_chunks_stay_bad(void **state)
         body_start(&b, (struct body_rule){BODY_CHUNKED, 0});
         while ((result = body_read(&b, &in, &data)) == CHUNKED_DATA)
             ;
-        if (result != CHUNKED_BAD || body_read(&b, &more, &data) != CHUNKED_BAD || body_ended(&b) || body_eof(&b))
+        if (result != CHUNKED_BAD || body_read(&b, &more, &data) != CHUNKED_BAD || body_ended(&b) ||
+            body_eof(&b))
             fail_msg("taken: %s", bad[i]);
         body_free(&b);
     }
@@ -174,9 +176,12 @@ static void test_long_lengths_count_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_whole),         cmocka_unit_test(test_cut_in_two_and_three_everywhere),
-        cmocka_unit_test(test_byte_by_byte),  cmocka_unit_test(test_after_the_end),
-        cmocka_unit_test(test_bad_chunks_stay_bad), cmocka_unit_test(test_trailers),
+        cmocka_unit_test(test_whole),
+        cmocka_unit_test(test_cut_in_two_and_three_everywhere),
+        cmocka_unit_test(test_byte_by_byte),
+        cmocka_unit_test(test_after_the_end),
+        cmocka_unit_test(test_bad_chunks_stay_bad),
+        cmocka_unit_test(test_trailers),
         cmocka_unit_test(test_long_lengths_count_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -126,7 +126,8 @@ static void test_each_entry(void **state)
         struct bypass *b = rules(&cases[i].entry, 1);
         const char *found = bypass_match(b, span_str(cases[i].host), cases[i].port);
         if ((found != NULL) != cases[i].direct)
-            fail_msg("%s, %s:%u: %s", cases[i].entry, cases[i].host, cases[i].port, found ? "direct" : "through the proxy");
+            fail_msg("%s, %s:%u: %s", cases[i].entry, cases[i].host, cases[i].port,
+                     found ? "direct" : "through the proxy");
         if (found)
             assert_string_equal(found, cases[i].entry);
         bypass_free(b);
@@ -184,11 +185,11 @@ static void test_bad_entries(void **state)
 {
     (void)state;
     static const char *const bad[] = {
-        "",          ":80",         "a:",          "a:0",         "a:65536",      "a:x",        "a:+1",         "a:80x",
-        "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/8x", "10.0.0.300/8", "::1/129",    "::1/",         "name/8",
-        "http://a",  "/8",          "[::1",        "[::1]x",      "[::1]80",      "[::1]:0",    "[::1]:",       "[]",
-        "a b",       "a,b",         "user@a",      "a?b",         "a#b",          "\"a\"",      "<loca>",       "a\x01",
-        "a\\b",      "[a]]",        "a\x7f",
+        "",        ":80",       "a:",          "a:0",         "a:65536",     "a:x",          "a:+1",
+        "a:80x",   "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/8x", "10.0.0.300/8", "::1/129",
+        "::1/",    "name/8",    "http://a",    "/8",          "[::1",        "[::1]x",       "[::1]80",
+        "[::1]:0", "[::1]:",    "[]",          "a b",         "a,b",         "user@a",       "a?b",
+        "a#b",     "\"a\"",     "<loca>",      "a\x01",       "a\\b",        "[a]]",         "a\x7f",
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         char *entries[] = {(char *)(uintptr_t) "good.example", (char *)(uintptr_t)bad[i]};
@@ -207,8 +208,8 @@ static void test_bad_entries(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_each_entry), cmocka_unit_test(test_the_first_that_matches_is_told),
-        cmocka_unit_test(test_no_rules),   cmocka_unit_test(test_host_is_a_view),
+        cmocka_unit_test(test_each_entry),  cmocka_unit_test(test_the_first_that_matches_is_told),
+        cmocka_unit_test(test_no_rules),    cmocka_unit_test(test_host_is_a_view),
         cmocka_unit_test(test_bad_entries), cmocka_unit_test(test_stars_against_a_long_host),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -24,11 +24,11 @@
 static struct {
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    bool held;       /* look-ups wait */
-    unsigned asked;  /* look-ups that have begun */
-    int error;       /* the answer; 0: the addresses */
+    bool held;      /* look-ups wait */
+    unsigned asked; /* look-ups that have begun */
+    int error;      /* the answer; 0: the addresses */
     uint16_t ports[4];
-    size_t n;        /* 127.0.0.1 on each of these ports */
+    size_t n; /* 127.0.0.1 on each of these ports */
 } names = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 
 struct found {
@@ -48,8 +48,9 @@ int getaddrinfo(const char *host, const char *service, const struct addrinfo *hi
     *result = NULL;
     for (size_t i = names.n; i-- > 0 && !names.error;) {
         struct found *f = calloc(1, sizeof *f);
-        f->address = (struct sockaddr_in){
-            .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(names.ports[i])};
+        f->address = (struct sockaddr_in){.sin_family = AF_INET,
+                                          .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                                          .sin_port = htons(names.ports[i])};
         f->info = (struct addrinfo){.ai_family = AF_INET,
                                     .ai_socktype = SOCK_STREAM,
                                     .ai_addr = (struct sockaddr *)&f->address,

@@ -60,8 +60,9 @@ static void test_framings(void **state)
         unsigned minor;
         enum body_kind to;
     } cases[] = {
-        {BODY_NONE, 1, BODY_NONE},       {BODY_NONE, 0, BODY_NONE},     {BODY_LENGTH, 1, BODY_LENGTH}, {BODY_LENGTH, 0, BODY_LENGTH},
-        {BODY_CHUNKED, 1, BODY_CHUNKED}, {BODY_CHUNKED, 0, BODY_CLOSE}, {BODY_CLOSE, 1, BODY_CHUNKED}, {BODY_CLOSE, 0, BODY_CLOSE},
+        {BODY_NONE, 1, BODY_NONE},     {BODY_NONE, 0, BODY_NONE},       {BODY_LENGTH, 1, BODY_LENGTH},
+        {BODY_LENGTH, 0, BODY_LENGTH}, {BODY_CHUNKED, 1, BODY_CHUNKED}, {BODY_CHUNKED, 0, BODY_CLOSE},
+        {BODY_CLOSE, 1, BODY_CHUNKED}, {BODY_CLOSE, 0, BODY_CLOSE},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct body_rule rule = download_framing((struct body_rule){cases[i].from, 7}, cases[i].minor);
@@ -89,12 +90,33 @@ static const struct {
     {{BODY_LENGTH, 5}, 1, "helloHTTP", false, DOWNLOAD_WHOLE, true, "hello", "hello"},
     {{BODY_LENGTH, 9}, 1, "hello", false, DOWNLOAD_GOING, false, "hello", "hello"},
     {{BODY_LENGTH, 9}, 1, "hello", true, DOWNLOAD_CUT, false, "hello", "hello"},
-    {{BODY_CHUNKED, 0}, 1, "5;x\r\nhello\r\n0\r\nDigest: d\r\n\r\n", false, DOWNLOAD_WHOLE, false, "5\r\nhello\r\n0\r\nDigest: d\r\n\r\n", "hello"},
-    {{BODY_CHUNKED, 0}, 1, "5\r\nhello\r\n0\r\n\r\nHTTP", false, DOWNLOAD_WHOLE, true, "5\r\nhello\r\n0\r\n\r\n", "hello"},
+    {{BODY_CHUNKED, 0},
+     1,
+     "5;x\r\nhello\r\n0\r\nDigest: d\r\n\r\n",
+     false,
+     DOWNLOAD_WHOLE,
+     false,
+     "5\r\nhello\r\n0\r\nDigest: d\r\n\r\n",
+     "hello"},
+    {{BODY_CHUNKED, 0},
+     1,
+     "5\r\nhello\r\n0\r\n\r\nHTTP",
+     false,
+     DOWNLOAD_WHOLE,
+     true,
+     "5\r\nhello\r\n0\r\n\r\n",
+     "hello"},
     {{BODY_CHUNKED, 0}, 1, "5\r\nhello\r\n", true, DOWNLOAD_CUT, false, "5\r\nhello\r\n", "hello"},
     {{BODY_CHUNKED, 0}, 1, "5\r\nhello\r\n0\r\n", true, DOWNLOAD_CUT, false, "5\r\nhello\r\n", "hello"},
     {{BODY_CHUNKED, 0}, 1, "5\r\nhello\r\nx\r\n", false, DOWNLOAD_CUT, true, "5\r\nhello\r\n", "hello"},
-    {{BODY_CHUNKED, 0}, 0, "5\r\nhello\r\n0\r\nDigest: d\r\n\r\n", false, DOWNLOAD_WHOLE, false, "hello", "hello"},
+    {{BODY_CHUNKED, 0},
+     0,
+     "5\r\nhello\r\n0\r\nDigest: d\r\n\r\n",
+     false,
+     DOWNLOAD_WHOLE,
+     false,
+     "hello",
+     "hello"},
     {{BODY_CHUNKED, 0}, 0, "5\r\nhello\r\n", true, DOWNLOAD_CUT, false, "hello", "hello"},
     {{BODY_CLOSE, 0}, 1, "hello", false, DOWNLOAD_GOING, false, "5\r\nhello\r\n", "hello"},
     {{BODY_CLOSE, 0}, 1, "hello", true, DOWNLOAD_WHOLE, false, "5\r\nhello\r\n0\r\n\r\n", "hello"},
@@ -146,7 +168,8 @@ static void test_cut_anywhere(void **state)
                 struct body b;
                 struct buf all = {0};
                 struct span in, data;
-                until(far_take(far_client, &got) && got.n >= 5 && memcmp(got.p + got.n - 4, "\r\n\r\n", 4) == 0);
+                until(far_take(far_client, &got) && got.n >= 5 &&
+                      memcmp(got.p + got.n - 4, "\r\n\r\n", 4) == 0);
                 in = buf_span(&got);
                 body_start(&b, (struct body_rule){BODY_CHUNKED, 0});
                 while (body_read(&b, &in, &data) == CHUNKED_DATA)

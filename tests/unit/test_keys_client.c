@@ -20,7 +20,11 @@ static uint32_t held[64], n_held, closed;
 
 static void do_answer(uint32_t call)
 {
-    fake_say(&(struct keys_msg){.type = KEYS_ANSWER, .call = call, .verdict = KEYS_OK, .context = 7, .identity = SPAN("CORP\\alice")});
+    fake_say(&(struct keys_msg){.type = KEYS_ANSWER,
+                                .call = call,
+                                .verdict = KEYS_OK,
+                                .context = 7,
+                                .identity = SPAN("CORP\\alice")});
 }
 
 static void do_hold(uint32_t call)
@@ -84,7 +88,8 @@ static void do_foreign(uint32_t call)
 static void do_pieces(uint32_t call)
 {
     struct buf frame = {0};
-    keys_msg_write(&frame, &(struct keys_msg){.type = KEYS_ANSWER, .call = call, .verdict = KEYS_OK, .context = 9});
+    keys_msg_write(&frame,
+                   &(struct keys_msg){.type = KEYS_ANSWER, .call = call, .verdict = KEYS_OK, .context = 9});
     for (size_t i = 0; i < frame.n; i++)
         fake_write(frame.p + i, 1);
     buf_free(&frame);
@@ -93,7 +98,8 @@ static void do_pieces(uint32_t call)
 static void do_big(uint32_t call)
 {
     char *bytes = pattern(BIG);
-    fake_say(&(struct keys_msg){.type = KEYS_ANSWER, .call = call, .verdict = KEYS_SEND, .header = span_make(bytes, BIG)});
+    fake_say(&(struct keys_msg){
+        .type = KEYS_ANSWER, .call = call, .verdict = KEYS_SEND, .header = span_make(bytes, BIG)});
     free(bytes);
 }
 
@@ -125,17 +131,19 @@ static struct buf arguments;
 
 static void do_arguments(uint32_t call)
 {
-    fake_say(&(struct keys_msg){.type = KEYS_ANSWER, .call = call, .verdict = KEYS_OK, .why = buf_span(&arguments)});
+    fake_say(&(struct keys_msg){
+        .type = KEYS_ANSWER, .call = call, .verdict = KEYS_OK, .why = buf_span(&arguments)});
 }
 
 static const struct {
     const char *word;
     void (*run)(uint32_t call);
 } behaviours[] = {
-    {"answer", do_answer}, {"hold", do_hold},     {"release", do_release}, {"die", do_die},         {"abort", do_abort},
-    {"hang-up", do_hang_up}, {"garbage", do_garbage}, {"zero", do_zero},   {"huge", do_huge},       {"foreign", do_foreign},
-    {"pieces", do_pieces}, {"big", do_big},       {"events", do_events},   {"stranger", do_stranger}, {"twice", do_twice},
-    {"closed", do_closed}, {"arguments", do_arguments},
+    {"answer", do_answer},       {"hold", do_hold},         {"release", do_release}, {"die", do_die},
+    {"abort", do_abort},         {"hang-up", do_hang_up},   {"garbage", do_garbage}, {"zero", do_zero},
+    {"huge", do_huge},           {"foreign", do_foreign},   {"pieces", do_pieces},   {"big", do_big},
+    {"events", do_events},       {"stranger", do_stranger}, {"twice", do_twice},     {"closed", do_closed},
+    {"arguments", do_arguments},
 };
 
 static void fake_starts(int argc, char **argv)
@@ -150,7 +158,8 @@ static void fake_message(const struct keys_msg *m)
 {
     closed += m->type == KEYS_CLOSE;
     if (m->type == KEYS_CHALLENGED) { /* says how much came */
-        fake_say(&(struct keys_msg){.type = KEYS_ANSWER, .call = m->call, .verdict = KEYS_OK, .generation = (uint32_t)m->lines.n});
+        fake_say(&(struct keys_msg){
+            .type = KEYS_ANSWER, .call = m->call, .verdict = KEYS_OK, .generation = (uint32_t)m->lines.n});
         return;
     }
     for (size_t i = 0; i < sizeof behaviours / sizeof *behaviours; i++)
@@ -216,7 +225,8 @@ static void on_answer(void *owner, const struct keys_msg *m)
 
 static void ask(struct asker *a, const char *what)
 {
-    struct keys_msg m = {.type = KEYS_OPEN, .upstream = span_str(what), .host = SPAN("proxy.example"), .port = 8080};
+    struct keys_msg m = {
+        .type = KEYS_OPEN, .upstream = span_str(what), .host = SPAN("proxy.example"), .port = 8080};
     a->inside = true;
     a->asks = NULL;
     keys_call_start(keys, &a->call, &m, on_answer, a);
@@ -302,7 +312,11 @@ static void test_big_messages(void **state)
     begin(NULL);
     assert_int_equal(asked("big"), KEYS_SEND);
     assert_true(span_eq(buf_span(&askers[60].header), span_make(bytes, BIG)));
-    struct keys_msg m = {.type = KEYS_CHALLENGED, .context = 1, .method = SPAN("GET"), .target = SPAN("/"), .lines = span_make(bytes, BIG)};
+    struct keys_msg m = {.type = KEYS_CHALLENGED,
+                         .context = 1,
+                         .method = SPAN("GET"),
+                         .target = SPAN("/"),
+                         .lines = span_make(bytes, BIG)};
     for (size_t i = 0; i < 10; i++)
         keys_call_start(keys, &askers[i].call, &m, on_answer, &askers[i]);
     until(askers[9].answered);
@@ -318,8 +332,11 @@ static void test_a_question_that_is_too_big(void **state)
     (void)state;
     char *bytes = pattern(FRAME_MAX);
     begin(NULL);
-    struct keys_msg m = {
-        .type = KEYS_CHALLENGED, .context = 1, .method = SPAN("GET"), .target = SPAN("/"), .lines = span_make(bytes, FRAME_MAX)};
+    struct keys_msg m = {.type = KEYS_CHALLENGED,
+                         .context = 1,
+                         .method = SPAN("GET"),
+                         .target = SPAN("/"),
+                         .lines = span_make(bytes, FRAME_MAX)};
     askers[0].inside = true;
     keys_call_start(keys, &askers[0].call, &m, on_answer, &askers[0]);
     askers[0].inside = false;
@@ -405,7 +422,8 @@ static void all_restart(const char *how)
     until(askers[5].answered);
     for (size_t i = 0; i <= 5; i++) {
         if (askers[i].answered != 1 || askers[i].verdict != KEYS_RESTART)
-            fail_msg("%s: call %zu: %u answers, %s", how, i, askers[i].answered, keys_verdict_name(askers[i].verdict));
+            fail_msg("%s: call %zu: %u answers, %s", how, i, askers[i].answered,
+                     keys_verdict_name(askers[i].verdict));
         assert_true(askers[i].why.n > 0);
     }
     assert_int_equal(keys_client_instance(keys), instance + 1);
@@ -445,7 +463,7 @@ static void test_restart_from_inside(void **state)
     for (size_t i = 0; i < 4; i++)
         ask(&askers[i], "hold");
     askers[0].cancels = &askers[2];
-    askers[1].asks = "answer"; /* of the next life, or of none yet: but once, and later */
+    askers[1].asks = "answer";      /* of the next life, or of none yet: but once, and later */
     askers[3].cancels = &askers[0]; /* over already */
     ask(&askers[5], "die");
     until(askers[5].answered);

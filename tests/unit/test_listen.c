@@ -17,9 +17,9 @@
 #include "net/listen.h"
 #include "with_loop.h"
 
-#define MANY             200 /* more than one wake-up accepts */
-#define FEW_DESCRIPTORS  40
-#define CLIENTS_THEN     4 /* as many at once with so few descriptors */
+#define MANY            200 /* more than one wake-up accepts */
+#define FEW_DESCRIPTORS 40
+#define CLIENTS_THEN    4 /* as many at once with so few descriptors */
 
 static char directory[] = "/tmp/exeat-listen-XXXXXX";
 static char path[128];
@@ -224,7 +224,7 @@ static void test_a_living_socket_is_refused(void **state)
     struct listener *l = open_unix();
     expect_refusal(path, "another program is listening on");
     int fd = connect_unix(path); /* and it lives on */
-    until(door.n == 2); /* the question itself was a client too */
+    until(door.n == 2);          /* the question itself was a client too */
     all_leave();
     close(fd);
     listener_close(l);
@@ -410,18 +410,12 @@ static int with_few_descriptors(void)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        each(test_port_0_is_a_free_one),
-        each(test_a_taken_port),
-        each(test_an_address_that_is_not_ours),
-        each(test_many_at_once),
-        each(test_closed_inside_of_accepted),
-        each(test_a_unix_socket),
-        each(test_a_stale_socket_is_replaced),
-        each(test_a_living_socket_is_refused),
-        each(test_a_busy_socket_is_refused),
-        each(test_a_datagram_socket_is_not_taken_away),
-        each(test_a_file_is_not_taken_away),
-        each(test_paths_that_cannot_be),
+        each(test_port_0_is_a_free_one),        each(test_a_taken_port),
+        each(test_an_address_that_is_not_ours), each(test_many_at_once),
+        each(test_closed_inside_of_accepted),   each(test_a_unix_socket),
+        each(test_a_stale_socket_is_replaced),  each(test_a_living_socket_is_refused),
+        each(test_a_busy_socket_is_refused),    each(test_a_datagram_socket_is_not_taken_away),
+        each(test_a_file_is_not_taken_away),    each(test_paths_that_cannot_be),
     };
     if (!mkdtemp(directory))
         return 1;

@@ -92,7 +92,8 @@ static void test_what_a_hop_takes_from_its_section(void **state)
 static void test_pass_means_no_answers_of_ours(void **state)
 {
     (void)state;
-    struct route_table *t = table("[upstream a]\nproxy = http://p:1\nauth = negotiate\nclient-credentials = pass\n");
+    struct route_table *t =
+        table("[upstream a]\nproxy = http://p:1\nauth = negotiate\nclient-credentials = pass\n");
     size_t n;
     struct hop **hops = route_table_proxies(t, &n);
     assert_true(hops[0]->pass_credentials);
@@ -161,7 +162,8 @@ static void test_the_longest_unused_is_evicted(void **state)
             assert_ptr_equal(direct_to(t, i, 80), hops[i]);
     assert_ptr_equal(direct_to(t, KEPT, 80), newest);
     assert_ptr_not_equal(direct_to(t, 1, 80), hops[1]);
-    assert_string_equal(hops[1]->name, "h1.internal.example:80"); /* an evicted one lives as long as somebody holds it */
+    assert_string_equal(hops[1]->name,
+                        "h1.internal.example:80"); /* an evicted one lives as long as somebody holds it */
     route_table_unref(t);
     for (unsigned i = 0; i < KEPT; i++)
         hop_unref(hops[i]);

@@ -257,8 +257,10 @@ static void near_half_close(enum way way)
     char *bytes = pattern(MUCH);
     begin(way);
     stream_read(ear.s);
-    stream_write(ear.s, span_make(bytes, MUCH));
-    assert_true(stream_backlog(ear.s) > 0);
+    stream_write(ear.s, span_make(bytes, MUCH / 2));
+    stream_write(ear.s,
+                 span_make(bytes + MUCH / 2, MUCH / 2)); /* gathers behind the one that is being sent */
+    assert_true(stream_backlog(ear.s) > MUCH / 2);
     stream_shutdown(ear.s);
     stream_shutdown(ear.s);
     stream_write(ear.s, SPAN("too late")); /* dropped */
@@ -352,6 +354,7 @@ static void broken_backlog(enum way way)
 {
     char *bytes = pattern(MUCH);
     begin(way);
+    stream_read(ear.s); /* both directions meet the error */
     stream_write(ear.s, span_make(bytes, MUCH));
     assert_true(stream_backlog(ear.s) > 0);
     way == OVER_TCP ? far_resets() : (void)(close(far), far = -1);

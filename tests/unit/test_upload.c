@@ -176,7 +176,8 @@ static void test_trailers_that_must_not_pass(void **state)
     (void)state;
     begin(in_chunks);
     upload_go(&up, to);
-    assert_int_equal(offer(SPAN("0\r\nContent-Length: 5\r\nProxy-Authorization: Basic x\r\nDigest: d\r\n\r\n")), 0);
+    assert_int_equal(
+        offer(SPAN("0\r\nContent-Length: 5\r\nProxy-Authorization: Basic x\r\nDigest: d\r\n\r\n")), 0);
     arrived(SPAN("0\r\nDigest: d\r\n\r\n"));
     end();
 }

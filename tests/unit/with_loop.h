@@ -53,17 +53,17 @@ static inline void turns(unsigned n)
         turn();
 }
 
-#define until(condition)                                                                                                   \
-    do {                                                                                                                   \
-        time_t give_up_ = time(NULL) + PATIENCE_SECONDS;                                                                   \
-        for (unsigned turns_ = 0; !(condition); turns_++) {                                                                \
-            if (time(NULL) > give_up_)                                                                                     \
-                fail_msg("in vain: " #condition);                                                                          \
-            if (turns_ < 50)                                                                                               \
-                turn();                                                                                                    \
-            else                                                                                                           \
-                turn_slowly();                                                                                             \
-        }                                                                                                                  \
+#define until(condition)                                                                                     \
+    do {                                                                                                     \
+        time_t give_up_ = time(NULL) + PATIENCE_SECONDS;                                                     \
+        for (unsigned turns_ = 0; !(condition); turns_++) {                                                  \
+            if (time(NULL) > give_up_)                                                                       \
+                fail_msg("in vain: " #condition);                                                            \
+            if (turns_ < 50)                                                                                 \
+                turn();                                                                                      \
+            else                                                                                             \
+                turn_slowly();                                                                               \
+        }                                                                                                    \
     } while (0)
 
 /* For cmocka_unit_test_setup_teardown. */
@@ -100,7 +100,8 @@ static inline int listening_socket(uint16_t *port, int backlog)
 
 static inline int connect_to(uint16_t port)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(port)};
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(port)};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_true(fd >= 0);
     assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
@@ -169,7 +170,7 @@ struct ear {
     struct buf in;
     unsigned datas, eofs, draineds, faileds;
     struct err why;
-    bool inside;        /* one of our own calls is running: no callback may come */
+    bool inside; /* one of our own calls is running: no callback may come */
     bool close_on_data, close_on_eof, close_on_drained, close_on_failed;
 };
 
@@ -184,7 +185,7 @@ static inline void ear_maybe_close(struct ear *e, bool now)
 static inline void ear_check(const struct ear *e)
 {
     assert_false(e->inside);
-    assert_non_null(e->s); /* nothing comes after stream_close */
+    assert_non_null(e->s);           /* nothing comes after stream_close */
     assert_int_equal(e->faileds, 0); /* and nothing after `failed` */
 }
 
