@@ -114,14 +114,14 @@ static bool blocked(struct context *c)
     const struct guard *guards[] = {e->ticket_guard, e->guard};
     for (size_t i = 0; i < 2; i++) {
         enum guard_say say = guards[i] ? guard_look(guards[i], c->who->name, site_of(c), now_ms()) : GUARD_GO;
-        if (say == GUARD_SITE) {
-            refuse(c, KEYS_SITE_REFUSED, guards[i]);
-            return true;
-        }
-        if (say != GUARD_FROZEN)
+        if (say != GUARD_SITE && say != GUARD_FROZEN)
             continue;
         if (edition_look_again(c->e, c->q.since) == READY_WAIT) {
             park(c, "the provider of the password");
+            return true;
+        }
+        if (say == GUARD_SITE) {
+            refuse(c, KEYS_SITE_REFUSED, guards[i]);
             return true;
         }
         if (guards[i] == e->ticket_guard) {

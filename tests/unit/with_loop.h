@@ -77,8 +77,7 @@ static inline int loop_set_up(void **state)
 static inline int loop_tear_down(void **state)
 {
     (void)state;
-    loop_free(loop);
-    return 0;
+    return loop_free(loop) ? 0 : -1;
 }
 
 #define with_loop(test) cmocka_unit_test_setup_teardown(test, loop_set_up, loop_tear_down)
