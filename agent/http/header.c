@@ -8,6 +8,8 @@
  */
 #include "http/header.h"
 
+#include "http/octet.h"
+
 enum treatment {
     END_TO_END = 0, /* goes on, unless Connection names it */
     CONSUMED,       /* ends here, named in Connection or not */
@@ -292,15 +294,16 @@ bool header_write_response(struct buf *out, const struct head *h, const struct h
     return ok;
 }
 
+/* Wherever it stands: the list may come from a client that broke its quoting, and our entry would hide inside. Nobody else writes our pseudonym. */
 bool header_via_loop(const struct head *h, struct span pseudonym)
 {
     for (const struct field *f = head_field(h, "Via"); f; f = head_field_next(h, f)) {
         struct span rest = f->value;
-        struct span member;
-        while (list_next(&rest, &member)) {
-            span_word(&member); /* the protocol */
-            if (span_ieq(span_word(&member), pseudonym))
+        while (rest.n) {
+            size_t n = octet_run(rest, OCTET_TOKEN);
+            if (span_ieq(span_head(rest, n), pseudonym))
                 return true;
+            rest = span_from(rest, n + 1);
         }
     }
     return false;

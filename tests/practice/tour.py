@@ -136,7 +136,8 @@ def point_a_shell(ground):
         say("      export %s=%s" % (name, ground.proxy))
     say("      curl %s" % PAGE)
     say("    exeat's own answers:")
-    say("      XDG_RUNTIME_DIR=%s %s status" % (ground.runtime, os.path.relpath(place.EXEAT)))
+    program = os.path.relpath(place.EXEAT)
+    say("      XDG_RUNTIME_DIR=%s %s status" % (ground.runtime, place.EXEAT if program.startswith("..") else program))
     say("    The practice proxy goes out to the Internet too, where there is one.")
 
 

@@ -309,7 +309,8 @@ static void test_via_loop(void **state)
         {"Via: 1.1 me\r\n", true},
         {"Via: HTTP/1.1 other (me), 1.0 ME (a comment)\r\n", true},
         {"Via: 1.1 other\r\nvia:1.1  me\r\n", true},
-        {"Via: me\r\n", false},
+        {"Via: 1.1 \"open, 1.1 me\r\n", true},
+        {"Via: 1.1 other (open, 1.1 me\r\n", true},
         {"Via: 1.1 me2, 1.1 am\r\n", false},
         {"X: 1.1 me\r\n", false},
     };
