@@ -28,7 +28,8 @@ static void generation_changed(void *owner, const struct keys_msg *event)
     struct agent *a = owner;
     size_t n;
     struct hop **hops = route_table_proxies(a->routes, &n);
-    log_info(NULL, "upstream %.*s: new credentials; connections made with the old ones end", SPAN_ARG(event->upstream));
+    log_info(NULL, "upstream %.*s: new credentials; connections made with the old ones end",
+             SPAN_ARG(event->upstream));
     for (size_t i = 0; i < n; i++)
         if (span_eq(span_str(hops[i]->upstream), event->upstream))
             pool_flush(hops[i]);
@@ -161,8 +162,8 @@ static void choose_pseudonym(struct outbound *out)
     unsigned char noise[6] = {0};
     if (getrandom(noise, sizeof noise, 0) < 0)
         log_warning(NULL, "no random bytes for the name in Via");
-    snprintf(out->pseudonym, sizeof out->pseudonym, "exeat-%02x%02x%02x%02x%02x%02x", noise[0], noise[1], noise[2], noise[3], noise[4],
-             noise[5]);
+    snprintf(out->pseudonym, sizeof out->pseudonym, "exeat-%02x%02x%02x%02x%02x%02x", noise[0], noise[1],
+             noise[2], noise[3], noise[4], noise[5]);
 }
 
 static bool start_control(struct agent *a, struct err *e)

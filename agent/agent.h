@@ -22,7 +22,7 @@ struct agent {
     struct outbound out;
     struct relay relay;
     struct control_server *control;
-    struct list queries;         /* status questions that wait for the keyholder (verbs.c) */
+    struct list queries; /* status questions that wait for the keyholder (verbs.c) */
     struct keys_call reload_call;
     struct agent_listener listeners[AGENT_LISTENERS_MOST];
     size_t n_listeners;

@@ -32,9 +32,12 @@ static json_t *proxies_of(struct agent *a, const char *upstream)
         if (strcmp(hops[i]->upstream, upstream) != 0)
             continue;
         struct pool_figures f = pool_figures(hops[i]);
-        const char *state = !hops[i]->known ? "not used yet" : hops[i]->asks ? "asks for authentication" : "has not asked";
-        json_array_append_new(list, json_pack("{s:s, s:I, s:I, s:I, s:s}", "proxy", hops[i]->name, "idle", (json_int_t)f.idle, "busy",
-                                              (json_int_t)f.busy, "waiting", (json_int_t)f.waiting, "state", state));
+        const char *state = !hops[i]->known ? "not used yet"
+                            : hops[i]->asks ? "asks for authentication"
+                                            : "has not asked";
+        json_array_append_new(list, json_pack("{s:s, s:I, s:I, s:I, s:s}", "proxy", hops[i]->name, "idle",
+                                              (json_int_t)f.idle, "busy", (json_int_t)f.busy, "waiting",
+                                              (json_int_t)f.waiting, "state", state));
     }
     return list;
 }
@@ -45,8 +48,9 @@ static json_t *counters_of(const struct counters *c)
         const char *name;
         uint64_t value;
     } rows[] = {
-        {"requests", c->requests},     {"tunnels", c->tunnels},         {"challenges", c->challenges}, {"handshakes", c->handshakes},
-        {"refusals", c->refusals},     {"connections", c->connections}, {"bytes_up", c->bytes_up},     {"bytes_down", c->bytes_down},
+        {"requests", c->requests},     {"tunnels", c->tunnels},       {"challenges", c->challenges},
+        {"handshakes", c->handshakes}, {"refusals", c->refusals},     {"connections", c->connections},
+        {"bytes_up", c->bytes_up},     {"bytes_down", c->bytes_down},
     };
     json_t *object = json_object();
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
@@ -72,10 +76,12 @@ static void release(struct status_query *q)
 static void finish_status(struct status_query *q)
 {
     struct agent *a = q->agent;
-    json_t *answer = json_pack("{s:s, s:I, s:I, s:s?, s:o, s:o, s:I, s:I, s:o}", "version", EXEAT_VERSION, "pid", (json_int_t)getpid(),
-                               "uptime", (json_int_t)((loop_now(a->loop) - a->started) / 1000), "config", a->config->file, "listening",
-                               listening(a), "upstreams", q->upstreams, "clients", (json_int_t)a->relay.clients_open, "tunnels_open",
-                               (json_int_t)a->relay.tunnels_open, "counters", counters_of(&a->out.counters));
+    json_t *answer =
+        json_pack("{s:s, s:I, s:I, s:s?, s:o, s:o, s:I, s:I, s:o}", "version", EXEAT_VERSION, "pid",
+                  (json_int_t)getpid(), "uptime", (json_int_t)((loop_now(a->loop) - a->started) / 1000),
+                  "config", a->config->file, "listening", listening(a), "upstreams", q->upstreams, "clients",
+                  (json_int_t)a->relay.clients_open, "tunnels_open", (json_int_t)a->relay.tunnels_open,
+                  "counters", counters_of(&a->out.counters));
     control_answer(q->asker, answer);
     release(q);
 }
@@ -97,10 +103,11 @@ static void one_answered(void *owner, const struct keys_msg *m)
 {
     struct status_query *q = owner;
     const char *name = q->config->upstreams[q->at].name;
-    json_array_append_new(q->upstreams, json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:I}", "name", name, "proxies",
-                                                  proxies_of(q->agent, name), "identity", text(m->identity), "scheme", text(m->scheme),
-                                                  "state", text(m->why), "remedy", text(m->remedy), "generation",
-                                                  (json_int_t)m->generation));
+    json_array_append_new(q->upstreams,
+                          json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:I}", "name", name, "proxies",
+                                    proxies_of(q->agent, name), "identity", text(m->identity), "scheme",
+                                    text(m->scheme), "state", text(m->why), "remedy", text(m->remedy),
+                                    "generation", (json_int_t)m->generation));
     q->at++;
     ask_next(q);
 }
@@ -120,7 +127,8 @@ static void status(void *owner, struct control_call *call, json_t *question)
     struct agent *a = owner;
     struct status_query *q = mem_zero(sizeof *q);
     (void)question;
-    *q = (struct status_query){.agent = a, .asker = call, .config = config_ref(a->config), .upstreams = json_array()};
+    *q = (struct status_query){
+        .agent = a, .asker = call, .config = config_ref(a->config), .upstreams = json_array()};
     list_push_back(&a->queries, &q->link);
     ask_next(q);
 }

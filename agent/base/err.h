@@ -26,7 +26,8 @@ struct err {
 };
 
 /* Fills *e (NULL is allowed) and returns false, so that "return err_set(...)" reads well. */
-bool err_set(struct err *e, enum err_code code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+bool err_set(struct err *e, enum err_code code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 /* The same with ": strerror(number)" at the end. */
 bool err_errno(struct err *e, enum err_code code, int number, const char *format, ...)
     __attribute__((format(printf, 4, 5)));

@@ -12,10 +12,13 @@ struct list {
     struct list *next, *prev;
 };
 
-#define LIST_HEAD(name) {&(name), &(name)}
+#define LIST_HEAD(name)                                                                                      \
+    {                                                                                                        \
+        &(name), &(name)                                                                                     \
+    }
 
 /* The struct that holds `node` as its member. */
-#define list_entry(node, type, member) ((type *)((char *)(node) - offsetof(type, member)))
+#define list_entry(node, type, member) ((type *)((char *)(node)-offsetof(type, member)))
 
 static inline void list_init(struct list *l)
 {
@@ -53,6 +56,7 @@ static inline void list_remove(struct list *node)
 }
 
 /* `it` may be removed from the list in the loop's body; its neighbour `safe` may not. */
-#define list_each(it, safe, l) for ((it) = (l)->next, (safe) = (it)->next; (it) != (l); (it) = (safe), (safe) = (it)->next)
+#define list_each(it, safe, l)                                                                               \
+    for ((it) = (l)->next, (safe) = (it)->next; (it) != (l); (it) = (safe), (safe) = (it)->next)
 
 #endif

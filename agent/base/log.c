@@ -14,7 +14,6 @@
 #include <time.h>
 #include <unistd.h>
 
-
 static const struct {
     const char *name;
     int syslog; /* the <N> of sd-daemon(3) */
@@ -86,7 +85,8 @@ static size_t add_prefix(char *line, size_t size, enum log_level level, const ch
         clock_gettime(CLOCK_REALTIME, &now);
         localtime_r(&now.tv_sec, &tm);
         strftime(stamp, sizeof stamp, "%H:%M:%S", &tm);
-        n = snprintf(line, size, "%s.%03ld %s %s: ", stamp, now.tv_nsec / 1000000, log_state.program, levels[level].name);
+        n = snprintf(line, size, "%s.%03ld %s %s: ", stamp, now.tv_nsec / 1000000, log_state.program,
+                     levels[level].name);
     }
     if (tag && *tag)
         n += snprintf(line + n, size - (size_t)n, "[%s] ", tag);
@@ -123,7 +123,8 @@ void log_line(enum log_level level, const char *tag, const char *format, ...)
     if (lost) {
         char note[160];
         size_t at = add_prefix(note, sizeof note / 2, LOG_LEVEL_WARNING, NULL);
-        at += (size_t)snprintf(note + at, sizeof note - at, "%lu lines of this log are missing: it was not read\n", lost);
+        at += (size_t)snprintf(note + at, sizeof note - at,
+                               "%lu lines of this log are missing: it was not read\n", lost);
         if (emit(note, at))
             atomic_fetch_sub(&log_state.lost, lost);
     }

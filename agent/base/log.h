@@ -12,14 +12,16 @@
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
-void log_start(const char *program); /* before the first line; decides on the prefix form (JOURNAL_STREAM, a terminal) */
+void log_start(
+    const char *program); /* before the first line; decides on the prefix form (JOURNAL_STREAM, a terminal) */
 void log_set_level(enum log_level level);
 enum log_level log_get_level(void);
 bool log_level_parse(struct span name, enum log_level *out);
 const char *log_level_name(enum log_level level);
 
 /* tag may be NULL. Control bytes in the text come out as '?', so that a peer cannot forge lines. */
-void log_line(enum log_level level, const char *tag, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void log_line(enum log_level level, const char *tag, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 #define log_error(tag, ...)   log_line(LOG_LEVEL_ERROR, tag, __VA_ARGS__)
 #define log_warning(tag, ...) log_line(LOG_LEVEL_WARNING, tag, __VA_ARGS__)

@@ -22,7 +22,9 @@ void secret_start(void)
     setrlimit(RLIMIT_CORE, &none);
     prctl(PR_SET_DUMPABLE, 0);
     if (CRYPTO_secure_malloc_init(SECURE_HEAP_BYTES, SECURE_HEAP_GRAIN) != 1)
-        log_warning(NULL, "cannot lock memory for secrets (ulimit -l is too low?): they are wiped after use all the same");
+        log_warning(
+            NULL,
+            "cannot lock memory for secrets (ulimit -l is too low?): they are wiped after use all the same");
 }
 
 static char *locked_alloc(size_t n)

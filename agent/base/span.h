@@ -47,7 +47,7 @@ static inline struct span span_head(struct span s, size_t n)
 }
 
 bool span_eq(struct span a, struct span b);
-bool span_ieq(struct span a, struct span b);        /* any ASCII case */
+bool span_ieq(struct span a, struct span b); /* any ASCII case */
 bool span_starts(struct span s, struct span prefix);
 bool span_istarts(struct span s, struct span prefix);
 bool span_ends(struct span s, struct span suffix);

@@ -16,7 +16,8 @@
 #include "wire/frame.h"
 
 #define CALL_DEADLINE_MS 25000 /* beyond the keyholder's own deadlines, so that its words come first */
-#define LOGIN_DEADLINE_MS 180000 /* a trial may meet a KDC that swallows packets, and a keyring that asks its owner */
+#define LOGIN_DEADLINE_MS                                                                                    \
+    180000 /* a trial may meet a KDC that swallows packets, and a keyring that asks its owner */
 #define SHORT_LIFE_MS    1000
 #define BACKOFF_FIRST_MS 100
 #define BACKOFF_MOST_MS  5000
@@ -78,7 +79,11 @@ static void end_all(struct keys_client *k, enum keys_verdict verdict, const char
     }
     while (!list_empty(&batch)) {
         struct keys_call *call = list_entry(batch.next, struct keys_call, link);
-        struct keys_msg answer = {.type = KEYS_ANSWER, .call = call->number, .verdict = verdict, .why = span_str(why), .remedy = span_str(remedy)};
+        struct keys_msg answer = {.type = KEYS_ANSWER,
+                                  .call = call->number,
+                                  .verdict = verdict,
+                                  .why = span_str(why),
+                                  .remedy = span_str(remedy)};
         end_call(call, &answer);
     }
 }
@@ -142,15 +147,16 @@ static bool start_program(struct keys_client *k, struct err *e)
     if (loop_now(k->loop) < k->not_before)
         return err_set(e, ERR_GONE, "the keyholder keeps ending; the next start is tried in a moment");
     if (!find_program(program, sizeof program))
-        return err_set(e, ERR_SYSTEM, "cannot find the program exeat-keys beside exeat or in %s", EXEAT_LIBEXEC);
+        return err_set(e, ERR_SYSTEM, "cannot find the program exeat-keys beside exeat or in %s",
+                       EXEAT_LIBEXEC);
     char *arguments[5] = {program};
     size_t n = 1;
     if (k->config_path) {
-        arguments[n++] = (char *)(uintptr_t)"--config";
+        arguments[n++] = (char *)(uintptr_t) "--config";
         arguments[n++] = k->config_path;
     }
     if (!k->socket)
-        arguments[n++] = (char *)(uintptr_t)"--no-socket";
+        arguments[n++] = (char *)(uintptr_t) "--no-socket";
     arguments[n] = NULL;
     k->child = child_start(k->loop, arguments, &k->talk, program_ended, k, e);
     if (!k->child)
@@ -168,7 +174,8 @@ static bool start_program(struct keys_client *k, struct err *e)
 static void take_answer(struct keys_client *k, const struct keys_msg *m)
 {
     struct list *it, *safe;
-    list_each(it, safe, &k->calls) {
+    list_each(it, safe, &k->calls)
+    {
         struct keys_call *call = list_entry(it, struct keys_call, link);
         if (call->number == m->call) {
             end_call(call, m);
@@ -200,7 +207,8 @@ static void talk_data(void *owner, struct span bytes)
     struct keys_client *k = owner;
     struct span body;
     int more = frame_reader_feed(&k->in, bytes) ? 1 : -1;
-    secret_wipe((char *)(uintptr_t)bytes.p, bytes.n); /* header values pass through here: the shared read buffer must not keep them */
+    secret_wipe((char *)(uintptr_t)bytes.p,
+                bytes.n); /* header values pass through here: the shared read buffer must not keep them */
     while (more > 0 && (more = frame_reader_next(&k->in, &body)) > 0) {
         struct keys_msg m;
         const char *why;
@@ -237,10 +245,12 @@ static bool write_message(struct keys_client *k, const struct keys_msg *m)
 static void deadline_passed(void *owner)
 {
     struct keys_call *call = owner;
-    struct keys_msg answer = {.type = KEYS_ANSWER,
-                              .verdict = KEYS_TIMEOUT,
-                              .why = SPAN("authentication did not finish in time (a Kerberos server or the keyring does not answer)"),
-                              .remedy = SPAN("check the network and VPN; exeat status shows what is waited for")};
+    struct keys_msg answer = {
+        .type = KEYS_ANSWER,
+        .verdict = KEYS_TIMEOUT,
+        .why =
+            SPAN("authentication did not finish in time (a Kerberos server or the keyring does not answer)"),
+        .remedy = SPAN("check the network and VPN; exeat status shows what is waited for")};
     end_call(call, &answer);
 }
 
@@ -259,14 +269,16 @@ static void start_failed(void *owner)
 static void was_too_large(void *owner)
 {
     struct keys_call *call = owner;
-    struct keys_msg answer = {.type = KEYS_ANSWER,
-                              .verdict = KEYS_BROKEN,
-                              .why = SPAN("the request and the proxy's challenge are too large for the keyholder"),
-                              .remedy = SPAN("")};
+    struct keys_msg answer = {
+        .type = KEYS_ANSWER,
+        .verdict = KEYS_BROKEN,
+        .why = SPAN("the request and the proxy's challenge are too large for the keyholder"),
+        .remedy = SPAN("")};
     end_call(call, &answer);
 }
 
-void keys_call_start(struct keys_client *k, struct keys_call *call, struct keys_msg *question, keys_answer_fn answered, void *owner)
+void keys_call_start(struct keys_client *k, struct keys_call *call, struct keys_msg *question,
+                     keys_answer_fn answered, void *owner)
 {
     struct err e;
     if (++k->next_number == 0)
@@ -281,7 +293,9 @@ void keys_call_start(struct keys_client *k, struct keys_call *call, struct keys_
     }
     question->call = call->number;
     if (write_message(k, question))
-        deadline_start(k->loop, &call->deadline, question->type == KEYS_LOGIN ? LOGIN_DEADLINE_MS : CALL_DEADLINE_MS, deadline_passed, call);
+        deadline_start(k->loop, &call->deadline,
+                       question->type == KEYS_LOGIN ? LOGIN_DEADLINE_MS : CALL_DEADLINE_MS, deadline_passed,
+                       call);
     else
         deadline_start(k->loop, &call->deadline, 0, was_too_large, call);
 }
@@ -307,8 +321,8 @@ uint32_t keys_client_instance(const struct keys_client *k)
     return k->instance;
 }
 
-struct keys_client *keys_client_new(struct loop *loop, const char *config_path, bool socket, const struct keys_client_events *events,
-                                    void *owner)
+struct keys_client *keys_client_new(struct loop *loop, const char *config_path, bool socket,
+                                    const struct keys_client_events *events, void *owner)
 {
     struct keys_client *k = mem_zero(sizeof *k);
     *k = (struct keys_client){.loop = loop,

@@ -34,15 +34,16 @@ struct keys_client_events {
 };
 
 /* `config_path` NULL: the keyholder searches as we did. `socket`: it opens its own socket for exeat login. */
-struct keys_client *keys_client_new(struct loop *loop, const char *config_path, bool socket, const struct keys_client_events *events,
-                                    void *owner);
+struct keys_client *keys_client_new(struct loop *loop, const char *config_path, bool socket,
+                                    const struct keys_client_events *events, void *owner);
 /* Ends the keyholder (by closing the stream to it) and all calls, which are not told. */
 void keys_client_free(struct keys_client *k);
 
 /* Which life of the keyholder we talk to: changes when it is restarted. */
 uint32_t keys_client_instance(const struct keys_client *k);
 
-void keys_call_start(struct keys_client *k, struct keys_call *call, struct keys_msg *question, keys_answer_fn answered, void *owner);
+void keys_call_start(struct keys_client *k, struct keys_call *call, struct keys_msg *question,
+                     keys_answer_fn answered, void *owner);
 void keys_call_cancel(struct keys_call *call);
 /* For CLOSE and TRIAL_END: no answer. Dropped when the instance has changed. */
 void keys_client_tell(struct keys_client *k, uint32_t instance, struct keys_msg *message);

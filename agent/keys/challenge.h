@@ -29,7 +29,7 @@ struct challenge_list {
 /* `lines`: field values, each followed by LF. Always succeeds; what is malformed is left out and counted in `bad`. The caller frees. */
 void challenge_list_read(struct challenge_list *list, struct span lines);
 void challenge_list_free(struct challenge_list *list);
-bool challenge_is(const struct challenge *c, const char *scheme); /* any letter case */
+bool challenge_is(const struct challenge *c, const char *scheme);         /* any letter case */
 const char *challenge_param(const struct challenge *c, const char *name); /* lower-case name; NULL: absent */
 /* The parameter list of Authentication-Info fields (RFC 9110 section 11.6.3): as one challenge without a scheme. false: malformed. */
 bool challenge_read_info(struct challenge *c, struct span line);

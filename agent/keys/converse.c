@@ -88,7 +88,8 @@ void converse_unavailable(struct context *c)
     if (c->candidate)
         login_note(c->e, KEYS_UNAVAILABLE, c->hop->text, buf_cstr(&why));
     bool unreachable = kerberos && c->e->ticket_result == TICKET_UNREACHABLE;
-    context_answer_plain(c, unreachable ? KEYS_TIMEOUT : KEYS_UNAVAILABLE, buf_cstr(&why), remedy.n ? buf_cstr(&remedy) : NULL);
+    context_answer_plain(c, unreachable ? KEYS_TIMEOUT : KEYS_UNAVAILABLE, buf_cstr(&why),
+                         remedy.n ? buf_cstr(&remedy) : NULL);
     buf_free(&why);
     buf_free(&remedy);
 }

@@ -24,16 +24,18 @@ bool digest_take_challenge(struct digest *d, const struct challenge *c, bool *st
 bool digest_has_nonce(const struct digest *d);
 
 struct digest_request {
-    struct span user;     /* UTF-8 */
-    struct span password; /* revealed for this call only; nothing of it is kept but H(A1) where -sess needs it */
+    struct span user; /* UTF-8 */
+    struct span
+        password; /* revealed for this call only; nothing of it is kept but H(A1) where -sess needs it */
     struct span method;
-    struct span uri;       /* request target as it goes out; host:port for CONNECT */
-    struct span body;      /* for qop=auth-int */
-    bool body_known;       /* `body` is the whole content (also when empty) */
+    struct span uri;  /* request target as it goes out; host:port for CONNECT */
+    struct span body; /* for qop=auth-int */
+    bool body_known;  /* `body` is the whole content (also when empty) */
 };
 enum digest_outcome { DIGEST_HEADER, DIGEST_NEED_BODY, DIGEST_NO_NONCE, DIGEST_BAD_USER };
 /* Appends "Digest ..." to *header. NEED_BODY: only auth-int is offered and body_known is false. */
-enum digest_outcome digest_authorize(struct digest *d, const struct digest_request *request, struct secret *header);
+enum digest_outcome digest_authorize(struct digest *d, const struct digest_request *request,
+                                     struct secret *header);
 
 /* Proxy-Authentication-Info (RFC 7616 section 3.5): takes nextnonce; a wrong rspauth drops the nonce. false: rspauth was wrong. */
 bool digest_take_info(struct digest *d, struct span info_line);

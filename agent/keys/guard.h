@@ -25,15 +25,15 @@
 #include "base/list.h"
 #include "base/span.h"
 
-#define GUARD_IN_FLIGHT    3
-#define GUARD_SAME_SITE    2
-#define GUARD_SITE_MS      (5 * 60 * 1000)
-#define GUARD_SITE_FACTOR  6
-#define GUARD_SITE_MAX_MS  (24 * 60 * 60 * 1000)
-#define GUARD_SITES        64    /* refused sites remembered for each upstream; the oldest goes first */
-#define GUARD_AGE_MS       4000  /* of a proven secret's attempt */
-#define GUARD_DROPPED_MAX  4     /* unproven, and the connection was lost so often without a verdict: */
-#define GUARD_DROPPED_MS   30000 /* nothing is tried for so long */
+#define GUARD_IN_FLIGHT   3
+#define GUARD_SAME_SITE   2
+#define GUARD_SITE_MS     (5 * 60 * 1000)
+#define GUARD_SITE_FACTOR 6
+#define GUARD_SITE_MAX_MS (24 * 60 * 60 * 1000)
+#define GUARD_SITES       64    /* refused sites remembered for each upstream; the oldest goes first */
+#define GUARD_AGE_MS      4000  /* of a proven secret's attempt */
+#define GUARD_DROPPED_MAX 4     /* unproven, and the connection was lost so often without a verdict: */
+#define GUARD_DROPPED_MS  30000 /* nothing is tried for so long */
 
 enum guard_kind {
     GUARD_TOKEN,  /* NTLM's last message; a password shown to a KDC: each one is counted by the directory */

@@ -36,9 +36,10 @@ struct edition {
     uint64_t looked;        /* tick, and */
     int64_t looked_at;      /* milliseconds, of the last look */
     struct secret password; /* dropped when nobody needs it and the provider can be asked again */
-    bool rereading;         /* the configuration was read again: its provider is asked whether the secret is still the same */
-    bool wanted;            /* Digest or Basic is in use: keep it */
-    bool only_copy;         /* typed in, and nowhere else */
+    bool
+        rereading; /* the configuration was read again: its provider is asked whether the secret is still the same */
+    bool wanted;    /* Digest or Basic is in use: keep it */
+    bool only_copy; /* typed in, and nowhere else */
     struct secret nt_hash;
     struct gss_cred *ntlm;
     struct err ntlm_why;

@@ -14,10 +14,10 @@ enum scheme_outcome {
     SCHEME_PASSWORD, /* a token made from a password: the directory counts it */
     SCHEME_TICKET,   /* a Kerberos token */
     SCHEME_REJECTED, /* the proxy's token says no */
-    SCHEME_OVER,     /* the proxy's token completes the handshake: it has accepted us, and refuses this request all the same */
-    SCHEME_RAW,      /* the proxy speaks raw NTLM under the name Negotiate: begin again that way */
-    SCHEME_BROKEN,   /* the proxy's token is malformed; no library has seen it */
-    SCHEME_FAILED,   /* GSSAPI cannot go on */
+    SCHEME_OVER, /* the proxy's token completes the handshake: it has accepted us, and refuses this request all the same */
+    SCHEME_RAW,    /* the proxy speaks raw NTLM under the name Negotiate: begin again that way */
+    SCHEME_BROKEN, /* the proxy's token is malformed; no library has seen it */
+    SCHEME_FAILED, /* GSSAPI cannot go on */
 };
 
 struct scheme {

@@ -29,8 +29,8 @@ static void has_ended(uv_process_t *process, int64_t exit_status, int signal)
         ended(owner, (int)exit_status, signal);
 }
 
-struct child *child_start(struct loop *loop, char *const *arguments, struct stream **talk, child_ended_fn ended, void *owner,
-                          struct err *e)
+struct child *child_start(struct loop *loop, char *const *arguments, struct stream **talk,
+                          child_ended_fn ended, void *owner, struct err *e)
 {
     struct child *c = mem_zero(sizeof *c);
     c->ended = ended;

@@ -12,8 +12,8 @@ struct child;
 typedef void (*child_ended_fn)(void *owner, int exit_status, int signal);
 
 /* `arguments` ends with NULL; its first is the program's path. *talk is the stream to it and belongs to the caller. NULL with *e when it cannot be started. */
-struct child *child_start(struct loop *loop, char *const *arguments, struct stream **talk, child_ended_fn ended, void *owner,
-                          struct err *e);
+struct child *child_start(struct loop *loop, char *const *arguments, struct stream **talk,
+                          child_ended_fn ended, void *owner, struct err *e);
 pid_t child_pid(const struct child *c);
 /* No more news of it; it is not ended by this (closing the stream tells it to), and its end is still waited for. */
 void child_forget(struct child *c);

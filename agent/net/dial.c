@@ -27,7 +27,7 @@ struct dial {
     uint16_t port;
     uv_getaddrinfo_t lookup;
     bool looking_up;
-    bool ended; /* told or cancelled: free as soon as nothing of libuv's points here */
+    bool ended;       /* told or cancelled: free as soon as nothing of libuv's points here */
     unsigned pending; /* connect callbacks still to come */
     struct sockaddr_storage addresses[ADDRESSES_MAX];
     struct attempt attempts[ADDRESSES_MAX];
@@ -81,7 +81,8 @@ static void overall_passed(void *owner)
 {
     struct dial *d = owner;
     struct err why;
-    err_set(&why, ERR_TIMEOUT, "%s %s:%u took too long", d->looking_up ? "looking up" : "connecting to", d->host, d->port);
+    err_set(&why, ERR_TIMEOUT, "%s %s:%u took too long", d->looking_up ? "looking up" : "connecting to",
+            d->host, d->port);
     fail(d, DIAL_TIMEOUT, &why);
 }
 
@@ -193,8 +194,8 @@ static void begin(void *owner)
         d->looking_up = true;
 }
 
-struct dial *dial_start(struct loop *loop, struct span host, uint16_t port, unsigned timeout_ms, const struct dial_events *events,
-                        void *owner)
+struct dial *dial_start(struct loop *loop, struct span host, uint16_t port, unsigned timeout_ms,
+                        const struct dial_events *events, void *owner)
 {
     struct dial *d = mem_zero(sizeof *d);
     *d = (struct dial){.loop = loop, .events = events, .owner = owner, .host = span_dup(host), .port = port};

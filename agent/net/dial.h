@@ -17,8 +17,8 @@ struct dial_events {
     void (*failed)(void *owner, enum dial_failure kind, const struct err *why);
 };
 
-struct dial *dial_start(struct loop *loop, struct span host, uint16_t port, unsigned timeout_ms, const struct dial_events *events,
-                        void *owner);
+struct dial *dial_start(struct loop *loop, struct span host, uint16_t port, unsigned timeout_ms,
+                        const struct dial_events *events, void *owner);
 void dial_cancel(struct dial *d);
 
 #endif

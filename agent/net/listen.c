@@ -83,7 +83,8 @@ static void ready(uv_poll_t *handle, int status, int events)
     (void)events;
     if (status < 0)
         return;
-    for (unsigned i = 0; i < ACCEPTS_PER_WAKE && !uv_is_closing((uv_handle_t *)handle); i++) { /* `accepted` may close us */
+    for (unsigned i = 0; i < ACCEPTS_PER_WAKE && !uv_is_closing((uv_handle_t *)handle);
+         i++) { /* `accepted` may close us */
         if (over_budget(l)) {
             pause_for(l, "as many clients as descriptors allow");
             return;
@@ -121,7 +122,8 @@ static char *tcp_name(int fd)
     char host[NI_MAXHOST] = "?", port[NI_MAXSERV] = "?";
     char *name = mem_alloc(sizeof host + sizeof port + 4);
     if (getsockname(fd, (struct sockaddr *)&address, &size) == 0)
-        getnameinfo((struct sockaddr *)&address, size, host, sizeof host, port, sizeof port, NI_NUMERICHOST | NI_NUMERICSERV);
+        getnameinfo((struct sockaddr *)&address, size, host, sizeof host, port, sizeof port,
+                    NI_NUMERICHOST | NI_NUMERICSERV);
     snprintf(name, sizeof host + sizeof port + 4, strchr(host, ':') ? "[%s]:%s" : "%s:%s", host, port);
     return name;
 }
@@ -143,7 +145,8 @@ static int bound_tcp(const struct addrinfo *at)
     return -1;
 }
 
-struct listener *listen_tcp(struct loop *loop, const char *host, uint16_t port, accepted_fn accepted, void *owner, struct err *e)
+struct listener *listen_tcp(struct loop *loop, const char *host, uint16_t port, accepted_fn accepted,
+                            void *owner, struct err *e)
 {
     char service[8];
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
@@ -159,7 +162,9 @@ struct listener *listen_tcp(struct loop *loop, const char *host, uint16_t port, 
     freeaddrinfo(found);
     if (fd < 0) {
         if (error == EADDRINUSE)
-            err_set(e, ERR_SYSTEM, "cannot listen on %s:%u: another program has that port (is exeat running already, or cntlm, px?)",
+            err_set(e, ERR_SYSTEM,
+                    "cannot listen on %s:%u: another program has that port (is exeat running already, or "
+                    "cntlm, px?)",
                     host, port);
         else
             err_errno(e, ERR_SYSTEM, error, "cannot listen on %s:%u", host, port);
@@ -180,7 +185,8 @@ static bool clear_stale(const char *path, const struct sockaddr_un *address, str
     if (!S_ISSOCK(st.st_mode))
         return err_set(e, ERR_SYSTEM, "%s is in the way: it is no socket", path);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    bool stale = fd >= 0 && connect(fd, (const struct sockaddr *)address, sizeof *address) != 0 && errno == ECONNREFUSED;
+    bool stale = fd >= 0 && connect(fd, (const struct sockaddr *)address, sizeof *address) != 0 &&
+                 errno == ECONNREFUSED;
     if (fd >= 0)
         close(fd);
     if (!stale)
@@ -192,7 +198,8 @@ static int bound_unix(const char *path, struct err *e)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     if (strlen(path) >= sizeof address.sun_path) {
-        err_set(e, ERR_SYSTEM, "the socket path %s is too long: at most %zu bytes", path, sizeof address.sun_path - 1);
+        err_set(e, ERR_SYSTEM, "the socket path %s is too long: at most %zu bytes", path,
+                sizeof address.sun_path - 1);
         return -1;
     }
     strcpy(address.sun_path, path);
@@ -211,7 +218,8 @@ static int bound_unix(const char *path, struct err *e)
     return -1;
 }
 
-struct listener *listen_unix(struct loop *loop, const char *path, accepted_fn accepted, void *owner, struct err *e)
+struct listener *listen_unix(struct loop *loop, const char *path, accepted_fn accepted, void *owner,
+                             struct err *e)
 {
     int fd = bound_unix(path, e);
     if (fd < 0)

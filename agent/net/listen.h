@@ -11,8 +11,10 @@ struct listener;
 typedef void (*accepted_fn)(void *owner, struct stream *s);
 
 /* host NULL: a Unix socket at `path`, made with mode 0600; a stale socket file is removed, a living one is an error ("another program ..."). Port 0: a free one. */
-struct listener *listen_tcp(struct loop *loop, const char *host, uint16_t port, accepted_fn accepted, void *owner, struct err *e);
-struct listener *listen_unix(struct loop *loop, const char *path, accepted_fn accepted, void *owner, struct err *e);
+struct listener *listen_tcp(struct loop *loop, const char *host, uint16_t port, accepted_fn accepted,
+                            void *owner, struct err *e);
+struct listener *listen_unix(struct loop *loop, const char *path, accepted_fn accepted, void *owner,
+                             struct err *e);
 /* For doors of our own (exeat status must work when every client's place is taken): does not count, and is not paused, with the others. */
 void listener_exempt(struct listener *l);
 /* "127.0.0.1:3128", "[::1]:3128" or "unix:PATH"; with the port that we really have. */

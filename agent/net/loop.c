@@ -47,7 +47,8 @@ struct loop *loop_new(void)
     loop->uv.data = loop;
     loop->shared_read = mem_alloc(SHARED_READ_BYTES);
     size_t descriptors = raise_descriptor_limit();
-    loop->accepted_budget = descriptors > DESCRIPTORS_RESERVED + 8 ? (descriptors - DESCRIPTORS_RESERVED) / 2 : 4;
+    loop->accepted_budget =
+        descriptors > DESCRIPTORS_RESERVED + 8 ? (descriptors - DESCRIPTORS_RESERVED) / 2 : 4;
     list_init(&loop->lingering);
     list_init(&loop->paused);
     list_init(&loop->later);
@@ -117,8 +118,7 @@ void loop_descriptor_freed(struct loop *loop, bool accepted)
     if (accepted)
         loop->accepted_open--;
     struct list *it, *safe;
-    list_each(it, safe, &loop->paused)
-        listener_resume(it);
+    list_each(it, safe, &loop->paused) listener_resume(it);
 }
 
 /* --- signals --- */
@@ -168,7 +168,8 @@ static void timer_passed(uv_timer_t *handle)
     passed(owner);
 }
 
-void deadline_start(struct loop *loop, struct deadline *d, uint64_t milliseconds, deadline_fn passed, void *owner)
+void deadline_start(struct loop *loop, struct deadline *d, uint64_t milliseconds, deadline_fn passed,
+                    void *owner)
 {
     struct timer *t = d->timer;
     if (!t) {

@@ -34,7 +34,8 @@ struct deadline {
     void *timer; /* NULL: not running */
 };
 typedef void (*deadline_fn)(void *owner);
-void deadline_start(struct loop *loop, struct deadline *d, uint64_t milliseconds, deadline_fn passed, void *owner);
+void deadline_start(struct loop *loop, struct deadline *d, uint64_t milliseconds, deadline_fn passed,
+                    void *owner);
 void deadline_stop(struct deadline *d);
 
 /* Runs `run(owner)` once in a later round of this loop, before it waits again: for ends that must not come inside their start. Cancel before the owner goes. */

@@ -51,7 +51,8 @@ void stream_name_peer(struct stream *s)
     struct sockaddr_storage address;
     int size = sizeof address;
     char ip[INET6_ADDRSTRLEN] = "?";
-    if (s->handle.any.type != UV_TCP || uv_tcp_getpeername(&s->handle.tcp, (struct sockaddr *)&address, &size) != 0)
+    if (s->handle.any.type != UV_TCP ||
+        uv_tcp_getpeername(&s->handle.tcp, (struct sockaddr *)&address, &size) != 0)
         return;
     if (address.ss_family == AF_INET6) {
         const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&address;

@@ -18,9 +18,10 @@ struct stream;
 
 struct stream_events {
     void (*data)(void *owner, struct span bytes);
-    void (*eof)(void *owner);                            /* the other side will send no more; writing still works */
-    void (*drained)(void *owner);                        /* the backlog is empty again */
-    void (*failed)(void *owner, const struct err *why);  /* reset, broken pipe, ...: only stream_close is left to do */
+    void (*eof)(void *owner);     /* the other side will send no more; writing still works */
+    void (*drained)(void *owner); /* the backlog is empty again */
+    void (*failed)(void *owner,
+                   const struct err *why); /* reset, broken pipe, ...: only stream_close is left to do */
 };
 
 void stream_own(struct stream *s, const struct stream_events *events, void *owner);

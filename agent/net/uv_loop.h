@@ -21,14 +21,15 @@ struct signal_watch {
 
 struct loop {
     uv_loop_t uv;
-    char *shared_read;        /* one read buffer for all streams: lent during a data callback only */
-    size_t accepted_open;     /* accepted streams that are open */
-    size_t accepted_budget;   /* listeners pause at this many: half of the descriptors, the others are for upstreams */
-    struct list lingering;    /* streams that end by themselves */
-    uint64_t pause_told;      /* loop_now of the last line about pausing: it comes and goes with every client */
-    struct list paused;       /* listeners that wait for a stream to close */
-    struct list later;        /* queued later_start calls */
-    uv_idle_t later_runner;   /* active while `later` is not empty: keeps the loop from waiting */
+    char *shared_read;    /* one read buffer for all streams: lent during a data callback only */
+    size_t accepted_open; /* accepted streams that are open */
+    size_t
+        accepted_budget; /* listeners pause at this many: half of the descriptors, the others are for upstreams */
+    struct list lingering;  /* streams that end by themselves */
+    uint64_t pause_told;    /* loop_now of the last line about pausing: it comes and goes with every client */
+    struct list paused;     /* listeners that wait for a stream to close */
+    struct list later;      /* queued later_start calls */
+    uv_idle_t later_runner; /* active while `later` is not empty: keeps the loop from waiting */
     struct signal_watch signals[SIGNALS_WATCHED];
 };
 

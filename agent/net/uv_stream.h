@@ -20,22 +20,22 @@ struct stream {
     struct loop *loop;
     const struct stream_events *events;
     void *owner;
-    uv_write_t write;     /* at most one in flight; what comes meanwhile gathers in `gathering` */
+    uv_write_t write; /* at most one in flight; what comes meanwhile gathers in `gathering` */
     uv_shutdown_t shut;
     struct buf sending;
     struct buf gathering;
-    struct later fail;    /* an error found inside a call is told outside of it */
+    struct later fail;        /* an error found inside a call is told outside of it */
     struct list lingering;    /* in loop->lingering: nobody else holds it any more */
     struct deadline patience; /* with the end of a lingering one */
     uint64_t bytes_in, bytes_out;
-    int error;            /* libuv's number behind `fail` */
+    int error; /* libuv's number behind `fail` */
     bool reading;
-    bool eof;             /* the other side has finished */
-    bool wipe;            /* secrets have passed through the buffers */
-    bool broken;          /* `failed` was told or is about to be: no more writing */
+    bool eof;    /* the other side has finished */
+    bool wipe;   /* secrets have passed through the buffers */
+    bool broken; /* `failed` was told or is about to be: no more writing */
     bool shut_wanted, shut_sent;
-    bool accepted;        /* counts against the listeners' budget */
-    char peer[56];        /* an address of ours to print, never a peer's text */
+    bool accepted; /* counts against the listeners' budget */
+    char peer[56]; /* an address of ours to print, never a peer's text */
 };
 
 struct stream *stream_new_tcp(struct loop *loop);

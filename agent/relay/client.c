@@ -154,7 +154,8 @@ static void take_next_head(struct client *c)
     }
     c->requests++;
     c->scanned = 0;
-    if (length && length <= limits.bytes && head_read_request(&head, span_head(buf_span(&c->in), length), &limits, &fault)) {
+    if (length && length <= limits.bytes &&
+        head_read_request(&head, span_head(buf_span(&c->in), length), &limits, &fault)) {
         buf_drop(&c->in, length);
         if (c->in.n == 0)
             buf_free(&c->in);
@@ -185,7 +186,7 @@ static void on_data(void *owner, struct span bytes)
 {
     struct client *c = owner;
     if (c->exchange && c->in.n == 0)
-        exchange_input(c->exchange, &bytes); /* straight from the read buffer */
+        exchange_input(c->exchange, &bytes);       /* straight from the read buffer */
     if (bytes.n && !buf_add_span(&c->in, bytes)) { /* reading stops long before this */
         client_close(c);
         return;

@@ -16,11 +16,12 @@ struct client {
     struct buf in;         /* bytes that nobody has taken yet */
     size_t scanned;
     struct exchange *exchange;
-    struct upstream *pinned; /* this connection and no other carries our requests (connection-bound authentication of the client's own) */
+    struct upstream *
+        pinned; /* this connection and no other carries our requests (connection-bound authentication of the client's own) */
     unsigned number, requests;
     bool eof;
     bool pin_wanted;
-    struct later after;      /* an exchange has ended: what comes next */
+    struct later after; /* an exchange has ended: what comes next */
     enum client_next { CLIENT_KEEP, CLIENT_CLOSE, CLIENT_ABORT, CLIENT_GONE } next;
 };
 

@@ -21,7 +21,8 @@ static void whole(struct download *d)
     buf_free(&end);
 }
 
-void download_start(struct download *d, struct body_rule rule, struct body_rule towards_client, struct stream *from, struct stream *to)
+void download_start(struct download *d, struct body_rule rule, struct body_rule towards_client,
+                    struct stream *from, struct stream *to)
 {
     *d = (struct download){.from = from, .to = to, .chunked = towards_client.kind == BODY_CHUNKED};
     body_start(&d->body, rule);

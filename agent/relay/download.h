@@ -17,8 +17,8 @@ enum download_state {
 struct download {
     struct body body;
     struct stream *from, *to;
-    bool chunked;      /* towards the client */
-    bool surplus;      /* bytes came behind the end: the connection is not to be used again */
+    bool chunked; /* towards the client */
+    bool surplus; /* bytes came behind the end: the connection is not to be used again */
     enum download_state state;
     uint64_t content;
 };
@@ -26,7 +26,8 @@ struct download {
 /* The framing that a client of that minor version gets for an answer framed by `rule`. */
 struct body_rule download_framing(struct body_rule rule, unsigned client_minor);
 
-void download_start(struct download *d, struct body_rule rule, struct body_rule towards_client, struct stream *from, struct stream *to);
+void download_start(struct download *d, struct body_rule rule, struct body_rule towards_client,
+                    struct stream *from, struct stream *to);
 void download_free(struct download *d);
 void download_take(struct download *d, struct span in);
 void download_eof(struct download *d);

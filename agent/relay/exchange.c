@@ -17,7 +17,8 @@ static void move(struct exchange *e, enum exchange_state to)
 {
     static const char *const names[] = {"route", "ask", "stream", "done"};
     static const unsigned next[] = {[EXCHANGE_ROUTE] = 1u << EXCHANGE_ASK | 1u << EXCHANGE_DONE,
-                                    [EXCHANGE_ASK] = 1u << EXCHANGE_STREAM | 1u << EXCHANGE_DONE | 1u << EXCHANGE_ASK,
+                                    [EXCHANGE_ASK] =
+                                        1u << EXCHANGE_STREAM | 1u << EXCHANGE_DONE | 1u << EXCHANGE_ASK,
                                     [EXCHANGE_STREAM] = 1u << EXCHANGE_DONE,
                                     [EXCHANGE_DONE] = 0};
     if (!(next[e->state] & 1u << to))
@@ -34,7 +35,8 @@ static void over(struct exchange *e, enum client_next next)
     client_exchange_over(e->client, next);
 }
 
-static void refuse(struct exchange *e, enum page_cause cause, unsigned status, struct span why, struct span remedy)
+static void refuse(struct exchange *e, enum page_cause cause, unsigned status, struct span why,
+                   struct span remedy)
 {
     reply_page(e, cause, status, why, remedy);
     ask_cancel(&e->ask);
@@ -66,7 +68,8 @@ void exchange_free(struct exchange *e)
 static void give_back(struct exchange *e)
 {
     struct upstream *u = e->upstream;
-    bool clean = e->download.state == DOWNLOAD_WHOLE && e->upload.sent_end && e->keep_upstream && !e->download.surplus;
+    bool clean =
+        e->download.state == DOWNLOAD_WHOLE && e->upload.sent_end && e->keep_upstream && !e->download.surplus;
     e->upstream = NULL;
     if (!clean)
         pool_close(u);
@@ -162,7 +165,8 @@ static void answered(void *owner)
     upload_settle(&e->upload);
     e->status = e->ask.leg.head.status;
     if (e->status == 101 && !forward_wants_upgrade(e)) {
-        refuse(e, PAGE_BAD_ANSWER, 0, SPAN("the other side switched protocols (101) though nobody had asked for it"), SPAN(""));
+        refuse(e, PAGE_BAD_ANSWER, 0,
+               SPAN("the other side switched protocols (101) though nobody had asked for it"), SPAN(""));
         return;
     }
     if (e->ask.leg.rule.kind == BODY_TUNNEL) {
@@ -274,7 +278,8 @@ static void ask_hop(struct exchange *e);
 static void failed(void *owner, const struct ask_failure *failure)
 {
     struct exchange *e = owner;
-    bool unreachable = failure->cause == PAGE_DNS || failure->cause == PAGE_UNREACHABLE || failure->cause == PAGE_CONNECT_TIMEOUT;
+    bool unreachable = failure->cause == PAGE_DNS || failure->cause == PAGE_UNREACHABLE ||
+                       failure->cause == PAGE_CONNECT_TIMEOUT;
     if (unreachable && failure->nothing_sent && e->at + 1 < e->n_hops) {
         log_warning(e->tag, "%.*s; trying %s", SPAN_ARG(failure->why), e->hops[e->at + 1]->name);
         e->at++;
@@ -284,7 +289,8 @@ static void failed(void *owner, const struct ask_failure *failure)
     refuse(e, failure->cause, 0, failure->why, failure->remedy);
 }
 
-static const struct ask_events events_of_ask = {informational, body_go, body_rewind, body_gather, up_writable, answered, failed};
+static const struct ask_events events_of_ask = {informational, body_go,  body_rewind, body_gather,
+                                                up_writable,   answered, failed};
 
 /* CONNECT to a destination without a proxy: no HTTP is spoken to it. */
 static void direct_connected(void *owner, struct upstream *u)
@@ -297,8 +303,10 @@ static void direct_connected(void *owner, struct upstream *u)
 
 static void direct_failed(void *owner, enum dial_failure kind, const struct err *why)
 {
-    struct ask_failure failure = {
-        .cause = unreachable_cause(kind), .why = span_str(why->text), .remedy = unreachable_remedy(kind), .nothing_sent = true};
+    struct ask_failure failure = {.cause = unreachable_cause(kind),
+                                  .why = span_str(why->text),
+                                  .remedy = unreachable_remedy(kind),
+                                  .nothing_sent = true};
     failed(owner, &failure);
 }
 

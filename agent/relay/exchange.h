@@ -20,7 +20,7 @@ struct exchange {
     struct target target;
     struct hop **hops; /* references, in the order to try */
     size_t n_hops, at;
-    char *why;         /* the route's reason */
+    char *why;                         /* the route's reason */
     struct buf target_text, host_text; /* as they go to the present hop */
     struct ask ask;
     struct lease lease; /* a CONNECT without a proxy */
@@ -28,11 +28,11 @@ struct exchange {
     struct download download;
     struct upstream *upstream; /* while streaming */
     bool connect;
-    bool keep_client;     /* the client's connection can be used again */
+    bool keep_client; /* the client's connection can be used again */
     bool keep_upstream;
-    bool closing_said;    /* the answer said Connection: close */
+    bool closing_said; /* the answer said Connection: close */
     bool pin;
-    unsigned status;      /* told to the client; 0: nothing yet */
+    unsigned status; /* told to the client; 0: nothing yet */
     uint64_t began;
     char tag[24];
 };

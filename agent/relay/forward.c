@@ -25,7 +25,8 @@ void forward_target(struct exchange *e, const struct hop *hop)
 
 bool forward_wants_upgrade(const struct exchange *e)
 {
-    return !e->connect && head_field(&e->head, "Upgrade") && head_has_token(&e->head, "Connection", "upgrade");
+    return !e->connect && head_field(&e->head, "Upgrade") &&
+           head_has_token(&e->head, "Connection", "upgrade");
 }
 
 struct ask_request forward_request(struct exchange *e, const struct hop *hop)
@@ -61,12 +62,14 @@ bool forward_answer_here(struct exchange *e)
 {
     if (header_via_loop(&e->head, via(e))) {
         reply_page(e, PAGE_LOOP, 0, SPAN("this request came back to exeat, which had sent it before"),
-                   SPAN("the upstream proxy, or a variable like http_proxy in its environment, points at exeat: see exeat run --print-config"));
+                   SPAN("the upstream proxy, or a variable like http_proxy in its environment, points at "
+                        "exeat: see exeat run --print-config"));
         return true;
     }
     if (e->target.form == TARGET_ORIGIN || e->target.form == TARGET_ASTERISK) {
         e->keep_client = false;
-        reply_page(e, PAGE_BAD_REQUEST, 0, SPAN("this is a proxy, and the request is written for a web server"),
+        reply_page(e, PAGE_BAD_REQUEST, 0,
+                   SPAN("this is a proxy, and the request is written for a web server"),
                    SPAN("set http_proxy and https_proxy to this address instead of opening it"));
         return true;
     }
@@ -104,8 +107,10 @@ static bool connection_bound(const struct head *h, const char *name)
 static bool must_pin(const struct exchange *e, const struct head *answer)
 {
     const struct hop *hop = e->hops[e->at];
-    return (hop->pass_credentials && (head_field(&e->head, "Proxy-Authorization") || answer->status == 407)) ||
-           (answer->status == 401 && connection_bound(answer, "WWW-Authenticate")) || connection_bound(&e->head, "Authorization");
+    return (hop->pass_credentials &&
+            (head_field(&e->head, "Proxy-Authorization") || answer->status == 407)) ||
+           (answer->status == 401 && connection_bound(answer, "WWW-Authenticate")) ||
+           connection_bound(&e->head, "Authorization");
 }
 
 struct body_rule forward_answer_head(struct exchange *e, const struct head *h, struct body_rule rule)
@@ -114,7 +119,8 @@ struct body_rule forward_answer_head(struct exchange *e, const struct head *h, s
     struct body_rule towards_client = download_framing(rule, e->head.minor);
     e->keep_upstream = header_keeps_alive(h) && rule.kind != BODY_CLOSE;
     e->pin |= must_pin(e, h);
-    e->closing_said = !e->keep_client || towards_client.kind == BODY_CLOSE || !e->upload.ended || (e->pin && !e->keep_upstream);
+    e->closing_said = !e->keep_client || towards_client.kind == BODY_CLOSE || !e->upload.ended ||
+                      (e->pin && !e->keep_upstream);
     struct header_response how = {
         .body = towards_client,
         .no_framing = rule.kind == BODY_NONE,
@@ -139,6 +145,7 @@ void forward_tunnel_head(struct exchange *e, const struct head *h)
         forward_established(e);
         return;
     }
-    struct header_response how = {.body = {.kind = BODY_TUNNEL}, .no_framing = true, .via = via(e), .upgrade = true};
+    struct header_response how = {
+        .body = {.kind = BODY_TUNNEL}, .no_framing = true, .via = via(e), .upgrade = true};
     write_answer(e, h, &how);
 }

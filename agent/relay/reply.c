@@ -21,7 +21,8 @@ static void finish(struct exchange *e, struct buf *page, unsigned status, bool c
     client_exchange_over(e->client, close ? CLIENT_CLOSE : CLIENT_KEEP);
 }
 
-void reply_page(struct exchange *e, enum page_cause cause, unsigned status, struct span why, struct span remedy)
+void reply_page(struct exchange *e, enum page_cause cause, unsigned status, struct span why,
+                struct span remedy)
 {
     struct buf text = {0};
     bool known = e->head.method.n > 0;
@@ -56,7 +57,8 @@ void reply_log(const struct exchange *e, uint64_t bytes, const char *note)
     target.n = span_find(target, '?'); /* queries hold tokens and names */
     if (target.n > 512)
         target.n = 512;
-    log_info(e->tag, "%.*s %.*s: %u, %llu bytes, %llu ms (%s%s%s)", SPAN_ARG(span_head(e->head.method, 32)), SPAN_ARG(target), e->status,
-             (unsigned long long)bytes, (unsigned long long)(loop_now(e->relay->out->loop) - e->began), e->why ? e->why : "",
+    log_info(e->tag, "%.*s %.*s: %u, %llu bytes, %llu ms (%s%s%s)", SPAN_ARG(span_head(e->head.method, 32)),
+             SPAN_ARG(target), e->status, (unsigned long long)bytes,
+             (unsigned long long)(loop_now(e->relay->out->loop) - e->began), e->why ? e->why : "",
              e->why && *note ? ", " : "", note);
 }

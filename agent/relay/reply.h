@@ -8,7 +8,8 @@
 #include "relay/exchange.h"
 
 /* Writes the page and ends the exchange. The client's connection stays open where nothing of the request is left unread. */
-void reply_page(struct exchange *e, enum page_cause cause, unsigned status, struct span why, struct span remedy);
+void reply_page(struct exchange *e, enum page_cause cause, unsigned status, struct span why,
+                struct span remedy);
 /* A small document of ours (200). */
 void reply_document(struct exchange *e, struct span content_type, struct span content);
 /* The line per request. `bytes` of content went to the client. */

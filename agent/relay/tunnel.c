@@ -30,12 +30,14 @@ static struct side *other(struct side *s)
     return s == &s->tunnel->client ? &s->tunnel->upstream : &s->tunnel->client;
 }
 
-static void release(struct tunnel *t, void (*end_client)(struct stream *), void (*end_upstream)(struct stream *))
+static void release(struct tunnel *t, void (*end_client)(struct stream *),
+                    void (*end_upstream)(struct stream *))
 {
     struct relay *r = t->relay;
     if (r->config->log_requests)
         log_info(t->tag, "tunnel to %s closed: %llu bytes up, %llu down, %llu ms", t->what,
-                 (unsigned long long)stream_bytes_out(t->upstream.stream), (unsigned long long)stream_bytes_out(t->client.stream),
+                 (unsigned long long)stream_bytes_out(t->upstream.stream),
+                 (unsigned long long)stream_bytes_out(t->client.stream),
                  (unsigned long long)(loop_now(r->out->loop) - t->began));
     list_remove(&t->link);
     r->tunnels_open--;
@@ -52,7 +54,8 @@ void tunnel_close(struct tunnel *t)
 
 static void both_ended(struct tunnel *t)
 {
-    if (t->client.ended && t->upstream.ended && !stream_backlog(t->client.stream) && !stream_backlog(t->upstream.stream))
+    if (t->client.ended && t->upstream.ended && !stream_backlog(t->client.stream) &&
+        !stream_backlog(t->upstream.stream))
         tunnel_close(t);
 }
 
@@ -102,8 +105,8 @@ static void join(struct side *s, struct tunnel *t, struct stream *stream)
     stream_keepalive(stream, KEEPALIVE_SECONDS);
 }
 
-void tunnel_start(struct relay *relay, struct stream *client, struct stream *upstream, struct span early_up, struct span early_down,
-                  bool client_ended, const char *tag, struct span what)
+void tunnel_start(struct relay *relay, struct stream *client, struct stream *upstream, struct span early_up,
+                  struct span early_down, bool client_ended, const char *tag, struct span what)
 {
     struct tunnel *t = mem_zero(sizeof *t);
     t->relay = relay;

@@ -8,8 +8,8 @@
 #include "relay/relay.h"
 
 /* `early_up`, `early_down`: bytes that were read already, to be sent first. `client_ended`: the client has sent EOF behind early_up. `what` names it in the log. */
-void tunnel_start(struct relay *relay, struct stream *client, struct stream *upstream, struct span early_up, struct span early_down,
-                  bool client_ended, const char *tag, struct span what);
+void tunnel_start(struct relay *relay, struct stream *client, struct stream *upstream, struct span early_up,
+                  struct span early_down, bool client_ended, const char *tag, struct span what);
 /* For relay_done. */
 struct tunnel;
 void tunnel_close(struct tunnel *t);

@@ -22,7 +22,9 @@ enum ask_body upload_class(const struct upload *u)
 {
     switch (u->body.rule.kind) {
     case BODY_LENGTH:
-        return u->body.rule.length == 0 ? ASK_BODY_NONE : u->body.rule.length <= REPLAY_WINDOW ? ASK_BODY_SMALL : ASK_BODY_BIG;
+        return u->body.rule.length == 0               ? ASK_BODY_NONE
+               : u->body.rule.length <= REPLAY_WINDOW ? ASK_BODY_SMALL
+                                                      : ASK_BODY_BIG;
     case BODY_CHUNKED:
         return ASK_BODY_BIG;
     default:

@@ -12,15 +12,15 @@
 #define REPLAY_WINDOW ((size_t)64 * 1024)
 
 struct upload {
-    struct body body;      /* the client's framing */
-    struct stream *to;     /* NULL: not flowing at the moment */
-    struct buf kept;       /* the content's first bytes */
-    bool keeping;          /* `kept` is all of the content so far */
-    bool gathering;        /* content is taken in though it does not flow */
-    bool ended;            /* the client has sent all */
-    bool sent_end;         /* all of it has been written to `to` */
-    bool bad;              /* the client broke its framing */
-    uint64_t content;      /* bytes of content so far */
+    struct body body;  /* the client's framing */
+    struct stream *to; /* NULL: not flowing at the moment */
+    struct buf kept;   /* the content's first bytes */
+    bool keeping;      /* `kept` is all of the content so far */
+    bool gathering;    /* content is taken in though it does not flow */
+    bool ended;        /* the client has sent all */
+    bool sent_end;     /* all of it has been written to `to` */
+    bool bad;          /* the client broke its framing */
+    uint64_t content;  /* bytes of content so far */
 };
 
 void upload_start(struct upload *u, struct body_rule rule);

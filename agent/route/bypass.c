@@ -12,12 +12,12 @@ enum rule_kind { RULE_NAME, RULE_SUFFIX, RULE_PATTERN, RULE_NETWORK, RULE_LOCAL 
 
 struct rule {
     enum rule_kind kind;
-    char *text;          /* the entry as written */
-    struct span name;    /* inside text: name, suffix with its dot, or pattern */
-    int family;          /* RULE_NETWORK */
+    char *text;       /* the entry as written */
+    struct span name; /* inside text: name, suffix with its dot, or pattern */
+    int family;       /* RULE_NETWORK */
     unsigned char network[16];
-    unsigned prefix;     /* bits */
-    uint16_t port;       /* 0: any */
+    unsigned prefix; /* bits */
+    uint16_t port;   /* 0: any */
 };
 
 struct bypass {
@@ -170,7 +170,8 @@ struct bypass *bypass_new(char **entries, size_t n, struct err *e)
         r->text = mem_strdup(entries[i]);
         if (!read_rule(r)) {
             err_set(e, ERR_CONFIG,
-                    "no-proxy: cannot read \"%s\"; write a name, .suffix, *pattern*, address, network/bits or <local>, with :port if wanted",
+                    "no-proxy: cannot read \"%s\"; write a name, .suffix, *pattern*, address, network/bits "
+                    "or <local>, with :port if wanted",
                     entries[i]);
             bypass_free(b);
             return NULL;

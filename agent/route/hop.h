@@ -10,8 +10,8 @@
 
 struct hop {
     int refs;
-    struct list link;      /* in its route table */
-    char *upstream;        /* name of the [upstream NAME] section; NULL: direct */
+    struct list link; /* in its route table */
+    char *upstream;   /* name of the [upstream NAME] section; NULL: direct */
     char *host;
     uint16_t port;
     char *name;            /* "proxy.corp.example:8080", for people */
@@ -19,10 +19,10 @@ struct hop {
     bool pass_credentials; /* the client's own Proxy-Authorization goes up, its 407 comes down */
     unsigned connections;  /* most at once */
     unsigned dial_ms;
-    unsigned answer_ms;    /* 0: no limit */
-    bool asks;             /* it has sent a 407 */
-    bool known;            /* it has answered something */
-    void *pool;            /* upstream/pool.c keeps its connections here */
+    unsigned answer_ms; /* 0: no limit */
+    bool asks;          /* it has sent a 407 */
+    bool known;         /* it has answered something */
+    void *pool;         /* upstream/pool.c keeps its connections here */
     void (*pool_free)(void *pool);
 };
 

@@ -16,9 +16,9 @@ struct route_table {
     struct bypass *bypass;
     struct hop **proxies;
     size_t n_proxies;
-    size_t n_first;      /* how many of them belong to the first upstream */
+    size_t n_first; /* how many of them belong to the first upstream */
     char *first_reason;
-    struct list direct;  /* most recently used first */
+    struct list direct; /* most recently used first */
     size_t n_direct;
     struct hop *direct_answer;
     struct buf reason;
@@ -78,7 +78,8 @@ void route_table_unref(struct route_table *t)
 static struct hop *direct_hop(struct route_table *t, struct span host, uint16_t port)
 {
     struct list *it, *safe;
-    list_each(it, safe, &t->direct) {
+    list_each(it, safe, &t->direct)
+    {
         struct hop *h = list_entry(it, struct hop, link);
         if (h->port == port && span_ieq(span_str(h->host), host)) {
             list_remove(&h->link);
@@ -117,6 +118,5 @@ void route_table_each(struct route_table *t, void (*visit)(struct hop *h))
     struct list *it, *safe;
     for (size_t i = 0; i < t->n_proxies; i++)
         visit(t->proxies[i]);
-    list_each(it, safe, &t->direct)
-        visit(list_entry(it, struct hop, link));
+    list_each(it, safe, &t->direct) visit(list_entry(it, struct hop, link));
 }

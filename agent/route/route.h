@@ -12,7 +12,7 @@ struct route_table;
 struct route {
     struct hop **hops; /* the table's; take a reference to keep one */
     size_t n;
-    const char *why;   /* "no-proxy .internal.example", "upstream corp" */
+    const char *why; /* "no-proxy .internal.example", "upstream corp" */
 };
 
 struct route_table *route_table_new(const struct config *c, struct err *e);

@@ -15,7 +15,7 @@
 #define LEGS_MOST        10
 #define RESTARTS_MOST    4
 
-#define BIT(s) (1u << (s))
+#define BIT(s)  (1u << (s))
 #define ANY_END (BIT(ASK_LEASE) | BIT(ASK_FAILED) | BIT(ASK_IDLE))
 
 static const struct {
@@ -55,7 +55,8 @@ static void let_go(struct ask *a, enum ask_state end)
 
 static void fail(struct ask *a, enum page_cause cause, struct span why, struct span remedy)
 {
-    struct ask_failure failure = {.cause = cause, .why = why, .remedy = remedy, .nothing_sent = !a->sent && !a->credited};
+    struct ask_failure failure = {
+        .cause = cause, .why = why, .remedy = remedy, .nothing_sent = !a->sent && !a->credited};
     struct hop *hop = a->hop;
     a->hop = NULL;
     let_go(a, ASK_FAILED);
@@ -123,15 +124,19 @@ static void send_leg(struct ask *a)
     how.authorization = secret_reveal(&a->header);
     a->knocking = must_knock(a);
     a->header_out = how.authorization.n > 0;
-    bool written = a->knocking ? knock_write(&head, &how) : header_write_request(&head, a->request.head, &how);
+    bool written =
+        a->knocking ? knock_write(&head, &how) : header_write_request(&head, a->request.head, &how);
     if (written) {
-        log_debug(a->tag, "leg %u on %s: %s%s", a->legs, a->upstream->tag, a->knocking ? "knock (GET without a body)" : "request",
+        log_debug(a->tag, "leg %u on %s: %s%s", a->legs, a->upstream->tag,
+                  a->knocking ? "knock (GET without a body)" : "request",
                   a->header_out ? ", with credentials" : "");
-        upstream_move(a->upstream, a->knocking || (a->header_out && !a->upstream->let_in) ? UPSTREAM_SHAKING : UPSTREAM_BUSY);
+        upstream_move(a->upstream, a->knocking || (a->header_out && !a->upstream->let_in) ? UPSTREAM_SHAKING
+                                                                                          : UPSTREAM_BUSY);
         a->credited |= a->header_out;
         a->sent |= !a->knocking;
         move(a, ASK_IN);
-        leg_send(&a->leg, buf_span(&head), a->knocking ? SPAN("GET") : a->request.head->method, a->hop->answer_ms);
+        leg_send(&a->leg, buf_span(&head), a->knocking ? SPAN("GET") : a->request.head->method,
+                 a->hop->answer_ms);
     }
     secret_wipe(head.p, head.n);
     buf_free(&head);
@@ -185,7 +190,9 @@ static void begin_again(struct ask *a)
         return;
     }
     if (a->body_lost) {
-        fail(a, PAGE_BODY_LOST, SPAN("the proxy asked for authentication after the body was under way, and it cannot be sent again"),
+        fail(a, PAGE_BODY_LOST,
+             SPAN("the proxy asked for authentication after the body was under way, and it cannot be sent "
+                  "again"),
              SPAN("try again: the next attempt authenticates first"));
         return;
     }
@@ -275,7 +282,9 @@ void ask_body_gathered(struct ask *a, bool whole, struct span body)
     a->body_held = whole;
     a->gathered = body;
     if (!whole) {
-        fail(a, PAGE_BODY_LOST, SPAN("the proxy wants the body to be covered by the credentials (Digest auth-int), and it is too large for that"),
+        fail(a, PAGE_BODY_LOST,
+             SPAN("the proxy wants the body to be covered by the credentials (Digest auth-int), and it is "
+                  "too large for that"),
              SPAN("ask the administrator to offer qop=auth as well"));
         return;
     }
@@ -342,7 +351,8 @@ static void let_in(struct ask *a)
     if (!u->credited)
         a->out->counters.handshakes++;
     u->credited = true;
-    if (a->flags & KEYS_BINDS) /* should it not be so after all (a knock let through by an exemption), the next 407 says so */
+    if (a->flags &
+        KEYS_BINDS) /* should it not be so after all (a knock let through by an exemption), the next 407 says so */
         u->let_in = true;
     if (a->flags & KEYS_REUSABLE)
         secret_set(&u->header, secret_reveal(&a->header));
@@ -381,7 +391,8 @@ static void drained(void *owner, bool whole)
     struct ask *a = owner;
     a->broken |= !whole;
     if (a->leg.head.status == 407) {
-        if (!upstream_has_context(a->upstream)) { /* the keyholder was restarted meanwhile and knows nothing of this connection */
+        if (!upstream_has_context(
+                a->upstream)) { /* the keyholder was restarted meanwhile and knows nothing of this connection */
             begin_again(a);
             return;
         }
@@ -414,10 +425,13 @@ static void broke(void *owner, enum leg_end_kind how, const char *why)
         return;
     }
     buf_addf(&text, "%s %s: %s", hop_is_direct(a->hop) ? "the server" : "the proxy", a->hop->name, why);
-    enum page_cause cause = how == LEG_TIMEOUT ? PAGE_ANSWER_TIMEOUT : how == LEG_CLOSED ? PAGE_CUT_SHORT : PAGE_BAD_ANSWER;
+    enum page_cause cause = how == LEG_TIMEOUT  ? PAGE_ANSWER_TIMEOUT
+                            : how == LEG_CLOSED ? PAGE_CUT_SHORT
+                                                : PAGE_BAD_ANSWER;
     fail(a, cause, buf_span(&text),
-         how == LEG_CLOSED && !may_repeat(a) ? SPAN("it is not known whether the request was carried out; look before you send it again")
-                                             : SPAN("try again"));
+         how == LEG_CLOSED && !may_repeat(a)
+             ? SPAN("it is not known whether the request was carried out; look before you send it again")
+             : SPAN("try again"));
     buf_free(&text);
 }
 
@@ -430,10 +444,11 @@ static void writable(void *owner)
 
 static const struct leg_events events_of_leg = {informational, answered, drained, broke, writable};
 
-void ask_start(struct ask *a, struct outbound *out, struct hop *hop, const struct ask_request *request, const char *tag,
-               const struct ask_events *events, void *owner)
+void ask_start(struct ask *a, struct outbound *out, struct hop *hop, const struct ask_request *request,
+               const char *tag, const struct ask_events *events, void *owner)
 {
-    *a = (struct ask){.out = out, .hop = hop_ref(hop), .request = *request, .events = events, .owner = owner, .tag = tag};
+    *a = (struct ask){
+        .out = out, .hop = hop_ref(hop), .request = *request, .events = events, .owner = owner, .tag = tag};
     if (!request->use) {
         find_connection(a, request->fresh);
         return;

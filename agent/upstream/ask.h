@@ -32,9 +32,9 @@ struct ask_request {
     struct header_request how; /* all but the authorization; the spans live as long as the ask */
     enum ask_body body;
     size_t max_head;
-    uint32_t open_flags;       /* KEYS_CANDIDATE for a trial */
-    bool fresh;                /* on a new connection only */
-    struct upstream *use;      /* this connection (pinned to the client); NULL: one from the pool */
+    uint32_t open_flags;  /* KEYS_CANDIDATE for a trial */
+    bool fresh;           /* on a new connection only */
+    struct upstream *use; /* this connection (pinned to the client); NULL: one from the pool */
 };
 
 struct ask_failure {
@@ -73,24 +73,24 @@ struct ask {
     struct upstream *upstream;
     struct leg leg;
     struct keys_call call;
-    struct secret header;   /* what went or goes out as Proxy-Authorization */
-    uint32_t flags;         /* KEYS_KNOCK ... that came with it */
-    bool header_out;        /* the last leg carried it */
-    bool knocking;          /* the last leg was a knock */
-    bool knock_done;        /* one was let through: no more of them */
-    bool body_out;          /* body_go was told in this leg */
+    struct secret header; /* what went or goes out as Proxy-Authorization */
+    uint32_t flags;       /* KEYS_KNOCK ... that came with it */
+    bool header_out;      /* the last leg carried it */
+    bool knocking;        /* the last leg was a knock */
+    bool knock_done;      /* one was let through: no more of them */
+    bool body_out;        /* body_go was told in this leg */
     bool body_lost;
-    bool sent;              /* something of the request itself has left */
-    bool credited;          /* credentials of ours went with this request */
-    bool broken;            /* the connection may not be used for another leg */
+    bool sent;     /* something of the request itself has left */
+    bool credited; /* credentials of ours went with this request */
+    bool broken;   /* the connection may not be used for another leg */
     bool stale_retried;
-    struct span gathered;   /* the body, when body_gather has been answered */
+    struct span gathered; /* the body, when body_gather has been answered */
     bool body_held;
     unsigned legs, restarts;
 };
 
-void ask_start(struct ask *a, struct outbound *out, struct hop *hop, const struct ask_request *request, const char *tag,
-               const struct ask_events *events, void *owner);
+void ask_start(struct ask *a, struct outbound *out, struct hop *hop, const struct ask_request *request,
+               const char *tag, const struct ask_events *events, void *owner);
 /* whole: all of the body, lent until the ask ends. Otherwise it is larger than the window. */
 void ask_body_gathered(struct ask *a, bool whole, struct span body);
 /* How the owner's sending stands. */

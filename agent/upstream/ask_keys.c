@@ -104,7 +104,8 @@ void ask_keys_log_offer(const struct ask *a)
     if (log_get_level() < LOG_LEVEL_DEBUG)
         return;
     struct buf names = {.max = 512};
-    for (const struct field *f = head_field(&a->leg.head, "Proxy-Authenticate"); f; f = head_field_next(&a->leg.head, f)) {
+    for (const struct field *f = head_field(&a->leg.head, "Proxy-Authenticate"); f;
+         f = head_field_next(&a->leg.head, f)) {
         struct span rest = f->value;
         buf_addf(&names, " %.*s", SPAN_ARG(span_head(span_word(&rest), 32)));
     }

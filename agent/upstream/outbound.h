@@ -7,12 +7,12 @@
 #include "helpers/keys_client.h"
 
 struct counters {
-    uint64_t requests;    /* begun, CONNECT included */
-    uint64_t tunnels;     /* opened */
-    uint64_t challenges;  /* 407s received */
-    uint64_t handshakes;  /* requests that were let in after at least one header of ours */
-    uint64_t refusals;    /* secrets refused */
-    uint64_t connections; /* opened to proxies and destinations */
+    uint64_t requests;             /* begun, CONNECT included */
+    uint64_t tunnels;              /* opened */
+    uint64_t challenges;           /* 407s received */
+    uint64_t handshakes;           /* requests that were let in after at least one header of ours */
+    uint64_t refusals;             /* secrets refused */
+    uint64_t connections;          /* opened to proxies and destinations */
     uint64_t bytes_up, bytes_down; /* content and tunnels, without heads */
 };
 
@@ -20,7 +20,8 @@ struct outbound {
     struct loop *loop;
     struct keys_client *keys;
     struct counters counters;
-    char pseudonym[24]; /* for Via: random per process, so that a loop through ourselves is seen and no two agents are mistaken */
+    char pseudonym
+        [24]; /* for Via: random per process, so that a loop through ourselves is seen and no two agents are mistaken */
 };
 
 #endif

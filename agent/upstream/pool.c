@@ -8,15 +8,16 @@
 #include "base/buf.h"
 #include "base/log.h"
 
-#define IDLE_MS 50000 /* below the two minutes after which proxies usually close an idle connection, and the minute of some */
+#define IDLE_MS                                                                                              \
+    50000 /* below the two minutes after which proxies usually close an idle connection, and the minute of some */
 
 struct pool {
     struct outbound *out;
-    struct hop *hop;      /* not a reference: the hop frees its pool */
-    struct list all;      /* every connection but tunnels */
-    struct list idle;     /* READY, most recently used first */
-    struct list waiting;  /* leases */
-    size_t open;          /* length of `all` */
+    struct hop *hop;     /* not a reference: the hop frees its pool */
+    struct list all;     /* every connection but tunnels */
+    struct list idle;    /* READY, most recently used first */
+    struct list waiting; /* leases */
+    size_t open;         /* length of `all` */
     size_t dialling;
     struct deadline expiry; /* running while `idle` is not empty */
 };
@@ -89,7 +90,8 @@ static void idle_end(void *owner)
 static void idle_data(void *owner, struct span bytes)
 {
     struct upstream *u = owner;
-    log_info(u->tag, "%s sent %zu bytes that nobody had asked for; the connection is closed", u->hop->name, bytes.n);
+    log_info(u->tag, "%s sent %zu bytes that nobody had asked for; the connection is closed", u->hop->name,
+             bytes.n);
     break_promise(u);
     close_one(u->hop->pool, u);
 }
@@ -181,7 +183,8 @@ static void dial_for(struct lease *l)
 {
     struct pool *p = l->pool;
     p->dialling++;
-    l->dial = dial_start(p->out->loop, span_str(p->hop->host), p->hop->port, p->hop->dial_ms, &dial_events, l);
+    l->dial =
+        dial_start(p->out->loop, span_str(p->hop->host), p->hop->port, p->hop->dial_ms, &dial_events, l);
 }
 
 static bool room(const struct pool *p)
@@ -217,7 +220,8 @@ static void serve_waiting(struct pool *p)
     }
 }
 
-void lease_start(struct lease *l, struct outbound *out, struct hop *hop, bool fresh, const struct lease_events *events, void *owner)
+void lease_start(struct lease *l, struct outbound *out, struct hop *hop, bool fresh,
+                 const struct lease_events *events, void *owner)
 {
     struct pool *p = pool_of(out, hop);
     *l = (struct lease){.pool = p, .events = events, .owner = owner, .active = true, .fresh = fresh};
@@ -300,8 +304,7 @@ void pool_flush(struct hop *hop)
     if (!p)
         return;
     struct list *it, *safe;
-    list_each(it, safe, &p->all)
-        list_entry(it, struct upstream, link)->stale = true;
+    list_each(it, safe, &p->all) list_entry(it, struct upstream, link)->stale = true;
     hop_ref(hop);
     while (!list_empty(&p->idle))
         close_one(p, list_entry(p->idle.next, struct upstream, idle));

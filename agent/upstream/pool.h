@@ -29,7 +29,8 @@ struct lease_events {
 };
 
 /* `fresh`: a new connection, because an old one has just proved stale. */
-void lease_start(struct lease *l, struct outbound *out, struct hop *hop, bool fresh, const struct lease_events *events, void *owner);
+void lease_start(struct lease *l, struct outbound *out, struct hop *hop, bool fresh,
+                 const struct lease_events *events, void *owner);
 void lease_cancel(struct lease *l);
 
 /* The answer was read to its end and nothing is left over: for others to use. */
@@ -43,7 +44,7 @@ void pool_flush(struct hop *hop);
 
 struct pool_figures {
     size_t idle;
-    size_t busy;    /* leased, dialling included; tunnels are not counted */
+    size_t busy; /* leased, dialling included; tunnels are not counted */
     size_t waiting;
 };
 struct pool_figures pool_figures(const struct hop *hop);

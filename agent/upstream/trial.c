@@ -52,7 +52,8 @@ static void answered(void *owner)
 
 static void failed(void *owner, const struct ask_failure *failure)
 {
-    static const unsigned verdicts = 1u << PAGE_SECRET_REFUSED | 1u << PAGE_SITE_REFUSED | 1u << PAGE_NO_CREDENTIALS;
+    static const unsigned verdicts =
+        1u << PAGE_SECRET_REFUSED | 1u << PAGE_SITE_REFUSED | 1u << PAGE_NO_CREDENTIALS;
     end(owner, verdicts & 1u << failure->cause ? TRIAL_TOLD : TRIAL_UNREACHABLE, failure->why);
 }
 
@@ -75,16 +76,21 @@ static enum ask_rewind nothing_to_rewind(void *owner)
 
 struct trial *trial_start(struct outbound *out, struct hop *hop, trial_done_fn done, void *owner)
 {
-    static const struct ask_events events = {informational, no_body, nothing_to_rewind, no_body, no_body, answered, failed};
+    static const struct ask_events events = {informational, no_body, nothing_to_rewind, no_body, no_body,
+                                             answered,      failed};
     struct trial *t = mem_zero(sizeof *t);
     struct fault fault;
     t->out = out;
     t->done = done;
     t->owner = owner;
-    head_read_request(&t->head, SPAN("GET http://exeat.invalid/ HTTP/1.1\r\nHost: exeat.invalid\r\n\r\n"), &head_limits_default, &fault);
+    head_read_request(&t->head, SPAN("GET http://exeat.invalid/ HTTP/1.1\r\nHost: exeat.invalid\r\n\r\n"),
+                      &head_limits_default, &fault);
     struct ask_request request = {
         .head = &t->head,
-        .how = {.target = t->head.target, .host = SPAN("exeat.invalid"), .via = span_str(out->pseudonym), .to_proxy = true},
+        .how = {.target = t->head.target,
+                .host = SPAN("exeat.invalid"),
+                .via = span_str(out->pseudonym),
+                .to_proxy = true},
         .body = ASK_BODY_NONE,
         .max_head = TRIAL_HEAD_BYTES,
         .open_flags = KEYS_CANDIDATE,
@@ -101,7 +107,8 @@ struct errand {
     uint32_t number, instance;
 };
 
-static void report(struct outbound *out, uint32_t instance, uint32_t number, uint32_t verdict, struct span why)
+static void report(struct outbound *out, uint32_t instance, uint32_t number, uint32_t verdict,
+                   struct span why)
 {
     struct keys_msg m = {.type = KEYS_TRIAL_END, .trial = number, .verdict = verdict, .why = why};
     keys_client_tell(out->keys, instance, &m);
@@ -112,7 +119,8 @@ static void errand_done(void *owner, enum trial_outcome outcome, struct span why
     static const uint32_t verdicts[] = {
         [TRIAL_TOLD] = KEYS_OK, [TRIAL_NOT_ASKED] = KEYS_NOT_ASKED, [TRIAL_UNREACHABLE] = KEYS_UNREACHABLE};
     struct errand *errand = owner;
-    report(errand->out, errand->instance, errand->number, verdicts[outcome], outcome == TRIAL_UNREACHABLE ? why : SPAN(""));
+    report(errand->out, errand->instance, errand->number, verdicts[outcome],
+           outcome == TRIAL_UNREACHABLE ? why : SPAN(""));
     free(errand);
 }
 
@@ -127,5 +135,6 @@ void trial_for_keyholder(struct outbound *out, struct hop **hops, size_t n_hops,
         trial_start(out, hops[i], errand_done, errand);
         return;
     }
-    report(out, instance, event->trial, KEYS_UNREACHABLE, SPAN("the agent knows no upstream of that name; exeat reload?"));
+    report(out, instance, event->trial, KEYS_UNREACHABLE,
+           SPAN("the agent knows no upstream of that name; exeat reload?"));
 }

@@ -23,6 +23,7 @@ struct trial *trial_start(struct outbound *out, struct hop *hop, trial_done_fn d
 void trial_cancel(struct trial *t);
 
 /* What the agent and a login without an agent do with the keyholder's EVENT_TRIAL: run it against the first of `hops` with that upstream's name, and report. */
-void trial_for_keyholder(struct outbound *out, struct hop **hops, size_t n_hops, const struct keys_msg *event);
+void trial_for_keyholder(struct outbound *out, struct hop **hops, size_t n_hops,
+                         const struct keys_msg *event);
 
 #endif

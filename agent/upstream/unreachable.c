@@ -10,7 +10,8 @@ static const struct {
     [DIAL_DNS] = {PAGE_DNS, "check the name, and that the company network or VPN is up"},
     [DIAL_CONNECT] = {PAGE_UNREACHABLE, "check that the company network or VPN is up"},
     [DIAL_TIMEOUT] = {PAGE_CONNECT_TIMEOUT, "check that the company network or VPN is up"},
-    [DIAL_DESCRIPTORS] = {PAGE_BUSY, "too many connections are open: raise the limit (ulimit -n) or try again"},
+    [DIAL_DESCRIPTORS] = {PAGE_BUSY,
+                          "too many connections are open: raise the limit (ulimit -n) or try again"},
 };
 
 enum page_cause unreachable_cause(enum dial_failure kind)

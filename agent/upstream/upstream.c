@@ -15,7 +15,8 @@ static const struct {
     const char *name;
     unsigned next; /* states that may follow */
 } states[UPSTREAM_STATES] = {
-    [UPSTREAM_FRESH] = {"fresh", BIT(UPSTREAM_SHAKING) | BIT(UPSTREAM_BUSY) | BIT(UPSTREAM_READY) | BIT(UPSTREAM_CLOSED)},
+    [UPSTREAM_FRESH] = {"fresh", BIT(UPSTREAM_SHAKING) | BIT(UPSTREAM_BUSY) | BIT(UPSTREAM_READY) |
+                                     BIT(UPSTREAM_CLOSED)},
     [UPSTREAM_SHAKING] = {"shaking", BIT(UPSTREAM_BUSY) | BIT(UPSTREAM_READY) | BIT(UPSTREAM_CLOSED)},
     [UPSTREAM_BUSY] = {"busy", BIT(UPSTREAM_READY) | BIT(UPSTREAM_SHAKING) | BIT(UPSTREAM_CLOSED)},
     [UPSTREAM_READY] = {"ready", BIT(UPSTREAM_BUSY) | BIT(UPSTREAM_SHAKING) | BIT(UPSTREAM_CLOSED)},
@@ -47,7 +48,8 @@ void upstream_move(struct upstream *u, enum upstream_state to)
     if (u->state == to)
         return;
     if (!(states[u->state].next & BIT(to))) {
-        log_error(u->tag, "a connection cannot go from %s to %s; it will not be used again", states[u->state].name, states[to].name);
+        log_error(u->tag, "a connection cannot go from %s to %s; it will not be used again",
+                  states[u->state].name, states[to].name);
         u->stale = true;
         return;
     }

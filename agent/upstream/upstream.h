@@ -16,25 +16,32 @@
 #include "route/hop.h"
 #include "upstream/outbound.h"
 
-enum upstream_state { UPSTREAM_FRESH, UPSTREAM_SHAKING, UPSTREAM_BUSY, UPSTREAM_READY, UPSTREAM_CLOSED, UPSTREAM_STATES };
+enum upstream_state {
+    UPSTREAM_FRESH,
+    UPSTREAM_SHAKING,
+    UPSTREAM_BUSY,
+    UPSTREAM_READY,
+    UPSTREAM_CLOSED,
+    UPSTREAM_STATES
+};
 
 struct upstream {
     struct outbound *out;
     struct hop *hop;       /* a reference */
     struct stream *stream; /* NULL after upstream_to_tunnel */
     enum upstream_state state;
-    struct list link;      /* in its pool: all connections of the hop */
-    struct list idle;      /* in its pool: those READY */
-    uint32_t context;      /* the keyholder's; 0: none yet */
-    uint32_t instance;     /* the keyholder's life that the context belongs to */
-    bool let_in;           /* authenticated for good: requests need no header */
-    bool stale;            /* the identity has changed since: not to be used again */
-    uint64_t idle_since;   /* loop_now when it became READY */
-    void *promised_to;     /* pool.c: the lease that will be told of it in a moment */
-    bool credited;         /* credentials of ours have been taken on it */
-    bool used;             /* has answered a request before: it may have been closed under us */
-    struct secret header;  /* reusable credentials (Basic), from the keyholder */
-    char tag[24];          /* "u7" in the log */
+    struct list link;     /* in its pool: all connections of the hop */
+    struct list idle;     /* in its pool: those READY */
+    uint32_t context;     /* the keyholder's; 0: none yet */
+    uint32_t instance;    /* the keyholder's life that the context belongs to */
+    bool let_in;          /* authenticated for good: requests need no header */
+    bool stale;           /* the identity has changed since: not to be used again */
+    uint64_t idle_since;  /* loop_now when it became READY */
+    void *promised_to;    /* pool.c: the lease that will be told of it in a moment */
+    bool credited;        /* credentials of ours have been taken on it */
+    bool used;            /* has answered a request before: it may have been closed under us */
+    struct secret header; /* reusable credentials (Basic), from the keyholder */
+    char tag[24];         /* "u7" in the log */
 };
 
 /* Takes the stream over. Made by the pool alone. */
