@@ -223,6 +223,15 @@ static bool take_down(struct agent *a)
     return !a->loop || loop_free(a->loop);
 }
 
+/* What to write into a first configuration takes several lines: these are for a person, not for the log. */
+static void say_why(const struct err *e)
+{
+    if (strchr(e->text, '\n'))
+        fprintf(stderr, "exeat: %s\n", e->text);
+    else
+        log_error(NULL, "%s", e->text);
+}
+
 int agent_run(const char *config_path)
 {
     struct agent a = {.config_path = mem_strdup(config_path)};
@@ -233,7 +242,7 @@ int agent_run(const char *config_path)
     if (built) {
         loop_run(a.loop);
     } else {
-        log_error(NULL, "%s", e.text);
+        say_why(&e);
     }
     int code = built ? EXIT_DONE : (int)exit_from_err(e.code);
     if (!take_down(&a))

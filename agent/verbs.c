@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "agent.h"
+#include "base/log.h"
 #include "upstream/pool.h"
 
 struct status_query {
@@ -149,6 +150,7 @@ static void stop(void *owner, struct control_call *call, json_t *question)
     struct agent *a = owner;
     (void)question;
     control_answer(call, json_pack("{s:I}", "pid", (json_int_t)getpid()));
+    log_info(NULL, "stopping (exeat stop)");
     loop_stop(a->loop);
 }
 

@@ -47,7 +47,6 @@ struct config_user {
 struct config_proxy {
     char *host;
     uint16_t port;
-    bool tls; /* https:// */
     char *text;
 };
 

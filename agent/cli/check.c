@@ -18,7 +18,7 @@ static int check(const struct config *c)
     struct err e = {0};
     struct bypass *rules = bypass_new(c->no_proxy, c->n_no_proxy, &e);
     if (!rules)
-        return say_error(EXIT_CONFIG, "%s: no-proxy: %s", place, e.text);
+        return say_error(EXIT_CONFIG, "%s: %s", place, e.text);
     bypass_free(rules);
     say_clean(stdout, span_str(place));
     printf(": ok (%zu upstream%s, %zu listener%s)\n", c->n_upstreams, plural(c->n_upstreams), c->n_listen,

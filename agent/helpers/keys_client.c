@@ -37,6 +37,7 @@ struct keys_client {
     uint64_t started_at;
     uint64_t not_before; /* the next start, after short lives */
     unsigned backoff_ms;
+    bool short_before; /* the last life was a short one too */
 };
 
 /* --- life of the program --- */
@@ -88,21 +89,35 @@ static void end_all(struct keys_client *k, enum keys_verdict verdict, const char
     }
 }
 
+/* Its connection broke first; this is why. */
+static void log_end(void *unused, int exit_status, int signal)
+{
+    (void)unused;
+    if (signal)
+        log_warning(NULL, "the keyholder was ended by signal %d", signal);
+    else if (exit_status)
+        log_warning(NULL, "the keyholder ended with status %d", exit_status);
+}
+
 /* The stream broke or the program ended, whichever is noticed first. */
 static void lost(struct keys_client *k, const char *how)
 {
     if (!k->talk)
         return;
-    log_warning(NULL, "the keyholder %s; handshakes under way begin again", how);
+    log_warning(NULL, "the keyholder %s; it is started again when it is needed", how);
     stream_close(k->talk);
     k->talk = NULL;
     if (k->child)
-        child_forget(k->child);
+        child_forget(k->child, log_end);
     k->child = NULL;
     frame_reader_free(&k->in);
     k->instance++;
     bool short_life = loop_now(k->loop) - k->started_at < SHORT_LIFE_MS;
-    k->backoff_ms = !short_life ? 0 : k->backoff_ms ? k->backoff_ms * 2 : BACKOFF_FIRST_MS;
+    /* The first short life costs nothing: one crash is no reason to keep anybody waiting. */
+    k->backoff_ms = !short_life || !k->short_before ? 0
+                    : k->backoff_ms                 ? k->backoff_ms * 2
+                                                    : BACKOFF_FIRST_MS;
+    k->short_before = short_life;
     if (k->backoff_ms > BACKOFF_MOST_MS)
         k->backoff_ms = BACKOFF_MOST_MS;
     k->not_before = loop_now(k->loop) + k->backoff_ms;

@@ -14,12 +14,35 @@
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/wait.h>
+#include <stdatomic.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "keys/deadline.h"
 
-#define COMMAND_MS 30000
+#define COMMAND_MS    30000
+#define COMMANDS_MOST 32 /* as many as there are worker threads */
+
+/* Process groups of the commands that run at the moment; 0: a free place. */
+static atomic_int running[COMMANDS_MOST];
+
+static void note(int from, int to)
+{
+    for (size_t i = 0; i < COMMANDS_MOST; i++) {
+        int expected = from;
+        if (atomic_compare_exchange_strong(&running[i], &expected, to))
+            return;
+    }
+}
+
+void command_end_all(void)
+{
+    for (size_t i = 0; i < COMMANDS_MOST; i++) {
+        int group = atomic_load(&running[i]);
+        if (group > 0)
+            kill(-group, SIGKILL);
+    }
+}
 
 extern char **environ;
 
@@ -107,12 +130,14 @@ void command_fetch(const char *command, struct provided *out)
         close(ends[0]);
         return;
     }
+    note(0, pid);
     char bytes[PROVIDER_SECRET_MAX + 2];
     size_t n = 0;
     int64_t until = now_ms() + COMMAND_MS;
     bool in_time = collect(ends[0], bytes, sizeof bytes, &n, until);
     close(ends[0]);
     int status = reap(pid, until, &in_time);
+    note(pid, 0);
     if (!in_time) {
         out->kind = PROVIDED_TIMEOUT;
         err_set(&out->e, ERR_TIMEOUT, "the command for the password did not end within %d seconds",

@@ -92,8 +92,10 @@ static bool takes_typed(struct keyholder *k, struct identity *who, uint32_t peer
         buf_addf(&why, "the configuration says secret = none for upstream %s: it takes Kerberos tickets only",
                  who->name);
     else
-        buf_addf(&why, "the password for upstream %s comes from %s (%s), not from a login", who->name,
-                 from[source], who->u->secret_argument);
+        buf_addf(&why, "the password for upstream %s comes from %s%s%s, not from a login", who->name,
+                 from[source],
+                 source == SECRET_COMMAND ? "" : " ", /* a command line may hold a secret by mistake */
+                 source == SECRET_COMMAND ? "" : who->u->secret_argument);
     answer(k, peer, call, KEYS_UNAVAILABLE, buf_cstr(&why),
            "Change it there, or set secret = keyring or secret = prompt.");
     buf_free(&why);

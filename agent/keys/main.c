@@ -16,6 +16,7 @@
 #include "keys/context.h"
 #include "keys/login.h"
 #include "keys/serve.h"
+#include "keys/provider.h"
 #include "keys/work.h"
 
 #define AGENT_FD 3
@@ -130,6 +131,7 @@ int main(int argc, char **argv)
         return EXIT_FAILURE;
     }
     status = serve_run(&k);
+    command_end_all();
     /* A thread that is stuck in a library must not see the house taken down around it. */
     if (!work_idle()) {
         fflush(NULL);

@@ -40,6 +40,8 @@ void provided_free(struct provided *p);
 void file_fetch(const char *path, struct provided *out);
 void credential_fetch(const char *name, struct provided *out);
 void command_fetch(const char *command, struct provided *out);
+/* At our own end: ends the commands that still run. Any thread. */
+void command_end_all(void);
 void keyring_fetch(const char *upstream, const char *user, struct provided *out);
 
 /* Only for SECRET_KEYRING. PROVIDED: done. */

@@ -44,7 +44,9 @@ static void describe(const struct edition *e, struct buf *why, struct buf *remed
 {
     const struct guard *frozen = frozen_guard(e);
     bool ticket = e->bundle && e->bundle->ticket.cache;
-    if (frozen) {
+    if (e->who->u && e->who->u->n_auth == 0) {
+        buf_add_str(why, "no authentication is configured (auth = none)");
+    } else if (frozen) {
         struct buf long_why = {0};
         buf_addf(why, "%s refused", frozen == e->guard ? "password" : "Kerberos ticket");
         if (frozen->refused_at)

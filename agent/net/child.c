@@ -63,9 +63,10 @@ pid_t child_pid(const struct child *c)
     return uv_process_get_pid(&c->process);
 }
 
-void child_forget(struct child *c)
+void child_forget(struct child *c, child_ended_fn last_words)
 {
-    c->ended = NULL;
+    c->ended = last_words;
+    c->owner = NULL;
     uv_unref((uv_handle_t *)&c->process);
 }
 

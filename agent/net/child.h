@@ -16,7 +16,7 @@ struct child *child_start(struct loop *loop, char *const *arguments, struct stre
                           child_ended_fn ended, void *owner, struct err *e);
 pid_t child_pid(const struct child *c);
 /* No more news of it; it is not ended by this (closing the stream tells it to), and its end is still waited for. */
-void child_forget(struct child *c);
+void child_forget(struct child *c, child_ended_fn last_words); /* NULL: none; called without an owner */
 /* For our own end: not even that. */
 void child_abandon(struct child *c);
 

@@ -305,7 +305,7 @@ static void direct_failed(void *owner, enum dial_failure kind, const struct err 
 {
     struct ask_failure failure = {.cause = unreachable_cause(kind),
                                   .why = span_str(why->text),
-                                  .remedy = unreachable_remedy(kind),
+                                  .remedy = unreachable_remedy(kind, true),
                                   .nothing_sent = true};
     failed(owner, &failure);
 }

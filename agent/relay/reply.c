@@ -37,7 +37,8 @@ void reply_page(struct exchange *e, enum page_cause cause, unsigned status, stru
     if (e->at < e->n_hops && !hop_is_direct(e->hops[e->at]))
         page.next_hop = span_str(e->hops[e->at]->name);
     page_write(&text, &page);
-    log_warning(e->tag, "%.*s%s%.*s", SPAN_ARG(why), remedy.n ? "; " : "", SPAN_ARG(remedy));
+    const char *joint = !remedy.n ? "" : span_ends(why, SPAN(".")) ? " " : "; ";
+    log_warning(e->tag, "%.*s%s%.*s", SPAN_ARG(why), joint, SPAN_ARG(remedy));
     finish(e, &text, status ? status : page_status(cause), page.close);
 }
 

@@ -170,7 +170,9 @@ static void use_given(void *owner)
 
 static void not_granted(void *owner, enum dial_failure kind, const struct err *why)
 {
-    fail(owner, unreachable_cause(kind), span_str(why->text), unreachable_remedy(kind));
+    const struct ask *a = owner;
+    fail(owner, unreachable_cause(kind), span_str(why->text),
+         unreachable_remedy(kind, hop_is_direct(a->hop)));
 }
 
 static const struct lease_events events_of_lease = {granted, not_granted};

@@ -107,7 +107,8 @@ void ask_keys_log_offer(const struct ask *a)
     for (const struct field *f = head_field(&a->leg.head, "Proxy-Authenticate"); f;
          f = head_field_next(&a->leg.head, f)) {
         struct span rest = f->value;
-        buf_addf(&names, " %.*s", SPAN_ARG(span_head(span_word(&rest), 32)));
+        struct span name = span_head(span_word(&rest), 32);
+        buf_addf(&names, " %.*s", SPAN_ARG(name));
     }
     log_debug(a->tag, "407 from %s, which offers:%.*s", a->hop->name, SPAN_ARG(buf_span(&names)));
     buf_free(&names);

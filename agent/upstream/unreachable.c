@@ -19,7 +19,10 @@ enum page_cause unreachable_cause(enum dial_failure kind)
     return rows[kind].cause;
 }
 
-struct span unreachable_remedy(enum dial_failure kind)
+struct span unreachable_remedy(enum dial_failure kind, bool direct)
 {
+    if (direct && kind != DIAL_DESCRIPTORS)
+        return SPAN(
+            "this address is reached without a proxy (no-proxy): check it, and that the server is up");
     return span_str(rows[kind].remedy);
 }

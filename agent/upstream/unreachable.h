@@ -8,6 +8,7 @@
 #include "net/dial.h"
 
 enum page_cause unreachable_cause(enum dial_failure kind);
-struct span unreachable_remedy(enum dial_failure kind);
+/* `direct`: there is no proxy in between, so it is not the company network that is missing. */
+struct span unreachable_remedy(enum dial_failure kind, bool direct);
 
 #endif

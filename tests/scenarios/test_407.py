@@ -224,6 +224,11 @@ class Choice(Scenario):
                     self.assertEqual(self.ask(agent).status, 200)
                     self.assertEqual([gate.attempts for gate in offered], [int(i == taken) for i in range(len(offered))])
 
+    def test_log_names_what_was_offered(self):
+        _, agent = self.both(Asks(Basic(), Ntlm()), corp("ntlm") + "[log]\nlevel = debug\n")
+        self.assertEqual(self.ask(agent).status, 200)
+        self.assertRegex(agent.log(), r"which offers: Basic NTLM\n")
+
     def test_basic_only_where_named(self):
         gate = Basic()
         proxy, agent = self.both(Asks(gate), "user = alice\nsecret = file:@DIR@/secret\n")

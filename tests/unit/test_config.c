@@ -116,7 +116,7 @@ static void test_everything_set(void **state)
         "[log]\nlevel = debug\nrequests = no\n"
         "[listen]\nhttp = unix:/run/x 127.0.0.2:0 [0::1]:65535 localhost:1 \"unix:~/a b\"\nallow-uids = 42 "
         "daemon root \"self\" 4294967294\nmax-head = 1M\n"
-        "[upstream b.C-2_]\nproxy = p.example:8080 HTTPS://[2001:DB8::0]:443/ http://10.0.0.1:3128\n"
+        "[upstream b.C-2_]\nproxy = p.example:8080 HTTP://[2001:DB8::0]:443/ http://10.0.0.1:3128\n"
         "auth = basic digest ntlm negotiate\nuser = CORP\\alice\nsecret = command: pass show \"my # proxy\"\n"
         "spn = HTTP/x@CORP.EXAMPLE\nclient-credentials = pass\nconnections = 7\ndial-timeout = 1h\n"
         "answer-timeout = 0\n"
@@ -144,10 +144,8 @@ static void test_everything_set(void **state)
     assert_string_equal(u->name, "b.C-2_");
     assert_int_equal(u->n_proxies, 3);
     assert_string_equal(u->proxies[0].text, "http://p.example:8080");
-    assert_false(u->proxies[0].tls);
     assert_string_equal(u->proxies[1].host, "2001:db8::");
-    assert_string_equal(u->proxies[1].text, "https://[2001:db8::]:443");
-    assert_true(u->proxies[1].tls);
+    assert_string_equal(u->proxies[1].text, "http://[2001:db8::]:443");
     assert_int_equal(u->proxies[2].port, 3128);
     assert_int_equal(u->n_auth, 4);
     assert_int_equal(u->auth[0], AUTH_BASIC);
@@ -379,6 +377,9 @@ static void test_upstream_errors(void **state)
         {"[upstream c]\nproxy = http://alice:hun/ter2@p:1", CREDENTIALS_SENTENCE},
         {"[upstream c]\nproxy = socks5://p:1",
          "t.conf:2: proxy: proxies of the kind \"socks5://\" are not supported; write http://HOST:PORT"},
+        {"[upstream c]\nproxy = https://p:1", "t.conf:2: proxy: TLS to the proxy itself (https://) is not "
+                                              "supported yet; write http://HOST:PORT if the "
+                                              "proxy takes that"},
         {"[upstream c]\nproxy = http://p:1/x",
          "t.conf:2: proxy: a proxy's address has no path; write http://HOST:PORT"},
         {"[upstream c]\nproxy = http://p:1//",
@@ -621,7 +622,7 @@ static void test_environment(void **state)
         {"", " http://a:1/ ", "http://b:1", "http://c:1", "http://d:1", "http://a:1", "https_proxy"},
         {NULL, NULL, "http://b:1", "http://c:1", "http://d:1", "http://b:1", "HTTPS_PROXY"},
         {NULL, NULL, NULL, "http://c:1", "http://d:1", "http://c:1", "http_proxy"},
-        {NULL, NULL, NULL, NULL, "https://d:1", "https://d:1", "HTTP_PROXY"},
+        {NULL, NULL, NULL, NULL, "http://d:1", "http://d:1", "HTTP_PROXY"},
         {NULL, "http://127.0.0.1:3128", "localhost:3128", "http://[::1]:3128/", "http://d:1", "http://d:1",
          "HTTP_PROXY"},
         {NULL, "http://127.0.0.1:3129", NULL, NULL, NULL, "http://127.0.0.1:3129", "https_proxy"},
