@@ -209,7 +209,7 @@ class Prompt(LoginTest):
 
 class Elsewhere(LoginTest):
     def test_sources_that_take_no_login(self):
-        for secret, text in (("file:/some/where", "/some/where"), ("command:pass show proxy", "pass show proxy"),
+        for secret, text in (("file:/some/where", "/some/where"), ("command:pass show proxy", "a command"),
                              ("credential:proxy", "proxy"), ("none", "tickets only")):
             k = self.keyholder("auth = basic\nuser = alice\nsecret = %s\n" % secret)
             for kind in ("LOGIN", "LOGOUT"):
@@ -217,6 +217,7 @@ class Elsewhere(LoginTest):
                 a = k.login_link().ask(kind, upstream="corp", **fields)
                 self.assertEqual(a.verdict, "UNAVAILABLE")
                 self.assertIn(text, a.why)
+                self.assertNotIn("pass show", a.why)  # a command line may hold a secret by mistake
             k.finish()
 
     def test_no_session_bus(self):

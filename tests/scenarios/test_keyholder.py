@@ -34,6 +34,18 @@ class Keyholder(Scenario):
         _, agent = self.both(Asks(Ntlm()), corp("ntlm"))
         self.assertIsNotNone(wait_until(agent.keys_pid, "the keyholder"))
 
+    def test_commands_end_with_the_agent(self):
+        proxy = self.proxy(Asks(Ntlm()))
+        agent = self.agent(proxy.upstream(corp("ntlm", secret="command:echo $$ > @DIR@/pid; exec sleep 60")))
+        asked = Later(self.ask, agent)
+        path = os.path.join(agent.directory, "pid")
+        wait_until(lambda: os.path.exists(path) and open(path).read().strip(), "the command for the password")
+        with open(path) as opened:
+            pid = int(opened.read())
+        agent.stop()
+        wait_until(lambda: ended(pid), "the end of the command")
+        self.assertRaises(Exception, asked.result)
+
     def test_ends_with_the_agent(self):
         _, agent = self.both(Asks(Ntlm()), corp("ntlm"))
         keys = wait_until(agent.keys_pid, "the keyholder")
