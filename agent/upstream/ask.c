@@ -13,6 +13,7 @@
 #define DROP_407_BYTES   ((size_t)1 << 20) /* of a 407's body; more closes the connection */
 #define DROP_KNOCK_BYTES ((size_t)64 << 10)
 #define LEGS_MOST        10
+#define HEAD_ADDED_BYTES ((size_t)1024) /* what we add to a head, at most */
 #define RESTARTS_MOST    4
 
 #define BIT(s)  (1u << (s))
@@ -122,6 +123,9 @@ static void send_leg(struct ask *a)
     struct buf head = {.max = a->request.max_head * 2 + ((size_t)1 << 20)};
     struct header_request how = a->request.how;
     how.authorization = secret_reveal(&a->header);
+    /* Room for all of it at once: a buffer that grows would leave a copy of the credentials behind. */
+    buf_reserve(&head, a->request.head->bytes.n + how.target.n + how.host.n + how.authorization.n +
+                           HEAD_ADDED_BYTES);
     a->knocking = must_knock(a);
     a->header_out = how.authorization.n > 0;
     bool written =
