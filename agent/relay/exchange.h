@@ -1,5 +1,5 @@
 /*
- * One request's life: ROUTE -> ASK -> STREAM -> DONE, or over to a tunnel (DESIGN sections 4 and 5). Made by its client, freed by it after client_exchange_over.
+ * One request's life: ROUTE -> ASK -> STREAM -> DONE, or over to a tunnel. Made by its client, freed by it after client_exchange_over.
  */
 #ifndef EXEAT_RELAY_EXCHANGE_H
 #define EXEAT_RELAY_EXCHANGE_H

@@ -1,6 +1,6 @@
 /*
  * A request on its way to an answer, past any 407: finds a connection, asks the keyholder for credentials, knocks where a body must not go out yet,
- * and ends with an answer's head that is no 407, or with a failure in words. It knows no authentication scheme (DESIGN section 2).
+ * and ends with an answer's head that is no 407, or with a failure in words. It knows no authentication scheme.
  *
  *   LEASE -> THINK -> IN -> DONE
  *                     IN -> DRAIN -> THINK -> IN      407: drop its body, ask the keyholder, again

@@ -1,5 +1,5 @@
 /*
- * One connection to one hop, and its states (DESIGN section 4). Whoever leases it owns its stream's callbacks; while it is idle the pool listens: a connection
+ * One connection to one hop, and its states. Whoever leases it owns its stream's callbacks; while it is idle the pool listens: a connection
  * that says anything unasked, or ends, is closed. Loop thread only.
  *
  *   FRESH    connected, nobody let in yet

@@ -1,6 +1,6 @@
 /*
  * What the agent, the command line and the keyholder say to each other: one message per frame, one struct for
- * all of them, and one table that says which fields each type carries (DESIGN: the agent knows no scheme; the
+ * all of them, and one table that says which fields each type carries (the agent knows no scheme; the
  * keyholder knows no socket of a proxy or client).
  *
  * The conversation: one context per upstream connection.
