@@ -21,7 +21,7 @@ say = $(if $(V),@:,@echo '  $(1)  $(patsubst $(CURDIR)/%,%,$@)')
 
 DEPS_BUILD    := gcc libc6-dev pkg-config libuv1-dev libssl-dev libjansson-dev libkrb5-dev libsecret-1-dev gss-ntlmssp gss-ntlmssp-dev
 DEPS_PRACTICE := python3 squid-openssl|squid curl git npm
-DEPS_TEST     := python3 libcmocka-dev libhttp-parser-dev squid-openssl curl git npm util-linux dbus-daemon gnome-keyring libsecret-tools
+DEPS_TEST     := python3 openssl libcmocka-dev libhttp-parser-dev squid-openssl curl git npm util-linux dbus-daemon gnome-keyring libsecret-tools
 DEPS_REALM     = $(shell sed -e 's/\#.*//' tests/realm/packages.txt 2>/dev/null)
 DEPS_LINT     := python3 clang-format-14 clang-tidy-14 cppcheck shellcheck
 DEPS_FUZZ     := clang-14 libclang-rt-14-dev
@@ -29,7 +29,7 @@ DEPS_COVER    := gcovr
 
 # --- Flags ----------------------------------------------------------------------------------------------------------------------------
 
-PACKAGES_AGENT := libuv libcrypto jansson
+PACKAGES_AGENT := libuv libssl libcrypto jansson
 PACKAGES_KEYS  := krb5-gssapi krb5 libsecret-1 libcrypto
 
 WERROR   ?= -Werror

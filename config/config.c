@@ -80,6 +80,41 @@ static bool check_no_circle(const struct config_whole *w, struct err *e)
     return true;
 }
 
+static bool upstream_has_tls(const struct config_upstream *u)
+{
+    for (size_t i = 0; i < u->n_proxies; i++)
+        if (u->proxies[i].tls)
+            return true;
+    return false;
+}
+
+/* Settings for TLS that would protect nothing, or lack a half. */
+static bool check_tls(const struct config_whole *w, struct err *e)
+{
+    static const char *const names[] = {"key", "certificate", "pin", "ca"};
+    for (size_t i = 0; i < w->c.n_upstreams; i++) {
+        struct origin at[sizeof names / sizeof *names];
+        for (size_t k = 0; k < sizeof names / sizeof *names; k++)
+            at[k] =
+                w->each[i].keys[setting_find(section_find(SPAN("upstream")), span_str(names[k])) - settings];
+        for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
+            if (!at[k].place || upstream_has_tls(&w->c.upstreams[i]))
+                continue;
+            err_set(e, ERR_CONFIG,
+                    "%s: it is for proxies that are reached by TLS, and none of this upstream's is: write "
+                    "proxy = https://HOST:PORT",
+                    names[k]);
+            return origin_blame(at[k], e);
+        }
+        if (at[0].place && !at[1].place) {
+            err_set(e, ERR_CONFIG,
+                    "key: it belongs to a certificate, and there is none: write certificate = FILE");
+            return origin_blame(at[0], e);
+        }
+    }
+    return true;
+}
+
 bool whole_complete(struct config_whole *w, const char *file, struct err *e)
 {
     for (size_t i = 0; i < n_sections; i++)
@@ -95,7 +130,7 @@ bool whole_complete(struct config_whole *w, const char *file, struct err *e)
             "%s: there is no [upstream NAME] section; write one like this:\n\n    [upstream corp]\n"
             "    proxy = http://proxy.corp.example:8080\n    user = CORP\\alice",
             file);
-    return check_no_circle(w, e);
+    return check_tls(w, e) && check_no_circle(w, e);
 }
 
 struct config *config_ref(struct config *c)
@@ -115,6 +150,10 @@ static void free_upstream(struct config_upstream *u)
     free(u->user);
     free(u->secret_argument);
     free(u->spn);
+    free(u->ca);
+    free(u->pins);
+    free(u->certificate);
+    free(u->key);
 }
 
 static void free_words(char **words, size_t n)

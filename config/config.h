@@ -47,7 +47,12 @@ struct config_user {
 struct config_proxy {
     char *host;
     uint16_t port;
+    bool tls; /* https:// */
     char *text;
+};
+
+struct config_pin {
+    unsigned char sha256[32]; /* of the SubjectPublicKeyInfo (RFC 7469 section 2.4) */
 };
 
 struct config_upstream {
@@ -60,6 +65,11 @@ struct config_upstream {
     enum secret_source secret;
     char *secret_argument;
     char *spn; /* NULL: HTTP/host */
+    char *ca;  /* PEM file of the authorities that may vouch for an https:// proxy; NULL: the system's */
+    struct config_pin *pins; /* one of these keys, besides a good chain; none: any key */
+    size_t n_pins;
+    char *certificate; /* PEM file: who we are to an https:// proxy; NULL: nobody */
+    char *key;         /* PEM file; NULL: it stands in the certificate's */
     enum client_credentials client_credentials;
     unsigned connections;    /* most at once per proxy */
     unsigned dial_timeout;   /* seconds */

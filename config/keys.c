@@ -51,6 +51,21 @@ const struct setting settings[] = {
     {"upstream", "spn", &kind_text, .absent = "HTTP/ and the proxy's host name",
      .example = "HTTP/proxy.corp.example", IN_UPSTREAM(spn),
      .help = "The Kerberos service name of the proxy."},
+    {"upstream", "ca", &kind_path, .absent = "those that this machine trusts",
+     .example = "/etc/ssl/corp-ca.pem", IN_UPSTREAM(ca),
+     .help = "Certificates (PEM) that may vouch for an https:// proxy: your organisation's authority, or the "
+             "proxy's own."},
+    {"upstream", "pin", &kind_pins, .absent = "any key that a good certificate names",
+     .example = "W6ph5Mm5Pz8GgiULbPgzG37mj9g+sHwqKxhU6RhRrTA=", IN_UPSTREAM(pins),
+     ALSO(config_upstream, n_pins),
+     .help = "The key that an https:// proxy must have besides a good certificate; name the next one too "
+             "before it changes."},
+    {"upstream", "certificate", &kind_path, .absent = "none is shown", .example = "~/.config/exeat/me.pem",
+     IN_UPSTREAM(certificate),
+     .help = "Our own certificate (PEM, with its chain) for an https:// proxy that asks for one."},
+    {"upstream", "key", &kind_path, .absent = "it stands in the certificate's file",
+     .example = "~/.config/exeat/me.key", IN_UPSTREAM(key),
+     .help = "The certificate's key (PEM, without a passphrase)."},
     {"upstream", "client-credentials", &kind_choice, .fallback = "drop", IN_UPSTREAM(client_credentials),
      .choices = client_credentials_choices,
      .help = "A Proxy-Authorization field that a program sends by itself is dropped, or passed on instead of "

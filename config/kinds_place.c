@@ -147,13 +147,11 @@ static bool read_proxy(struct span url, struct config_proxy *p, struct err *e)
         size_t n = (size_t)(slashes - url.p);
         bool tls = span_ieq(span_head(url, n), span_str(schemes[1]));
         if (!tls && !span_ieq(span_head(url, n), span_str(schemes[0])))
-            return err_set(e, ERR_CONFIG, "proxies of the kind %s are not supported; write http://HOST:PORT",
-                           shown(span_head(url, n + 3)).text);
-        if (tls)
             return err_set(
                 e, ERR_CONFIG,
-                "TLS to the proxy itself (https://) is not supported yet; write http://HOST:PORT if the "
-                "proxy takes that");
+                "proxies of the kind %s are not supported; write http://HOST:PORT or https://HOST:PORT",
+                shown(span_head(url, n + 3)).text);
+        p->tls = tls;
         rest = span_from(url, n + 3);
     }
     if (rest.n && rest.p[rest.n - 1] == '/')
@@ -166,7 +164,7 @@ static bool read_proxy(struct span url, struct config_proxy *p, struct err *e)
     buf_init(&text, 0);
     struct span host = span_str(p->host);
     bool bare = span_find(host, ':') == host.n;
-    buf_addf(&text, bare ? "%s://%s:%u" : "%s://[%s]:%u", schemes[0], p->host, p->port);
+    buf_addf(&text, bare ? "%s://%s:%u" : "%s://[%s]:%u", schemes[p->tls], p->host, p->port);
     p->text = mem_strdup(buf_cstr(&text));
     buf_free(&text);
     return true;
@@ -213,8 +211,8 @@ static bool print_proxies(const struct setting *s, const void *object, struct bu
     return u->n_proxies > 0;
 }
 
-const struct kind kind_proxies = {"http://HOST:PORT; any number, separated by blanks", true, parse_proxies,
-                                  print_proxies};
+const struct kind kind_proxies = {"http://HOST:PORT or https://HOST:PORT; any number, separated by blanks",
+                                  true, parse_proxies, print_proxies};
 
 bool proxy_is_listener(const struct config_proxy *proxy, const struct config_address *listen, size_t n)
 {

@@ -6,6 +6,7 @@
 #include "cli/verb.h"
 #include "config/config.h"
 #include "route/bypass.h"
+#include "route/route.h"
 
 static const char *plural(size_t n)
 {
@@ -20,6 +21,10 @@ static int check(const struct config *c)
     if (!rules)
         return say_error(EXIT_CONFIG, "%s: %s", place, e.text);
     bypass_free(rules);
+    struct route_table *routes = route_table_new(c, &e); /* reads what the proxies' TLS settings name */
+    if (!routes)
+        return say_error(EXIT_CONFIG, "%s: %s", place, e.text);
+    route_table_unref(routes);
     say_clean(stdout, span_str(place));
     printf(": ok (%zu upstream%s, %zu listener%s)\n", c->n_upstreams, plural(c->n_upstreams), c->n_listen,
            plural(c->n_listen));

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "net/secure.h"
 #include "net/uv_loop.h"
 #include "net/uv_stream.h"
 
@@ -33,6 +34,8 @@ struct dial {
     struct attempt attempts[ADDRESSES_MAX];
     size_t n_addresses, next;
     int last_error;
+    struct tls_client *tls; /* NULL: the connection itself is what is wanted */
+    struct stream *shaking; /* the winner, during its handshake */
     struct deadline overall, stagger;
     struct later begin;
 };
@@ -41,24 +44,33 @@ static void free_when_quiet(struct dial *d)
 {
     if (!d->ended || d->looking_up || d->pending)
         return;
+    tls_client_unref(d->tls);
     free(d->host);
     free(d);
 }
 
-static void end(struct dial *d)
+static void end_attempts(struct dial *d)
 {
-    d->ended = true;
-    deadline_stop(&d->overall);
     deadline_stop(&d->stagger);
-    later_cancel(&d->begin);
-    if (d->looking_up)
-        uv_cancel((uv_req_t *)&d->lookup);
     for (size_t i = 0; i < d->next; i++) {
         if (d->attempts[i].stream) {
             stream_close(d->attempts[i].stream);
             d->attempts[i].stream = NULL;
         }
     }
+}
+
+static void end(struct dial *d)
+{
+    d->ended = true;
+    deadline_stop(&d->overall);
+    later_cancel(&d->begin);
+    if (d->looking_up)
+        uv_cancel((uv_req_t *)&d->lookup);
+    end_attempts(d);
+    if (d->shaking)
+        stream_close(d->shaking);
+    d->shaking = NULL;
 }
 
 static void fail(struct dial *d, enum dial_failure kind, const struct err *why)
@@ -81,10 +93,60 @@ static void overall_passed(void *owner)
 {
     struct dial *d = owner;
     struct err why;
-    err_set(&why, ERR_TIMEOUT, "%s %s:%u took too long", d->looking_up ? "looking up" : "connecting to",
+    err_set(&why, ERR_TIMEOUT, "%s %s:%u took too long",
+            d->looking_up ? "looking up"
+            : d->shaking  ? "the TLS handshake with"
+                          : "connecting to",
             d->host, d->port);
     fail(d, DIAL_TIMEOUT, &why);
 }
+
+/* --- the handshake --- */
+
+static void succeed(struct dial *d, struct stream *s)
+{
+    end(d);
+    d->events->connected(d->owner, s);
+    free_when_quiet(d);
+}
+
+static void secured(void *owner)
+{
+    struct dial *d = owner;
+    struct stream *s = d->shaking;
+    d->shaking = NULL;
+    succeed(d, s);
+}
+
+static void insecure(void *owner, const struct err *why)
+{
+    struct dial *d = owner;
+    struct err whole;
+    err_set(&whole, why->code, "no TLS with %s:%u: %s", d->host, d->port, why->text);
+    fail(d, DIAL_TLS, &whole);
+}
+
+static void no_data(void *owner, struct span bytes)
+{
+    (void)owner;
+    (void)bytes;
+}
+
+static void nothing(void *owner)
+{
+    (void)owner;
+}
+
+static void shake_hands(struct dial *d, struct stream *s)
+{
+    static const struct stream_events events = {no_data, nothing, nothing, insecure};
+    end_attempts(d);
+    d->shaking = s;
+    stream_own(s, &events, d);
+    stream_secure(s, d->tls, secured);
+}
+
+/* --- the connection --- */
 
 static void start_next(void *owner);
 
@@ -101,18 +163,19 @@ static void was_connected(uv_connect_t *request, int status)
     struct attempt *a = request->data;
     struct dial *d = a->dial;
     d->pending--;
-    if (d->ended) {
+    struct stream *s = a->stream;
+    a->stream = NULL;
+    if (!s) { /* another one has won, or the dial has ended */
         free_when_quiet(d);
         return;
     }
-    struct stream *s = a->stream;
-    a->stream = NULL;
     if (status == 0) {
         uv_tcp_nodelay(&s->handle.tcp, 1);
         stream_name_peer(s);
-        end(d);
-        d->events->connected(d->owner, s);
-        free_when_quiet(d);
+        if (d->tls)
+            shake_hands(d, s);
+        else
+            succeed(d, s);
         return;
     }
     stream_close(s);
@@ -202,6 +265,11 @@ struct dial *dial_start(struct loop *loop, struct span host, uint16_t port, unsi
     deadline_start(loop, &d->overall, timeout_ms, overall_passed, d);
     later_start(loop, &d->begin, begin, d);
     return d;
+}
+
+void dial_over_tls(struct dial *d, struct tls_client *client)
+{
+    d->tls = tls_client_ref(client);
 }
 
 void dial_cancel(struct dial *d)

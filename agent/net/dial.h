@@ -1,6 +1,6 @@
 /*
  * A name and a port to a connected stream: look-up off the loop, then the addresses in turn, the next one started 250 ms after the last or as
- * soon as it fails (RFC 8305 in short), the first to connect wins. One deadline over all. Ends exactly once, never inside dial_start,
+ * soon as it fails (RFC 8305 in short), the first to connect wins; then, where it is wanted, the TLS handshake on that one. One deadline over all. Ends exactly once, never inside dial_start,
  * and not at all after dial_cancel.
  */
 #ifndef EXEAT_NET_DIAL_H
@@ -10,7 +10,9 @@
 
 struct dial;
 
-enum dial_failure { DIAL_DNS, DIAL_CONNECT, DIAL_TIMEOUT, DIAL_DESCRIPTORS };
+enum dial_failure { DIAL_DNS, DIAL_CONNECT, DIAL_TIMEOUT, DIAL_DESCRIPTORS, DIAL_TLS };
+
+struct tls_client;
 
 struct dial_events {
     void (*connected)(void *owner, struct stream *s); /* yours now */
@@ -19,6 +21,8 @@ struct dial_events {
 
 struct dial *dial_start(struct loop *loop, struct span host, uint16_t port, unsigned timeout_ms,
                         const struct dial_events *events, void *owner);
+/* At once after dial_start: the stream is to be one over TLS. Takes a reference to the client. */
+void dial_over_tls(struct dial *d, struct tls_client *client);
 void dial_cancel(struct dial *d);
 
 #endif

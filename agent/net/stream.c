@@ -9,10 +9,9 @@
 #include <sys/socket.h>
 
 #include "base/secret.h"
+#include "net/secure.h"
 #include "net/uv_loop.h"
 #include "net/uv_stream.h"
-
-#define LINGER_MS 5000
 
 static void released(struct buf *b, bool wipe)
 {
@@ -93,7 +92,7 @@ static void tell_failure(void *owner)
 {
     struct stream *s = owner;
     struct err why;
-    err_set(&why, ERR_GONE, "%s", uv_strerror(s->error));
+    err_set(&why, s->words ? ERR_PROTOCOL : ERR_GONE, "%s", s->words ? s->words : uv_strerror(s->error));
     if (s->events)
         s->events->failed(s->owner, &why);
 }
@@ -108,28 +107,51 @@ static void broke(struct stream *s, int error)
     later_start(s->loop, &s->fail, tell_failure, s);
 }
 
+void stream_broke(struct stream *s, const char *words)
+{
+    if (!s->broken)
+        s->words = mem_strdup(words);
+    broke(s, 0);
+}
+
 /* --- reading --- */
 
 static void lend_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 {
     const struct stream *s = handle->data;
     (void)suggested;
-    *buf = uv_buf_init(s->loop->shared_read, SHARED_READ_BYTES);
+    *buf = uv_buf_init(s->loop->shared_read, s->secure ? SECURE_READ_BYTES : SHARED_READ_BYTES);
+}
+
+void stream_ended(struct stream *s)
+{
+    s->eof = true;
+    stream_pause(s);
+    s->events->eof(s->owner);
 }
 
 static void was_read(uv_stream_t *handle, ssize_t n, const uv_buf_t *buf)
 {
     struct stream *s = handle->data;
-    if (n > 0) {
+    if (n > 0 && s->secure) {
+        secure_came(s, span_make(buf->base, (size_t)n));
+    } else if (n > 0) {
         s->bytes_in += (uint64_t)n;
         s->events->data(s->owner, span_make(buf->base, (size_t)n));
+    } else if (n == UV_EOF && s->secure) {
+        secure_gone(s);
     } else if (n == UV_EOF) {
-        s->eof = true;
-        stream_pause(s);
-        s->events->eof(s->owner);
+        stream_ended(s);
     } else if (n < 0) {
         broke(s, (int)n);
     }
+}
+
+void stream_raw_read(struct stream *s)
+{
+    int error = uv_read_start(&s->handle.stream, lend_buffer, was_read);
+    if (error)
+        broke(s, error);
 }
 
 void stream_read(struct stream *s)
@@ -137,9 +159,8 @@ void stream_read(struct stream *s)
     if (s->reading || s->broken || s->eof)
         return;
     s->reading = true;
-    int error = uv_read_start(&s->handle.stream, lend_buffer, was_read);
-    if (error)
-        broke(s, error);
+    if (!s->secure || !secure_resumes(s))
+        stream_raw_read(s);
 }
 
 void stream_pause(struct stream *s)
@@ -147,6 +168,8 @@ void stream_pause(struct stream *s)
     if (!s->reading)
         return;
     s->reading = false;
+    if (s->secure)
+        secure_pause(s);
     uv_read_stop(&s->handle.stream);
 }
 
@@ -201,7 +224,8 @@ static void was_written(uv_write_t *request, int status)
         broke(s, status);
         return;
     }
-    s->bytes_out += s->sending.n;
+    if (!s->secure) /* which counts the content */
+        s->bytes_out += s->sending.n;
     buf_clear(&s->sending);
     if (s->gathering.n) {
         send_gathered(s);
@@ -210,6 +234,8 @@ static void was_written(uv_write_t *request, int status)
     released(&s->sending, s->wipe);
     released(&s->gathering, s->wipe);
     s->wipe = false;
+    if (s->secure)
+        secure_drained(s);
     shut_when_sent(s);
     if (s->events)
         s->events->drained(s->owner);
@@ -226,10 +252,8 @@ static size_t send_now(struct stream *s, const struct span *parts, size_t n)
     if (count == 0)
         return 0;
     int sent = uv_try_write(&s->handle.stream, bufs, count);
-    if (sent >= 0) {
-        s->bytes_out += (size_t)sent;
+    if (sent >= 0)
         return (size_t)sent;
-    }
     if (sent != UV_EAGAIN)
         broke(s, sent);
     return 0;
@@ -249,20 +273,37 @@ static void grow_wiped(struct buf *b, size_t more)
 
 static void gather(struct stream *s, struct span bytes)
 {
-    s->gathering.max = (size_t)1 << 30;
+    s->gathering.max = GATHERED_MOST;
     if (s->wipe)
         grow_wiped(&s->gathering, bytes.n);
     buf_add_span(&s->gathering, bytes);
+}
+
+void stream_send_gathered(struct stream *s, bool idle)
+{
+    if (!idle || s->gathering.n == 0 || s->broken)
+        return;
+    struct span all = buf_span(&s->gathering);
+    buf_drop(&s->gathering, send_now(s, &all, 1));
+    if (s->gathering.n == 0)
+        buf_free(&s->gathering);
+    else if (!s->broken)
+        send_gathered(s);
 }
 
 void stream_writev(struct stream *s, const struct span *parts, size_t n)
 {
     if (s->broken || s->shut_wanted)
         return;
+    if (s->secure) {
+        secure_write(s, parts, n);
+        return;
+    }
     bool idle = stream_backlog(s) == 0;
     size_t sent = idle ? send_now(s, parts, n) : 0;
     if (s->broken)
         return;
+    s->bytes_out += sent;
     for (size_t i = 0; i < n; i++) {
         size_t skip = sent < parts[i].n ? sent : parts[i].n;
         sent -= skip;
@@ -279,7 +320,7 @@ void stream_write(struct stream *s, struct span bytes)
 
 void stream_write_secret(struct stream *s, struct span bytes)
 {
-    s->wipe = true;
+    s->wipe = s->wipe || !s->secure; /* what TLS keeps back is no secret any more */
     stream_writev(s, &bytes, 1);
 }
 
@@ -290,6 +331,8 @@ size_t stream_backlog(const struct stream *s)
 
 void stream_shutdown(struct stream *s)
 {
+    if (s->secure && !s->shut_wanted && !s->broken)
+        secure_end(s);
     s->shut_wanted = true;
     shut_when_sent(s);
 }
@@ -302,6 +345,8 @@ static void was_closed(uv_handle_t *handle)
     loop_descriptor_freed(s->loop, s->accepted);
     released(&s->sending, s->wipe);
     released(&s->gathering, s->wipe);
+    secure_free(s->secure);
+    free(s->words);
     free(s);
 }
 
@@ -310,11 +355,15 @@ static void let_go(struct stream *s)
     s->events = NULL;
     list_remove(&s->lingering);
     later_cancel(&s->fail);
+    if (s->secure)
+        secure_pause(s);
     deadline_stop(&s->patience);
 }
 
 void stream_close(struct stream *s)
 {
+    if (s->secure && !s->broken && !s->shut_wanted && stream_backlog(s) == 0)
+        secure_end(s); /* if the socket takes it at once */
     let_go(s);
     uv_close(&s->handle.any, was_closed);
 }
@@ -324,56 +373,6 @@ void stream_abort(struct stream *s)
     let_go(s);
     if (s->handle.any.type != UV_TCP || s->shut_sent || uv_tcp_close_reset(&s->handle.tcp, was_closed) != 0)
         uv_close(&s->handle.any, was_closed);
-}
-
-static void linger_over(void *owner)
-{
-    stream_close(owner);
-}
-
-static void linger_data(void *owner, struct span bytes)
-{
-    (void)owner;
-    (void)bytes;
-}
-
-/* The other side will send no more, but what it has not taken yet is still its own. */
-static void linger_eof(void *owner)
-{
-    struct stream *s = owner;
-    if (stream_backlog(s) == 0)
-        stream_close(s);
-}
-
-/* The FIN follows by itself, and we wait for the other side's: the time for that begins now, however slowly it has read. */
-static void linger_drained(void *owner)
-{
-    struct stream *s = owner;
-    if (s->eof)
-        stream_close(s);
-    else
-        deadline_start(s->loop, &s->patience, LINGER_MS, linger_over, s);
-}
-
-static void linger_failed(void *owner, const struct err *why)
-{
-    (void)why;
-    stream_close(owner);
-}
-
-void stream_linger(struct stream *s)
-{
-    static const struct stream_events dropping = {linger_data, linger_eof, linger_drained, linger_failed};
-    if (s->broken || (s->eof && stream_backlog(s) == 0)) {
-        stream_close(s);
-        return;
-    }
-    stream_own(s, &dropping, s);
-    list_push_back(&s->loop->lingering, &s->lingering);
-    stream_shutdown(s);
-    stream_read(s);
-    if (stream_backlog(s) == 0)
-        linger_drained(s);
 }
 
 /* --- small answers --- */

@@ -1,5 +1,5 @@
 /*
- * One connected byte stream (TCP, Unix socket, and later TLS) behind one interface, with backpressure in both directions.
+ * One connected byte stream (TCP, Unix socket, TLS over TCP) behind one interface, with backpressure in both directions.
  *
  * Reading: off at first; stream_read turns it on, stream_pause off. Bytes are lent to `data` for the length of the call: they stand in one buffer
  * that all streams share, so an idle stream holds none.
@@ -20,8 +20,8 @@ struct stream_events {
     void (*data)(void *owner, struct span bytes);
     void (*eof)(void *owner);     /* the other side will send no more; writing still works */
     void (*drained)(void *owner); /* the backlog is empty again */
-    void (*failed)(void *owner,
-                   const struct err *why); /* reset, broken pipe, ...: only stream_close is left to do */
+    /* Reset, broken pipe (ERR_GONE), or what TLS does not allow (ERR_PROTOCOL): only stream_close is left to do. */
+    void (*failed)(void *owner, const struct err *why);
 };
 
 void stream_own(struct stream *s, const struct stream_events *events, void *owner);
@@ -43,6 +43,12 @@ void stream_close(struct stream *s);
 void stream_linger(struct stream *s);
 /* Close with a reset, so that the other side sees the answer as cut short. */
 void stream_abort(struct stream *s);
+
+/* After `eof`, over TLS: the end came without close_notify, so that anybody on the way may have cut the bytes short. Where the end of the
+   bytes is what says that they are whole, they are not. */
+bool stream_cut_short(const struct stream *s);
+/* Over TLS: the tls-server-end-point channel binding (RFC 5929 section 4), as long as the stream; else, or where it is not defined, empty. */
+struct span stream_binding(const struct stream *s);
 
 struct loop *stream_loop(const struct stream *s);
 /* "127.0.0.1:40112", "unix", for logs; valid as long as the stream. */

@@ -28,15 +28,28 @@ struct stream {
     struct list lingering;    /* in loop->lingering: nobody else holds it any more */
     struct deadline patience; /* with the end of a lingering one */
     uint64_t bytes_in, bytes_out;
-    int error; /* libuv's number behind `fail` */
+    struct secure *secure; /* TLS in between; NULL: bytes go as they are */
+    int error;             /* libuv's number behind `fail` */
+    char *words;           /* instead of it: what TLS says */
     bool reading;
-    bool eof;    /* the other side has finished */
-    bool wipe;   /* secrets have passed through the buffers */
-    bool broken; /* `failed` was told or is about to be: no more writing */
+    bool eof;       /* the other side has finished */
+    bool cut_short; /* and has not said so as TLS wants it */
+    bool wipe;      /* secrets have passed through the buffers */
+    bool broken;    /* `failed` was told or is about to be: no more writing */
     bool shut_wanted, shut_sent;
     bool accepted; /* counts against the listeners' budget */
     char peer[56]; /* an address of ours to print, never a peer's text */
 };
+
+/* --- stream.c, for secure.c --- */
+
+#define GATHERED_MOST ((size_t)1 << 30)
+
+void stream_broke(struct stream *s, const char *words); /* tells `failed`, later */
+void stream_ended(struct stream *s);
+void stream_raw_read(struct stream *s);
+/* What has been gathered goes out, unless a write is under way (`idle` false), after which it goes by itself. */
+void stream_send_gathered(struct stream *s, bool idle);
 
 struct stream *stream_new_tcp(struct loop *loop);
 struct stream *stream_new_pipe(struct loop *loop);

@@ -68,7 +68,7 @@ void download_eof(struct download *d)
 {
     if (d->state != DOWNLOAD_GOING)
         return;
-    if (body_eof(&d->body))
+    if (body_eof(&d->body) && !stream_cut_short(d->from))
         whole(d);
     else
         d->state = DOWNLOAD_CUT;

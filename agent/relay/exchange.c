@@ -278,9 +278,9 @@ static void ask_hop(struct exchange *e);
 static void failed(void *owner, const struct ask_failure *failure)
 {
     struct exchange *e = owner;
-    bool unreachable = failure->cause == PAGE_DNS || failure->cause == PAGE_UNREACHABLE ||
-                       failure->cause == PAGE_CONNECT_TIMEOUT;
-    if (unreachable && failure->nothing_sent && e->at + 1 < e->n_hops) {
+    static const unsigned unreachable =
+        1u << PAGE_DNS | 1u << PAGE_UNREACHABLE | 1u << PAGE_CONNECT_TIMEOUT | 1u << PAGE_TLS;
+    if (unreachable & 1u << failure->cause && failure->nothing_sent && e->at + 1 < e->n_hops) {
         log_warning(e->tag, "%.*s; trying %s", SPAN_ARG(failure->why), e->hops[e->at + 1]->name);
         e->at++;
         ask_hop(e);

@@ -25,9 +25,29 @@ static struct hop *hop_new(struct span host, uint16_t port)
     return h;
 }
 
-struct hop *hop_new_proxy(const struct config_upstream *u, const struct config_proxy *p)
+static struct tls_client *new_tls(const struct config_upstream *u, const struct config_proxy *p,
+                                  struct err *e)
 {
+    struct tls_settings settings = {.host = span_str(p->host),
+                                    .ca = u->ca,
+                                    .pins = u->pins,
+                                    .n_pins = u->n_pins,
+                                    .certificate = u->certificate,
+                                    .key = u->key};
+    struct err why;
+    struct tls_client *client = tls_client_new(&settings, &why);
+    if (!client)
+        err_set(e, why.code, "[upstream %s] %s", u->name, why.text);
+    return client;
+}
+
+struct hop *hop_new_proxy(const struct config_upstream *u, const struct config_proxy *p, struct err *e)
+{
+    struct tls_client *tls = p->tls ? new_tls(u, p, e) : NULL;
+    if (p->tls && !tls)
+        return NULL;
     struct hop *h = hop_new(span_str(p->host), p->port);
+    h->tls = tls;
     h->upstream = mem_strdup(u->name);
     h->pass_credentials = u->client_credentials == CLIENT_CREDENTIALS_PASS;
     h->authenticates = u->n_auth > 0 && !h->pass_credentials;
@@ -59,6 +79,7 @@ void hop_unref(struct hop *h)
     list_remove(&h->link);
     if (h->pool)
         h->pool_free(h->pool);
+    tls_client_unref(h->tls);
     free(h->upstream);
     free(h->host);
     free(h->name);

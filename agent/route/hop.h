@@ -7,6 +7,7 @@
 
 #include "base/list.h"
 #include "config/config.h"
+#include "net/tls.h"
 
 struct hop {
     int refs;
@@ -14,10 +15,11 @@ struct hop {
     char *upstream;   /* name of the [upstream NAME] section; NULL: direct */
     char *host;
     uint16_t port;
-    char *name;            /* "proxy.corp.example:8080", for people */
-    bool authenticates;    /* we answer its 407s */
-    bool pass_credentials; /* the client's own Proxy-Authorization goes up, its 407 comes down */
-    unsigned connections;  /* most at once */
+    char *name;             /* "proxy.corp.example:8080", for people */
+    bool authenticates;     /* we answer its 407s */
+    bool pass_credentials;  /* the client's own Proxy-Authorization goes up, its 407 comes down */
+    struct tls_client *tls; /* it is reached by TLS; NULL: it is not */
+    unsigned connections;   /* most at once */
     unsigned dial_ms;
     unsigned answer_ms; /* 0: no limit */
     bool asks;          /* it has sent a 407 */
@@ -26,7 +28,8 @@ struct hop {
     void (*pool_free)(void *pool);
 };
 
-struct hop *hop_new_proxy(const struct config_upstream *u, const struct config_proxy *p);
+/* NULL: a file of the TLS settings is not as it should be; *e says so. */
+struct hop *hop_new_proxy(const struct config_upstream *u, const struct config_proxy *p, struct err *e);
 struct hop *hop_new_direct(struct span host, uint16_t port);
 struct hop *hop_ref(struct hop *h);
 void hop_unref(struct hop *h);

@@ -37,8 +37,14 @@ struct route_table *route_table_new(const struct config *c, struct err *e)
     for (size_t i = 0; i < c->n_upstreams; i++) {
         const struct config_upstream *u = &c->upstreams[i];
         t->proxies = mem_grow(t->proxies, (t->n_proxies + u->n_proxies) * sizeof(struct hop *));
-        for (size_t k = 0; k < u->n_proxies; k++)
-            t->proxies[t->n_proxies++] = hop_new_proxy(u, &u->proxies[k]);
+        for (size_t k = 0; k < u->n_proxies; k++) {
+            struct hop *h = hop_new_proxy(u, &u->proxies[k], e);
+            if (!h) {
+                route_table_unref(t);
+                return NULL;
+            }
+            t->proxies[t->n_proxies++] = h;
+        }
     }
     t->n_first = c->upstreams[0].n_proxies;
     buf_addf(&reason, "upstream %s", c->upstreams[0].name);

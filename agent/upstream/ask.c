@@ -421,6 +421,10 @@ static bool may_repeat(const struct ask *a)
 
 static void broke(void *owner, enum leg_end_kind how, const char *why)
 {
+    static const enum page_cause causes[] = {[LEG_CLOSED] = PAGE_CUT_SHORT,
+                                             [LEG_TIMEOUT] = PAGE_ANSWER_TIMEOUT,
+                                             [LEG_TLS] = PAGE_TLS,
+                                             [LEG_MALFORMED] = PAGE_BAD_ANSWER};
     struct ask *a = owner;
     struct buf text = {0};
     if (how == LEG_CLOSED && !a->leg.heard && a->upstream->used && !a->stale_retried && may_repeat(a)) {
@@ -431,13 +435,10 @@ static void broke(void *owner, enum leg_end_kind how, const char *why)
         return;
     }
     buf_addf(&text, "%s %s: %s", hop_is_direct(a->hop) ? "the server" : "the proxy", a->hop->name, why);
-    enum page_cause cause = how == LEG_TIMEOUT  ? PAGE_ANSWER_TIMEOUT
-                            : how == LEG_CLOSED ? PAGE_CUT_SHORT
-                                                : PAGE_BAD_ANSWER;
-    fail(a, cause, buf_span(&text),
-         how == LEG_CLOSED && !may_repeat(a)
-             ? SPAN("it is not known whether the request was carried out; look before you send it again")
-             : SPAN("try again"));
+    bool in_doubt = (how == LEG_CLOSED || how == LEG_TLS) && !may_repeat(a);
+    fail(a, causes[how], buf_span(&text),
+         in_doubt ? SPAN("it is not known whether the request was carried out; look before you send it again")
+                  : SPAN("try again"));
     buf_free(&text);
 }
 

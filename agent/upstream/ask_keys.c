@@ -44,6 +44,7 @@ void ask_keys_open(struct ask *a, keys_answer_fn answered)
                          .upstream = span_str(a->hop->upstream),
                          .host = span_str(a->hop->host),
                          .port = a->hop->port,
+                         .binding = stream_binding(a->upstream->stream),
                          .flags = a->request.open_flags};
     keys_call_start(a->out->keys, &a->call, &m, answered, a);
 }

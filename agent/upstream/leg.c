@@ -110,7 +110,7 @@ static void on_data(void *owner, struct span bytes)
         drop_body(l);
 }
 
-static void ended(struct leg *l, const char *why)
+static void ended(struct leg *l, enum leg_end_kind how, const char *why)
 {
     switch (l->state) {
     case LEG_REST:
@@ -118,7 +118,7 @@ static void ended(struct leg *l, const char *why)
         l->gone = true;
         break;
     case LEG_HEAD:
-        break_off(l, LEG_CLOSED, why);
+        break_off(l, how, why);
         break;
     case LEG_DRAIN:
         end_drain(l, body_eof(&l->body));
@@ -128,12 +128,12 @@ static void ended(struct leg *l, const char *why)
 
 static void on_eof(void *owner)
 {
-    ended(owner, "it closed the connection");
+    ended(owner, LEG_CLOSED, "it closed the connection");
 }
 
 static void on_failed(void *owner, const struct err *why)
 {
-    ended(owner, why->text);
+    ended(owner, why->code == ERR_PROTOCOL ? LEG_TLS : LEG_CLOSED, why->text);
 }
 
 static void on_drained(void *owner)

@@ -12,6 +12,7 @@
 enum leg_end_kind {
     LEG_CLOSED, /* the connection ended before the head was complete */
     LEG_TIMEOUT,
+    LEG_TLS,       /* the same, by a fault in its TLS */
     LEG_MALFORMED, /* what came is no HTTP answer that we take */
 };
 

@@ -185,6 +185,8 @@ static void dial_for(struct lease *l)
     p->dialling++;
     l->dial =
         dial_start(p->out->loop, span_str(p->hop->host), p->hop->port, p->hop->dial_ms, &dial_events, l);
+    if (p->hop->tls)
+        dial_over_tls(l->dial, p->hop->tls);
 }
 
 static bool room(const struct pool *p)

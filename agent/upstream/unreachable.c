@@ -12,6 +12,9 @@ static const struct {
     [DIAL_TIMEOUT] = {PAGE_CONNECT_TIMEOUT, "check that the company network or VPN is up"},
     [DIAL_DESCRIPTORS] = {PAGE_BUSY,
                           "too many connections are open: raise the limit (ulimit -n) or try again"},
+    [DIAL_TLS] = {PAGE_TLS,
+                  "compare proxy, ca, pin and certificate in exeat.conf with what the proxy's administrator "
+                  "says; if it worked before, somebody else may be answering in its place"},
 };
 
 enum page_cause unreachable_cause(enum dial_failure kind)

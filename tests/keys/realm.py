@@ -131,11 +131,13 @@ class NtlmAuthority:
 
 
 class Acceptor:
-    """One connection to a proxy that authenticates by GSSAPI. `wire`: the scheme's name; `mech`: what it understands."""
+    """One connection to a proxy that authenticates by GSSAPI. `wire`: the scheme's name; `mech`: what it understands. `binding`:
+    the channel binding's application data that a client must have used, if it used one."""
 
-    def __init__(self, wire="NTLM", mech=NTLM, keytab=None, offers=None, only=None):
+    def __init__(self, wire="NTLM", mech=NTLM, keytab=None, offers=None, only=None, binding=None):
         self.wire, self.mech, self.keytab, self.only = wire, mech, keytab, only
         self.offers = offers or [wire]
+        self.bindings = binding and gssapi.raw.ChannelBindings(application_data=binding)
         self.context = None
         self.finals = 0
         self.user = None
@@ -153,13 +155,14 @@ class Acceptor:
         if scheme != self.wire:
             return list(self.offers)
         if self.context is None:
-            self.context = gssapi.SecurityContext(creds=self._credentials(), usage="accept")
+            self.context = gssapi.SecurityContext(creds=self._credentials(), usage="accept", channel_bindings=self.bindings)
         try:
             answer = self.context.step(base64.b64decode(token, validate=True))
+            complete = self.context.complete  # raises what step() kept back where there was a token to send
         except gssapi.exceptions.GSSError:
             self.context = None
             return list(self.offers)
-        if self.context.complete:
+        if complete:
             self.user = str(self.context.initiator_name).rstrip("\0")
             return None
         return ["%s %s" % (self.wire, base64.b64encode(answer).decode())]

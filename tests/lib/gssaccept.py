@@ -40,7 +40,8 @@ def available():
 class Acceptor:
     """One handshake. step(token) answers (MORE | DONE | REFUSED, token)."""
 
-    def __init__(self, domain, user, password):
+    def __init__(self, domain, user, password, binding=None):
+        """binding: the application data of the channel binding that a client must have used, if it used one."""
         with _lock:
             gssapi = _load()
             line = "%s:%s:%s\n" % (domain, user, password)
@@ -51,7 +52,8 @@ class Acceptor:
                 os.chmod(_file, 0o600)
             spnego = gssapi.OID.from_int_seq("1.3.6.1.5.5.2")
             credential = gssapi.raw.acquire_cred(None, mechs=[spnego], usage="accept").creds
-            self.context = gssapi.SecurityContext(creds=gssapi.Credentials(base=credential), usage="accept")
+            self.context = gssapi.SecurityContext(creds=gssapi.Credentials(base=credential), usage="accept",
+                                                  channel_bindings=binding and gssapi.raw.ChannelBindings(application_data=binding))
         self.name = None
 
     def step(self, token):

@@ -291,6 +291,7 @@ class Negotiate(Gate):
     scheme = "Negotiate"
     binds = True
     final_token = True
+    binding = None
 
     def __init__(self, *arguments, **options):
         self.seen = []  # decoded tokens
@@ -307,7 +308,7 @@ class Negotiate(Gate):
         with self.lock:
             self.seen.append(token)
         if getattr(conn, "gss", None) is None:
-            conn.gss = gssaccept.Acceptor("CORP", self.user, self.password)
+            conn.gss = gssaccept.Acceptor("CORP", self.user, self.password, self.binding)
         final = ntlm.kind(ntlm.find(token)) == 3
         state, answer = conn.gss.step(token)
         if final:

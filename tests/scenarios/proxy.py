@@ -15,6 +15,7 @@ import threading
 import time
 import traceback
 
+import tls as lib_tls
 from gates import MORE, NO, OK, PROXY, STALE
 from wire import PATIENCE, Wire, WireError
 
@@ -72,8 +73,10 @@ class Connection(Wire):
 
 
 class Proxy:
-    def __init__(self, behaviour, host="127.0.0.1", name="proxy", backlog=512, receive_buffer=None):
-        self.behaviour, self.name = behaviour, name
+    def __init__(self, behaviour, host="127.0.0.1", name="proxy", backlog=512, receive_buffer=None, tls=None):
+        """tls: a context (lib/tls.py) for a proxy that is reached by TLS; handshakes that failed are in .refused then."""
+        self.behaviour, self.name, self.tls = behaviour, name, tls
+        self.refused = []
         self.connections, self.requests, self.errors = [], [], []
         self.changed = threading.Condition()
         self.open = True
@@ -85,7 +88,7 @@ class Proxy:
         self.listener.listen(backlog)
         self.host, self.port = host, self.listener.getsockname()[1]
         self.address = "%s:%d" % ("[%s]" % host if ":" in host else host, self.port)
-        self.url = "http://" + self.address
+        self.url = ("https://" if tls else "http://") + self.address
         self.threads = [threading.Thread(target=self._accept, daemon=True)]
         self.threads[0].start()
 
@@ -127,7 +130,8 @@ class Proxy:
 
     def _run(self, conn):
         try:
-            self.behaviour.serve(conn)
+            if self.tls is None or self._secure(conn):
+                self.behaviour.serve(conn)
         except OSError:
             pass  # reset, or closed by us at the end
         except WireError as error:
@@ -140,6 +144,15 @@ class Proxy:
             conn.close()
             with self.changed:
                 self.changed.notify_all()
+
+    def _secure(self, conn):
+        conn.sock = lib_tls.TlsSocket(conn.sock, self.tls)
+        try:
+            conn.sock.handshake()
+            return True
+        except OSError as error:
+            self.refused.append(str(error))
+            return False
 
     def stop_listening(self):
         try:

@@ -317,7 +317,7 @@ static void begin(const char *upstream, const char *const *answers)
     fcntl(proxy.listener, F_SETFL, O_NONBLOCK);
     struct config *c = config_load_text("t", span_make(text, (size_t)n), &e);
     assert_non_null(c);
-    hop = hop_new_proxy(&c->upstreams[0], &c->upstreams[0].proxies[0]);
+    hop = hop_new_proxy(&c->upstreams[0], &c->upstreams[0].proxies[0], &e);
     config_unref(c);
     proxy.n_lines = proxy.n_requests = proxy.at = 0;
     proxy.answers = answers;

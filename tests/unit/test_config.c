@@ -97,6 +97,10 @@ static void test_defaults(void **state)
     assert_int_equal(u->secret, SECRET_KEYRING);
     assert_null(u->secret_argument);
     assert_null(u->spn);
+    assert_null(u->ca);
+    assert_int_equal(u->n_pins, 0);
+    assert_null(u->certificate);
+    assert_null(u->key);
     assert_int_equal(u->client_credentials, CLIENT_CREDENTIALS_DROP);
     assert_int_equal(u->connections, 64);
     assert_int_equal(u->dial_timeout, 10);
@@ -116,7 +120,7 @@ static void test_everything_set(void **state)
         "[log]\nlevel = debug\nrequests = no\n"
         "[listen]\nhttp = unix:/run/x 127.0.0.2:0 [0::1]:65535 localhost:1 \"unix:~/a b\"\nallow-uids = 42 "
         "daemon root \"self\" 4294967294\nmax-head = 1M\n"
-        "[upstream b.C-2_]\nproxy = p.example:8080 HTTP://[2001:DB8::0]:443/ http://10.0.0.1:3128\n"
+        "[upstream b.C-2_]\nproxy = p.example:8080 HTTPS://[2001:DB8::0]:443/ http://10.0.0.1:3128\n"
         "auth = basic digest ntlm negotiate\nuser = CORP\\alice\nsecret = command: pass show \"my # proxy\"\n"
         "spn = HTTP/x@CORP.EXAMPLE\nclient-credentials = pass\nconnections = 7\ndial-timeout = 1h\n"
         "answer-timeout = 0\n"
@@ -144,8 +148,10 @@ static void test_everything_set(void **state)
     assert_string_equal(u->name, "b.C-2_");
     assert_int_equal(u->n_proxies, 3);
     assert_string_equal(u->proxies[0].text, "http://p.example:8080");
+    assert_false(u->proxies[0].tls);
     assert_string_equal(u->proxies[1].host, "2001:db8::");
-    assert_string_equal(u->proxies[1].text, "http://[2001:db8::]:443");
+    assert_string_equal(u->proxies[1].text, "https://[2001:db8::]:443");
+    assert_true(u->proxies[1].tls);
     assert_int_equal(u->proxies[2].port, 3128);
     assert_int_equal(u->n_auth, 4);
     assert_int_equal(u->auth[0], AUTH_BASIC);
@@ -219,6 +225,12 @@ static void test_choices(void **state)
     "t.conf:3: secret: the value is not keyring, command:COMMAND, file:PATH, credential:NAME, prompt or "    \
     "none (the password "                                                                                    \
     "itself must not stand here)"
+#define PIN_A  "dGhlIGtleSB3aXRoIHRoaXMgaGFzaCBpcyBoaWRkZW4="
+#define PIN_B  "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAP8="
+#define TLS_UP "[upstream corp]\nproxy = https://p:1\n"
+#define NO_TLS_SENTENCE                                                                                      \
+    ": it is for proxies that are reached by TLS, and none of this upstream's is: write proxy = "            \
+    "https://HOST:PORT"
 #define LONG60 "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffff"
 
 /* Names and structure. */
@@ -241,11 +253,11 @@ static void test_structure_errors(void **state)
          "t.conf:2: unknown key \"zzz\" in [listen]; there are http, allow-uids, max-head"},
         {UP "password = hunter2",
          "t.conf:3: unknown key \"password\" in [upstream corp]; there are proxy, auth, user, secret, spn, "
-         "client-credentials, connections, dial-timeout, answer-timeout"},
+         "ca, pin, certificate, key, client-credentials, connections, dial-timeout, answer-timeout"},
         {"[upstream " LONG60 "x]\n" LONG60 "gggggggggghhhhhhhhhhiiii = 1",
          "t.conf:2: unknown key \"" LONG60 "gggggggggghhhh...\" in [upstream " LONG60
          "]; there are proxy, auth, user, secret, spn, "
-         "client-credentials, connections, dial-timeout, answer-timeout"},
+         "ca, pin, certificate, key, client-credentials, connections, dial-timeout, answer-timeout"},
         {"[upstrem corp]", "t.conf:1: unknown section \"upstrem\"; did you mean \"upstream\"?"},
         {"[Listen]", "t.conf:1: unknown section \"Listen\"; did you mean \"listen\"?"},
         {"[gateway]",
@@ -376,10 +388,8 @@ static void test_upstream_errors(void **state)
         {"[upstream c]\nproxy = alice@p:1", CREDENTIALS_SENTENCE},
         {"[upstream c]\nproxy = http://alice:hun/ter2@p:1", CREDENTIALS_SENTENCE},
         {"[upstream c]\nproxy = socks5://p:1",
-         "t.conf:2: proxy: proxies of the kind \"socks5://\" are not supported; write http://HOST:PORT"},
-        {"[upstream c]\nproxy = https://p:1", "t.conf:2: proxy: TLS to the proxy itself (https://) is not "
-                                              "supported yet; write http://HOST:PORT if the "
-                                              "proxy takes that"},
+         "t.conf:2: proxy: proxies of the kind \"socks5://\" are not supported; write http://HOST:PORT or "
+         "https://HOST:PORT"},
         {"[upstream c]\nproxy = http://p:1/x",
          "t.conf:2: proxy: a proxy's address has no path; write http://HOST:PORT"},
         {"[upstream c]\nproxy = http://p:1//",
@@ -438,6 +448,25 @@ static void test_upstream_errors(void **state)
         {UP "dial-timeout = 61m", "t.conf:3: dial-timeout: \"61m\" is not between 1s and 1h"},
         {UP "dial-timeout = 10x", "t.conf:3: dial-timeout: \"10x\" is not a duration (10, 10s, 5m, 1h)"},
         {UP "dial-timeout = 1.5s", "t.conf:3: dial-timeout: \"1.5s\" is not a duration (10, 10s, 5m, 1h)"},
+        {TLS_UP "pin = hunter2",
+         "t.conf:3: pin: \"hunter2\" is not the SHA-256 of a key in base64 (44 characters, the "
+         "last one \"=\")"},
+        {TLS_UP "pin = " PIN_A " " PIN_A "A",
+         "t.conf:3: pin: \"" PIN_A
+         "A\" is not the SHA-256 of a key in base64 (44 characters, the last one \"=\")"},
+        {TLS_UP "pin = sha1//" PIN_A,
+         "t.conf:3: pin: \"sha1//" PIN_A
+         "\" is not the SHA-256 of a key in base64 (44 characters, the last one \"=\")"},
+        {TLS_UP "pin = ",
+         "t.conf:3: pin: the value is empty; leave the line out for any key that a good certificate names"},
+        {TLS_UP "ca = corp.pem", "t.conf:3: ca: a path begins with / or ~/"},
+        {TLS_UP "key = /k",
+         "t.conf:3: key: it belongs to a certificate, and there is none: write certificate = FILE"},
+        {UP "ca = /c", "t.conf:3: ca" NO_TLS_SENTENCE},
+        {UP "pin = " PIN_A, "t.conf:3: pin" NO_TLS_SENTENCE},
+        {UP "certificate = /c", "t.conf:3: certificate" NO_TLS_SENTENCE},
+        {UP "certificate = /c\nkey = /k", "t.conf:4: key" NO_TLS_SENTENCE},
+        {TLS_UP "ca = /c\n[upstream b]\nproxy = p:1\nca = /d", "t.conf:6: ca" NO_TLS_SENTENCE},
         {UP "answer-timeout = 25h", "t.conf:3: answer-timeout: \"25h\" is not between 0 and 24h"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
@@ -622,7 +651,7 @@ static void test_environment(void **state)
         {"", " http://a:1/ ", "http://b:1", "http://c:1", "http://d:1", "http://a:1", "https_proxy"},
         {NULL, NULL, "http://b:1", "http://c:1", "http://d:1", "http://b:1", "HTTPS_PROXY"},
         {NULL, NULL, NULL, "http://c:1", "http://d:1", "http://c:1", "http_proxy"},
-        {NULL, NULL, NULL, NULL, "http://d:1", "http://d:1", "HTTP_PROXY"},
+        {NULL, NULL, NULL, NULL, "https://d:1", "https://d:1", "HTTP_PROXY"},
         {NULL, "http://127.0.0.1:3128", "localhost:3128", "http://[::1]:3128/", "http://d:1", "http://d:1",
          "HTTP_PROXY"},
         {NULL, "http://127.0.0.1:3129", NULL, NULL, NULL, "http://127.0.0.1:3129", "https_proxy"},
@@ -720,12 +749,14 @@ static void test_print(void **state)
     (void)state;
     struct config *c = good(
         "[upstream corp]\nproxy = p:1 [::1]:2\nauth = none\nuser = \"CORP\\alice #1\"\n"
-        "secret = command:echo hunter2\n[upstream b]\nproxy = q:1\nsecret = \"file:/a # b\"\nspn = x\n"
+        "secret = command:echo hunter2\n[upstream b]\nproxy = https://q:1\nsecret = \"file:/a # b\"\nspn = "
+        "x\n"
+        "ca = /c.pem\npin = " PIN_A " sha256//" PIN_B "\ncertificate = \"/d e\"\nkey = ~/k\n"
         "[listen]\nhttp = \"unix:/a b\"\nallow-uids = any\nmax-head = 5000\n[route]\nno-proxy = a \"b c\"\n");
     static const char *const printed = "[listen]\n"
-                                       "http = \"unix:/a b\"  # t.conf:11\n"
-                                       "allow-uids = any  # t.conf:12\n"
-                                       "max-head = 5000  # t.conf:13\n"
+                                       "http = \"unix:/a b\"  # t.conf:15\n"
+                                       "allow-uids = any  # t.conf:16\n"
+                                       "max-head = 5000  # t.conf:17\n"
                                        "\n"
                                        "[upstream corp]\n"
                                        "proxy = http://p:1 http://[::1]:2  # t.conf:2\n"
@@ -733,24 +764,32 @@ static void test_print(void **state)
                                        "user = \"CORP\\\\alice #1\"  # t.conf:4\n"
                                        "secret = command:(hidden)  # t.conf:5\n"
                                        "# spn is not set: HTTP/ and the proxy's host name\n"
+                                       "# ca is not set: those that this machine trusts\n"
+                                       "# pin is not set: any key that a good certificate names\n"
+                                       "# certificate is not set: none is shown\n"
+                                       "# key is not set: it stands in the certificate's file\n"
                                        "client-credentials = drop  # default\n"
                                        "connections = 64  # default\n"
                                        "dial-timeout = 10s  # default\n"
                                        "answer-timeout = 5m  # default\n"
                                        "\n"
                                        "[upstream b]\n"
-                                       "proxy = http://q:1  # t.conf:7\n"
+                                       "proxy = https://q:1  # t.conf:7\n"
                                        "auth = negotiate ntlm digest  # default\n"
                                        "# user is not set: the Kerberos ticket's own principal\n"
                                        "secret = \"file:/a # b\"  # t.conf:8\n"
                                        "spn = x  # t.conf:9\n"
+                                       "ca = /c.pem  # t.conf:10\n"
+                                       "pin = " PIN_A " " PIN_B "  # t.conf:11\n"
+                                       "certificate = /d e  # t.conf:12\n"
+                                       "key = /home/alice/k  # t.conf:13\n"
                                        "client-credentials = drop  # default\n"
                                        "connections = 64  # default\n"
                                        "dial-timeout = 10s  # default\n"
                                        "answer-timeout = 5m  # default\n"
                                        "\n"
                                        "[route]\n"
-                                       "no-proxy = a \"b c\"  # t.conf:15\n"
+                                       "no-proxy = a \"b c\"  # t.conf:19\n"
                                        "\n"
                                        "[log]\n"
                                        "level = info  # default\n"
@@ -765,6 +804,13 @@ static void test_print(void **state)
     assert_string_equal(again->upstreams[1].secret_argument, "/a # b");
     assert_string_equal(again->listen[0].path, "/a b");
     assert_int_equal(again->n_no_proxy, 2);
+    const struct config_upstream *b = &again->upstreams[1];
+    assert_string_equal(b->ca, "/c.pem");
+    assert_int_equal(b->n_pins, 2);
+    assert_memory_equal(b->pins[0].sha256, "the key with this hash is hidden", 32);
+    assert_int_equal(b->pins[1].sha256[31], 0xff);
+    assert_string_equal(b->certificate, "/d e");
+    assert_string_equal(b->key, "/home/alice/k");
     config_unref(again);
     config_unref(c);
     buf_free(&out);
@@ -833,12 +879,15 @@ static void test_sample(void **state)
         fail_msg("%s", e.text);
     assert_string_equal(c->upstreams[0].name, "corp");
     config_unref(c);
-    /* with each line that shows a setting switched on, it loads too */
+    /* with each line that shows a setting switched on, it loads too; some are for TLS alone */
     buf_clear(&line);
     struct span rest = buf_span(&made);
     while (rest.n) {
         struct span one = span_cut(&rest, '\n');
-        buf_add_span(&line, one.n > 1 && one.p[0] == '#' && one.p[1] != ' ' ? span_from(one, 1) : one);
+        if (span_starts(one, SPAN("proxy = http:")))
+            buf_add_str(&line, "proxy = https://p.example:1");
+        else
+            buf_add_span(&line, one.n > 1 && one.p[0] == '#' && one.p[1] != ' ' ? span_from(one, 1) : one);
         buf_add_str(&line, "\n");
     }
     c = good(buf_cstr(&line));

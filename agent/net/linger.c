@@ -1,0 +1,57 @@
+/*
+ * The slow end of a connection whose last bytes matter: see stream_linger. The stream owns itself from then on.
+ */
+#include "net/uv_loop.h"
+#include "net/uv_stream.h"
+
+#define LINGER_MS 5000
+
+static void linger_over(void *owner)
+{
+    stream_close(owner);
+}
+
+static void linger_data(void *owner, struct span bytes)
+{
+    (void)owner;
+    (void)bytes;
+}
+
+/* The other side will send no more, but what it has not taken yet is still its own. */
+static void linger_eof(void *owner)
+{
+    struct stream *s = owner;
+    if (stream_backlog(s) == 0)
+        stream_close(s);
+}
+
+/* The FIN follows by itself, and we wait for the other side's: the time for that begins now, however slowly it has read. */
+static void linger_drained(void *owner)
+{
+    struct stream *s = owner;
+    if (s->eof)
+        stream_close(s);
+    else
+        deadline_start(s->loop, &s->patience, LINGER_MS, linger_over, s);
+}
+
+static void linger_failed(void *owner, const struct err *why)
+{
+    (void)why;
+    stream_close(owner);
+}
+
+void stream_linger(struct stream *s)
+{
+    static const struct stream_events dropping = {linger_data, linger_eof, linger_drained, linger_failed};
+    if (s->broken || (s->eof && stream_backlog(s) == 0)) {
+        stream_close(s);
+        return;
+    }
+    stream_own(s, &dropping, s);
+    list_push_back(&s->loop->lingering, &s->lingering);
+    stream_shutdown(s);
+    stream_read(s);
+    if (stream_backlog(s) == 0)
+        linger_drained(s);
+}
