@@ -133,7 +133,7 @@ bool agent_reload(struct agent *a, struct err *e)
     }
     tell_keyholder(a);
     relay_reload(&a->relay, c, routes);
-    route_table_each(a->routes, pool_flush);
+    route_table_each(a->routes, pool_retire);
     route_table_unref(a->routes);
     config_unref(a->config);
     a->routes = routes;

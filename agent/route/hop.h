@@ -24,6 +24,7 @@ struct hop {
     unsigned answer_ms; /* 0: no limit */
     bool asks;          /* it has sent a 407 */
     bool known;         /* it has answered something */
+    bool retired;       /* out of use for new requests: its connections are not kept */
     void *pool;         /* upstream/pool.c keeps its connections here */
     void (*pool_free)(void *pool);
 };

@@ -266,7 +266,7 @@ void lease_cancel(struct lease *l)
 void pool_give(struct upstream *u)
 {
     struct pool *p = u->hop->pool;
-    if (u->stale) {
+    if (u->stale || u->hop->retired) {
         close_one(p, u);
         return;
     }
@@ -311,6 +311,12 @@ void pool_flush(struct hop *hop)
     while (!list_empty(&p->idle))
         close_one(p, list_entry(p->idle.next, struct upstream, idle));
     hop_unref(hop);
+}
+
+void pool_retire(struct hop *hop)
+{
+    hop->retired = true;
+    pool_flush(hop);
 }
 
 struct pool_figures pool_figures(const struct hop *hop)

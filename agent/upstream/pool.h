@@ -39,8 +39,10 @@ void pool_close(struct upstream *u);
 /* The connection becomes a tunnel and does not count any more. */
 struct stream *pool_take_stream(struct upstream *u);
 
-/* The identity has changed, or the hop goes. */
+/* The identity has changed. */
 void pool_flush(struct hop *hop);
+/* The configuration has another hop in its place: requests that began with this one still end on it, but nothing is kept for later. */
+void pool_retire(struct hop *hop);
 
 struct pool_figures {
     size_t idle;

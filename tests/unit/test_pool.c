@@ -534,6 +534,26 @@ static void test_flush(void **state)
     end();
 }
 
+/* A request that began before a reload may dial its hop only after it: that connection must not stay behind and keep the hop alive. */
+static void test_retired(void **state)
+{
+    (void)state;
+    struct want early, late;
+    begin(4);
+    get(&early);
+    arrived();
+    pool_retire(hop);
+    get(&late);
+    arrived();
+    give(&late);
+    until(hung_up(1));
+    give(&early);
+    until(hung_up(0));
+    figures(0, 0, 0);
+    assert_int_equal(hop->refs, 1);
+    end();
+}
+
 /* What was promised before the flush has the old identity too. */
 static void test_flush_of_what_was_promised(void **state)
 {
@@ -648,6 +668,7 @@ int main(void)
         with_loop(test_a_promised_connection_that_ends),
         with_loop(test_a_promised_connection_that_speaks),
         with_loop(test_flush),
+        with_loop(test_retired),
         with_loop(test_flush_of_what_was_promised),
         with_loop(test_flush_with_a_dial_under_way),
         with_loop(test_a_dial_that_fails),
