@@ -5,76 +5,35 @@
 #include "keys/mark.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/rand.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/log.h"
+#include "keys/state_file.h"
 
 #define MARKS_MAX  256
 #define FILE_BYTES ((size_t)256 << 10)
 #define KEY_BYTES  32
-
-static char *path_of(const struct marks *m, const char *name)
-{
-    char *path = NULL;
-    if (asprintf(&path, "%s/%s", m->directory, name) < 0)
-        abort();
-    return path;
-}
-
-/* The whole file, at most `max` bytes. false: errno says why. */
-static bool read_file(const char *path, struct buf *out, size_t max)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0)
-        return false;
-    buf_init(out, max);
-    buf_reserve(out, max);
-    ssize_t got;
-    while (out->n < max &&
-           ((got = read(fd, out->p + out->n, max - out->n)) > 0 || (got < 0 && errno == EINTR)))
-        if (got > 0)
-            out->n += (size_t)got;
-    close(fd);
-    return true;
-}
-
-static bool write_file(const char *path, struct span bytes, int flags)
-{
-    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | flags, 0600);
-    if (fd < 0)
-        return false;
-    bool good = true;
-    while (bytes.n && good) {
-        ssize_t sent = write(fd, bytes.p, bytes.n);
-        good = sent >= 0 || errno == EINTR;
-        if (sent > 0)
-            bytes = span_from(bytes, (size_t)sent);
-    }
-    return close(fd) == 0 && good;
-}
 
 /* The key of this machine and user: made at the first start. */
 static void load_key(struct marks *m)
 {
     char fresh[KEY_BYTES];
     struct buf old = {0};
-    char *path = m->directory ? path_of(m, "mark-key") : NULL;
+    char *path = m->directory ? state_path(m->directory, "mark-key") : NULL;
 
-    if (path && read_file(path, &old, KEY_BYTES) && old.n == KEY_BYTES) {
+    if (path && state_read(path, &old, KEY_BYTES) && old.n == KEY_BYTES) {
         secret_set(&m->key, buf_span(&old));
     } else {
         if (RAND_bytes((unsigned char *)fresh, sizeof fresh) != 1)
             abort();
         secret_set(&m->key, span_make(fresh, sizeof fresh));
-        if (path && !write_file(path, span_make(fresh, sizeof fresh), O_TRUNC))
+        if (path && !state_write(path, span_make(fresh, sizeof fresh)))
             log_warning(NULL, "cannot write %s: %s: refused passwords are forgotten at a restart", path,
                         strerror(errno));
         secret_wipe(fresh, sizeof fresh);
@@ -113,46 +72,18 @@ static void drop(struct marks *m, struct mark *mark)
     free(mark);
 }
 
-static void encode(struct buf *out, const char *text)
-{
-    for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
-        if (*c <= ' ' || *c == '%' || *c == 0x7f)
-            buf_addf(out, "%%%02x", *c);
-        else
-            buf_add(out, c, 1);
-    }
-}
-
-static char *decode(struct span text)
-{
-    static const char digits[] = "0123456789abcdef";
-    struct buf out = {0};
-    for (size_t i = 0; i < text.n; i++) {
-        char c = text.p[i];
-        if (c == '%' && i + 2 < text.n) {
-            const char *high = strchr(digits, text.p[i + 1]), *low = strchr(digits, text.p[i + 2]);
-            if (high && low)
-                c = (char)((high - digits) << 4 | (low - digits));
-            i += 2;
-        }
-        buf_add(&out, &c, 1);
-    }
-    char *copy = span_dup(buf_span(&out));
-    buf_free(&out);
-    return copy;
-}
-
 static void load_marks(struct marks *m)
 {
     struct buf text = {0};
-    char *path = path_of(m, "refused");
-    if (read_file(path, &text, FILE_BYTES)) {
+    char *path = state_path(m->directory, "refused");
+    if (state_read(path, &text, FILE_BYTES)) {
         struct span rest = buf_span(&text);
         while (rest.n && m->n < MARKS_MAX) {
             struct span line = span_cut(&rest, '\n');
             struct span account = span_word(&line), hash = span_word(&line), upstream = span_word(&line);
             if (hash_is_sound(hash) && upstream.n)
-                append(m, decode(account), hash, span_eq(upstream, SPAN("*")) ? NULL : decode(upstream));
+                append(m, state_decode(account), hash,
+                       span_eq(upstream, SPAN("*")) ? NULL : state_decode(upstream));
             else
                 log_warning(NULL, "%s: a damaged line is left out", path);
         }
@@ -172,17 +103,14 @@ static void save(const struct marks *m)
     list_each(it, safe, &m->all)
     {
         const struct mark *mark = list_entry(it, struct mark, node);
-        encode(&text, mark->account);
+        state_encode(&text, mark->account);
         buf_addf(&text, " %s ", mark->hash);
-        encode(&text, mark->upstream ? mark->upstream : "*");
+        state_encode(&text, mark->upstream ? mark->upstream : "*");
         buf_add_str(&text, "\n");
     }
-    char *path = path_of(m, "refused"), *fresh = path_of(m, "refused.new");
-    if (!write_file(fresh, buf_span(&text), O_TRUNC) || rename(fresh, path) < 0)
-        log_warning(NULL, "cannot write %s: %s: refused passwords are forgotten at a restart", path,
-                    strerror(errno));
-    free(path);
-    free(fresh);
+    if (!state_replace(m->directory, "refused", buf_span(&text)))
+        log_warning(NULL, "cannot write %s/refused: %s: refused passwords are forgotten at a restart",
+                    m->directory, strerror(errno));
     buf_free(&text);
 }
 
