@@ -61,6 +61,7 @@ struct config_upstream {
     size_t n_proxies;
     enum auth_scheme auth[AUTH_SCHEMES]; /* what may be answered, best first; basic only where it was named */
     size_t n_auth;                       /* 0: auth = none, we answer nothing */
+    bool basic_in_clear;                 /* Basic may go to a proxy without TLS that is not on this machine */
     char *user;                          /* NULL: the ticket's own principal */
     enum secret_source secret;
     char *secret_argument;
@@ -113,6 +114,10 @@ void config_print_sample(struct buf *out);
 
 /* The upstream of that name, or NULL. */
 const struct config_upstream *config_upstream_named(const struct config *c, struct span name);
+
+/* Nobody on the way can read what is said to it: TLS, or a loopback address (the name localhost among them, but no other name: where
+   names lead is the network's word). */
+bool config_proxy_is_private(const struct config_proxy *p);
 
 const char *auth_scheme_name(enum auth_scheme scheme); /* "negotiate" */
 const char *secret_source_name(enum secret_source source);

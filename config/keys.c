@@ -42,6 +42,9 @@ const struct setting settings[] = {
      ALSO(config_upstream, n_auth),
      .help = "Schemes that may be answered, best first. Basic sends the password itself: only where it is "
              "named here."},
+    {"upstream", "basic-in-clear", &kind_yes_no, .fallback = "no", IN_UPSTREAM(basic_in_clear),
+     .help = "Basic, where it is named, may go in clear text to a proxy on another machine: everybody on the "
+             "way can read the password."},
     {"upstream", "user", &kind_text, .absent = "the Kerberos ticket's own principal",
      .example = "CORP\\alice", IN_UPSTREAM(user),
      .help = "Who you are to the proxy: CORP\\alice, alice@CORP.EXAMPLE or alice."},

@@ -66,6 +66,11 @@ static bool is_loopback(const char *host)
     return strcmp(host, "::1") == 0 || span_ieq(span_str(host), SPAN("localhost"));
 }
 
+bool config_proxy_is_private(const struct config_proxy *p)
+{
+    return p->tls || is_loopback(p->host);
+}
+
 static bool read_unix(struct span path, struct config_address *a, struct err *e)
 {
     a->path = path_absolute(path, e);

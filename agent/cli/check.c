@@ -13,6 +13,21 @@ static const char *plural(size_t n)
     return n == 1 ? "" : "s";
 }
 
+/* The file is right as it is, but will not do what it seems to. */
+static void warn_of_basic(const struct config_upstream *u)
+{
+    bool named = false;
+    for (size_t i = 0; i < u->n_auth; i++)
+        named = named || u->auth[i] == AUTH_BASIC;
+    for (size_t i = 0; named && !u->basic_in_clear && i < u->n_proxies; i++)
+        if (!config_proxy_is_private(&u->proxies[i]))
+            say_warning(
+                "[upstream %s] names basic in auth =, but it is not used for %s: the password would go "
+                "there in clear text. Write https:// if the proxy takes TLS, or basic-in-clear = yes "
+                "if you accept that everybody on the way can read the password",
+                u->name, u->proxies[i].text);
+}
+
 static int check(const struct config *c)
 {
     const char *place = c->file ? c->file : "the environment";
@@ -25,6 +40,8 @@ static int check(const struct config *c)
     if (!routes)
         return say_error(EXIT_CONFIG, "%s: %s", place, e.text);
     route_table_unref(routes);
+    for (size_t i = 0; i < c->n_upstreams; i++)
+        warn_of_basic(&c->upstreams[i]);
     say_clean(stdout, span_str(place));
     printf(": ok (%zu upstream%s, %zu listener%s)\n", c->n_upstreams, plural(c->n_upstreams), c->n_listen,
            plural(c->n_listen));

@@ -1,5 +1,5 @@
 /*
- * Which upstream "exeat login" and "exeat logout" mean, and what to call it when asking for its password.
+ * Which upstream "exeat login", "exeat logout" and "exeat accept" mean, and what to call it when asking for its password.
  */
 #ifndef EXEAT_CLI_CHOOSE_UPSTREAM_H
 #define EXEAT_CLI_CHOOSE_UPSTREAM_H

@@ -48,6 +48,7 @@ enum exit_code exit_from_verdict(uint32_t verdict)
         [KEYS_MUTUAL_FAILED] = EXIT_FAILED,
         [KEYS_NOT_ASKED] = EXIT_DONE,
         [KEYS_UNREACHABLE] = EXIT_UNREACHABLE,
+        [KEYS_DOWNGRADED] = EXIT_FAILED,
     };
     return verdict < KEYS_VERDICT_END ? codes[verdict] : EXIT_FAILED;
 }

@@ -88,10 +88,12 @@ static const char *plain_words(const struct keys_msg *question, uint32_t verdict
         [KEYS_BROKEN] = "the proxy's answer makes no sense",
         [KEYS_MUTUAL_FAILED] = "the proxy could not prove that it is the right one",
         [KEYS_UNREACHABLE] = "the proxy cannot be reached",
+        [KEYS_DOWNGRADED] = "the proxy offers less than it accepted before",
     };
     if (exit_from_verdict(verdict) == EXIT_DONE)
-        return question->type == KEYS_LOGOUT ? "The password is forgotten."
-                                             : "The password was accepted and is stored.";
+        return question->type == KEYS_LOGOUT         ? "The password is forgotten."
+               : question->type == KEYS_ACCEPT_OFFER ? "It is accepted."
+                                                     : "The password was accepted and is stored.";
     return verdict < KEYS_VERDICT_END && words[verdict] ? words[verdict]
                                                         : "the keyholder did not say how it went";
 }

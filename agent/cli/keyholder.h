@@ -7,10 +7,10 @@
 
 #include "wire/keys_msg.h"
 
-/* Says how a LOGIN or LOGOUT ended, and returns the exit code. */
+/* Says how a LOGIN, LOGOUT or ACCEPT_OFFER ended, and returns the exit code. */
 int keyholder_say(const struct keys_msg *question, const struct keys_msg *answer);
 
-/* A LOGIN or LOGOUT from beginning to end: to the keyholder of the running agent, or where no agent runs
+/* One of these from beginning to end: to the keyholder of the running agent, or where no agent runs
  * through login_alone. Returns the exit code. */
 int keyholder_deliver(const struct keys_msg *question, const char *config_path);
 

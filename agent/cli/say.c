@@ -31,20 +31,33 @@ int say_failure(const struct err *e)
     return exit_from_err(e->code);
 }
 
-int say_error(enum exit_code code, const char *format, ...)
+static void say_formatted(const char *before, const char *format, va_list args)
 {
     char *text;
-    va_list args;
-    va_start(args, format);
     int n = vasprintf(&text, format, args);
-    va_end(args);
-    fputs("exeat: ", stderr);
+    fputs(before, stderr);
     if (n >= 0) {
         say_clean(stderr, span_make(text, (size_t)n));
         free(text);
     }
     fputc('\n', stderr);
+}
+
+int say_error(enum exit_code code, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    say_formatted("exeat: ", format, args);
+    va_end(args);
     return code;
+}
+
+void say_warning(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    say_formatted("exeat: warning: ", format, args);
+    va_end(args);
 }
 
 /* One paragraph of words, or one line that is laid out already. */

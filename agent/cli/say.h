@@ -14,6 +14,9 @@
 int say_failure(const struct err *e);
 int say_error(enum exit_code code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* "exeat: warning: text" on standard error. */
+void say_warning(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 /* Without the control bytes (but for newlines) that would drive the terminal: names and sentences come from
  * files and from proxies. */
 void say_clean(FILE *to, struct span text);

@@ -99,7 +99,8 @@ static void upstream_paragraph(struct buf *out, json_t *upstream)
     json_t *proxy;
     size_t i;
     buf_addf(out, "\nUpstream %s\n", text_of(upstream, "name"));
-    line(out, "state", text_of(upstream, "state"));
+    bool alarm = json_is_true(json_object_get(upstream, "alarm"));
+    line(out, alarm ? "ALARM" : "state", text_of(upstream, "state"));
     line(out, "what to do", text_of(upstream, "remedy"));
     line(out, "you are", text_of(upstream, "identity"));
     line(out, "signs in by", text_of(upstream, "scheme"));

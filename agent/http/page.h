@@ -21,10 +21,11 @@ enum page_cause {
     PAGE_SECRET_REFUSED, /* 502, http_request_denied: the proxy refused our password; never 407, so that no client loops */
     PAGE_SITE_REFUSED, /* 403, http_request_denied: the proxy refused this site or no longer takes the password */
     PAGE_NO_CREDENTIALS, /* 502, proxy_configuration_error: nothing to answer with (no ticket, no secret) */
-    PAGE_KDC_TIMEOUT,    /* 504, connection_timeout: authentication did not finish in time */
-    PAGE_BODY_LOST,      /* 502, proxy_internal_response: the body cannot be sent a second time */
-    PAGE_BUSY,           /* 503, connection_limit_reached */
-    PAGE_INTERNAL,       /* 500, proxy_internal_error */
+    PAGE_DOWNGRADED,  /* 502, http_request_denied: the proxy offers only weaker schemes than it took before */
+    PAGE_KDC_TIMEOUT, /* 504, connection_timeout: authentication did not finish in time */
+    PAGE_BODY_LOST,   /* 502, proxy_internal_response: the body cannot be sent a second time */
+    PAGE_BUSY,        /* 503, connection_limit_reached */
+    PAGE_INTERNAL,    /* 500, proxy_internal_error */
 };
 
 struct page {

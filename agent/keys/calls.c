@@ -2,6 +2,7 @@
  * Which message may come from whom, and who handles it. Main thread.
  */
 #include "base/log.h"
+#include "keys/alarm.h"
 #include "keys/context.h"
 #include "keys/login.h"
 #include "keys/status.h"
@@ -40,6 +41,7 @@ static const struct {
     [KEYS_STATUS] = {NULL, status_begin, true},
     [KEYS_LOGIN] = {NULL, login_begin, true},
     [KEYS_LOGOUT] = {NULL, logout_begin, true},
+    [KEYS_ACCEPT_OFFER] = {NULL, alarm_accept, true},
 };
 
 void calls_take(struct keyholder *k, uint32_t peer, const struct keys_msg *m)

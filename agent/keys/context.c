@@ -215,7 +215,8 @@ static struct context *begin(struct keyholder *k, const struct keys_msg *m)
                       : c->stage != STAGE_IDLE ? "a question about this connection is under way already"
                       : c->phase == PHASE_DEAD ? "this connection's handshake is over"
                       : c->who->u == NULL      ? "the upstream is gone from the configuration"
-                                               : NULL;
+                      : !identity_names(c->who, c->hop) ? "the proxy is gone from the configuration"
+                                                        : NULL;
     if (why) {
         refuse_call(m->call, k, KEYS_BROKEN, why);
         return NULL;

@@ -6,6 +6,7 @@
 #include "keys/converse.h"
 
 #include "base/log.h"
+#include "keys/alarm.h"
 #include "keys/choose.h"
 #include "keys/login.h"
 #include "keys/speak.h"
@@ -77,14 +78,20 @@ void converse_unavailable(struct context *c)
     }
     struct buf why = {0}, remedy = {0};
     bool kerberos = c->q.tried & SCHEME_BIT(AUTH_NEGOTIATE);
+    bool named = choose_allows(c->who->u, AUTH_BASIC),
+         held_back =
+             choose_holds_back_basic(c->who->u, c->hop->offered, span_str(c->hop->host), c->hop->port);
     if (c->q.whys.n) {
         words_sentence(&why, buf_cstr(&c->q.whys));
         words_unavailable_remedy(c->e, kerberos, &remedy);
     } else {
         buf_addf(&why, "The proxy %s offers %s; none of these may be answered.", c->hop->text,
                  c->hop->offer_text && *c->hop->offer_text ? c->hop->offer_text : "no way to authenticate");
-        buf_addf(&remedy, "Name one of them in auth = of upstream %s, if you accept it.", c->who->name);
+        if (!held_back || !named)
+            buf_addf(&remedy, "Name one of them in auth = of upstream %s, if you accept it.", c->who->name);
     }
+    if (held_back && (named || !c->q.whys.n))
+        words_basic_in_clear(c->who, &why, &remedy);
     if (c->candidate)
         login_note(c->e, KEYS_UNAVAILABLE, c->hop->text, buf_cstr(&why));
     bool unreachable = kerberos && c->e->ticket_result == TICKET_UNREACHABLE;
@@ -92,6 +99,25 @@ void converse_unavailable(struct context *c)
                          remedy.n ? buf_cstr(&remedy) : NULL);
     buf_free(&why);
     buf_free(&remedy);
+}
+
+bool converse_downgraded(struct context *c)
+{
+    if (!alarm_rings(c->who, c->hop))
+        return false;
+    /* The last offer was too weak; the answer to this request shows whether it still is. */
+    if (c->q.type == KEYS_AUTHORIZE) {
+        send_bare(c, 0);
+        return true;
+    }
+    struct buf why = {0}, remedy = {0};
+    alarm_describe(c->who, c->hop, &why, &remedy);
+    if (c->candidate)
+        login_note(c->e, KEYS_DOWNGRADED, c->hop->text, buf_cstr(&why));
+    context_answer_plain(c, KEYS_DOWNGRADED, buf_cstr(&why), buf_cstr(&remedy));
+    buf_free(&why);
+    buf_free(&remedy);
+    return true;
 }
 
 static void note_why(struct context *c, enum auth_scheme scheme, const struct err *why)
@@ -178,12 +204,13 @@ void converse_start(struct context *c, enum auth_scheme scheme)
 static void choose(struct context *c)
 {
     adopt_current(c);
-    if (blocked(c))
+    if (converse_downgraded(c) || blocked(c))
         return;
+    unsigned allowed = choose_allowed(c->who->u, span_str(c->hop->host), c->hop->port);
     for (;;) {
         struct err why = {0};
         const char *waits_for;
-        enum auth_scheme scheme = choose_next(c->who->u, c->hop->offered, c->q.tried);
+        enum auth_scheme scheme = choose_next(c->who->u, c->hop->offered & allowed, c->q.tried);
         if (scheme == AUTH_SCHEMES) {
             const struct guard *g = c->e->guard;
             if (g && guard_look(g, c->who->name, SPAN(""), now_ms()) == GUARD_FROZEN)
@@ -363,6 +390,8 @@ void converse_run(struct context *c)
 {
     if (!c->who->u)
         converse_broken(c, "the upstream is gone from the configuration");
+    else if (!identity_names(c->who, c->hop))
+        converse_broken(c, "the proxy is gone from the configuration");
     else if (c->stage == STAGE_CHOOSE)
         choose(c);
     else if (c->stage == STAGE_GATE)

@@ -18,6 +18,8 @@ void converse_start(struct context *c, enum auth_scheme scheme); /* it was prepa
 void converse_broken(struct context *c, const char *why);
 void converse_restart(struct context *c);
 void converse_unavailable(struct context *c);
+/* The proxy offers less than it took before: answered, without credentials. */
+bool converse_downgraded(struct context *c);
 /* The attempt under way ends without saying anything about the secret. */
 void converse_pass(struct context *c);
 /* It ends with a refusal. */

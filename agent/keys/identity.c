@@ -57,7 +57,7 @@ static bool adopt(struct identity *who, struct config *config, const struct conf
     const struct config_upstream *old = who->u;
     bool changed = !old || !same_text(old->user, u->user) || old->secret != u->secret ||
                    !same_text(old->secret_argument, u->secret_argument) || !same_text(old->spn, u->spn) ||
-                   !same_auth(old, u);
+                   !same_auth(old, u) || old->basic_in_clear != u->basic_in_clear;
     struct config *before = who->config;
     who->config = config_ref(config);
     who->u = u;
@@ -154,6 +154,11 @@ struct hop *identity_hop(struct identity *who, struct span host, uint32_t port)
     h->digest = digest_new();
     list_push_back(&who->hops, &h->node);
     return h;
+}
+
+bool identity_names(const struct identity *who, const struct hop *h)
+{
+    return is_configured(who->u, span_str(h->host), h->port);
 }
 
 const char *identity_text(const struct edition *e)

@@ -62,11 +62,13 @@ struct hop {
     struct list node;
     char *host;
     uint32_t port;
-    char *text;       /* "proxy.corp.example:8080", for people */
-    bool known;       /* it has asked for authentication: `offered` is true */
-    unsigned offered; /* SCHEME_BITs */
-    char *offer_text; /* "Negotiate, NTLM", for people */
-    char worked[48];  /* the scheme that was accepted last, for people; empty: none yet */
+    char *text;                     /* "proxy.corp.example:8080", for people */
+    bool known;                     /* it has asked for authentication: `offered` is true */
+    unsigned offered;               /* SCHEME_BITs */
+    enum floor_level digest_level;  /* of the Digest challenge among them */
+    enum floor_level digest_spoken; /* of the one whose nonce `digest` has */
+    char *offer_text;               /* "Negotiate, NTLM", for people */
+    char worked[48];                /* the scheme that was accepted last, for people; empty: none yet */
     enum auth_scheme worked_scheme;
     uint32_t worked_generation;
     int64_t shy_until;   /* a first token sent unasked was not understood: wait to be asked */
@@ -105,6 +107,8 @@ void identities_free(struct keyholder *k);
 struct identity *identity_named(struct keyholder *k, struct span name); /* NULL: no such upstream */
 /* The proxy of this upstream, or NULL when the configuration does not name it. */
 struct hop *identity_hop(struct identity *who, struct span host, uint32_t port);
+/* Does the configuration still name it? */
+bool identity_names(const struct identity *who, const struct hop *h);
 const char *identity_text(const struct edition *e); /* for people; "" while unknown */
 
 /* This edition is in force from now on: the agent is told, those who wait run again. Takes over the reference. */

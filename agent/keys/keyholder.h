@@ -6,6 +6,7 @@
 
 #include "config/config.h"
 #include "keys/deadline.h"
+#include "keys/floor.h"
 #include "keys/mark.h"
 #include "wire/keys_msg.h"
 
@@ -20,6 +21,7 @@ struct keyholder {
     struct list identities; /* struct identity */
     struct list guards;     /* struct guard, one reference each */
     struct marks marks;
+    struct floors floors;
     struct deadlines deadlines;
     struct contexts *contexts;
     struct serve *serve;

@@ -81,8 +81,10 @@ static bool start(struct keyholder *k, const struct arguments *a, struct err *e)
     log_set_level(k->config->log_level);
     char *state = config_state_dir(&state_error);
     if (!state)
-        log_warning(NULL, "%s: refused passwords are forgotten at a restart", state_error.text);
+        log_warning(NULL, "%s: refused passwords and accepted schemes are forgotten at a restart",
+                    state_error.text);
     marks_open(&k->marks, state);
+    floors_open(&k->floors, state);
     free(state);
     contexts_start(k);
     if (a->socket) {
@@ -108,6 +110,7 @@ static void stop(struct keyholder *k)
     while (!list_empty(&k->guards))
         guard_unref(list_entry(k->guards.next, struct guard, node));
     marks_close(&k->marks);
+    floors_close(&k->floors);
     config_unref(k->config);
 }
 

@@ -147,6 +147,7 @@ static enum spoken take_digest_challenge(struct context *c, struct err *why)
         return SPOKEN_BROKEN;
     }
     const char *algorithm = challenge_param(ch, "algorithm");
+    c->hop->digest_spoken = choose_digest_level(&c->challenges);
     snprintf(c->hop->digest_words, sizeof c->hop->digest_words, "Digest %s", algorithm ? algorithm : "MD5");
     return SPOKEN;
 }

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "base/buf.h"
+#include "keys/alarm.h"
 #include "keys/words.h"
 
 #define STATUS_MS 3000
@@ -44,8 +45,11 @@ static void describe(const struct edition *e, struct buf *why, struct buf *remed
 {
     const struct guard *frozen = frozen_guard(e);
     bool ticket = e->bundle && e->bundle->ticket.cache;
+    const struct hop *alarm = alarm_pending(e->who);
     if (e->who->u && e->who->u->n_auth == 0) {
         buf_add_str(why, "no authentication is configured (auth = none)");
+    } else if (alarm) {
+        alarm_describe(e->who, alarm, why, remedy);
     } else if (frozen) {
         struct buf long_why = {0};
         buf_addf(why, "%s refused", frozen == e->guard ? "password" : "Kerberos ticket");
@@ -93,6 +97,7 @@ static void answer(struct status_ask *a)
                &(struct keys_msg){.type = KEYS_ANSWER,
                                   .call = a->call,
                                   .verdict = KEYS_OK,
+                                  .flags = alarm_pending(a->who) ? KEYS_ALARM : 0,
                                   .identity = span_str(identity_text(e)),
                                   .scheme = span_str(scheme_words(a->who)),
                                   .generation = e->generation,

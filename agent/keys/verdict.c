@@ -7,6 +7,7 @@
 
 #include "base/base64.h"
 #include "base/log.h"
+#include "keys/alarm.h"
 #include "keys/choose.h"
 #include "keys/converse.h"
 #include "keys/login.h"
@@ -35,6 +36,7 @@ static void learn_offer(struct context *c)
     free(c->hop->offer_text);
     c->hop->offer_text = span_dup(buf_span(&text));
     c->hop->offered = choose_offered(&c->challenges);
+    c->hop->digest_level = choose_digest_level(&c->challenges);
     c->hop->known = true;
     buf_free(&text);
 }
@@ -113,12 +115,16 @@ static void digest_verdict(struct context *c)
         return;
     }
     converse_pass(c);
+    /* Such an answer often names Digest alone, which says nothing about the rest of the offer; but a weaker Digest has to pass the floor. */
+    if (choose_digest_level(&c->challenges) < c->hop->digest_level)
+        learn_offer(c);
     if (c->q.flags & KEYS_CLOSED) {
         speak_keep_nonce(c);
         converse_restart(c);
         return;
     }
-    converse_start(c, AUTH_DIGEST);
+    if (!converse_downgraded(c))
+        converse_start(c, AUTH_DIGEST);
 }
 
 /* The verdict on what counts: a challenge again. */
@@ -190,12 +196,27 @@ static const char *words_of(const struct context *c)
                                             : "Negotiate (NTLM)";
 }
 
+static enum floor_level level_of(const struct context *c)
+{
+    switch (c->scheme) {
+    case AUTH_NEGOTIATE:
+        return c->header_kind == GUARD_TICKET ? FLOOR_KERBEROS : FLOOR_NTLM;
+    case AUTH_NTLM:
+        return FLOOR_NTLM;
+    case AUTH_DIGEST:
+        return c->hop->digest_spoken;
+    default:
+        return FLOOR_BASIC;
+    }
+}
+
 static void learn_success(struct context *c)
 {
     struct hop *h = c->hop;
     struct guard *g = guard_ref(c->attempt.guard);
     deadline_unset(&c->aging);
     guard_accepted(&c->attempt);
+    alarm_learn(c->who, h, level_of(c));
     if (!h->worked[0] || h->worked_scheme != c->scheme || h->worked_generation != c->e->generation)
         log_info(NULL, "upstream %s, %s: %s accepted by %s", c->who->name, h->text, identity_text(c->e),
                  words_of(c));

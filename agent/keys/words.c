@@ -83,6 +83,28 @@ void words_site_refused(const struct edition *e, const char *proxy, struct buf *
     buf_addf(remedy, "If the password has changed: exeat login %s", e->who->name);
 }
 
+void words_downgraded(const struct identity *who, const struct floor_row *strongest,
+                      const struct floor_row *alarm, struct buf *why, struct buf *remedy)
+{
+    if (strcmp(strongest->proxy, alarm->proxy) == 0)
+        buf_addf(why, "The proxy %s accepted %s before and now offers only %s", alarm->proxy,
+                 floor_words(strongest->level), alarm->offer);
+    else
+        buf_addf(why, "The proxy %s offers only %s, while %s of the same upstream accepted %s before",
+                 alarm->proxy, alarm->offer, strongest->proxy, floor_words(strongest->level));
+    buf_add_str(why, ": somebody else may be answering in its place. Its demand is not answered.");
+    buf_addf(remedy, "If your administrator says that this is right: exeat accept %s", who->name);
+}
+
+void words_basic_in_clear(const struct identity *who, struct buf *why, struct buf *remedy)
+{
+    buf_addf(why, "%sBasic would send the password itself, in clear text.", why->n ? " " : "");
+    buf_addf(remedy,
+             "%sFor Basic, reach the proxy by TLS (proxy = https://HOST:PORT), or set basic-in-clear = yes "
+             "in [upstream %s] if you accept that everybody on the way can read the password.",
+             remedy->n ? " " : "", who->name);
+}
+
 void words_unavailable_remedy(const struct edition *e, bool kerberos, struct buf *remedy)
 {
     const struct config_upstream *u = e->who->u;

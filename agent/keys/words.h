@@ -13,6 +13,11 @@ void words_sentence(struct buf *out, const char *text);
 void words_refused(const struct edition *e, const struct guard *g, struct buf *why, struct buf *remedy);
 /* One site was refused with a secret that is accepted otherwise. */
 void words_site_refused(const struct edition *e, const char *proxy, struct buf *why, struct buf *remedy);
+/* The proxy offers less than it took before: `strongest` and `alarm` are its rows. */
+void words_downgraded(const struct identity *who, const struct floor_row *strongest,
+                      const struct floor_row *alarm, struct buf *why, struct buf *remedy);
+/* Basic may not go out in clear text; adds to what is there. */
+void words_basic_in_clear(const struct identity *who, struct buf *why, struct buf *remedy);
 /* Nothing can be started. */
 void words_unavailable_remedy(const struct edition *e, bool kerberos, struct buf *remedy);
 

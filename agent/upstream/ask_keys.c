@@ -124,6 +124,8 @@ enum page_cause ask_keys_cause(uint32_t verdict)
         return PAGE_SITE_REFUSED;
     case KEYS_UNAVAILABLE:
         return PAGE_NO_CREDENTIALS;
+    case KEYS_DOWNGRADED:
+        return PAGE_DOWNGRADED;
     case KEYS_TIMEOUT:
         return PAGE_KDC_TIMEOUT;
     case KEYS_BROKEN:

@@ -83,7 +83,7 @@ static const struct field {
 enum call_rule { CALL_ANY, CALL_WANTED, CALL_ZERO };
 
 #define BODY_FLAGS   (KEYS_BODY_NONE | KEYS_BODY_HELD | KEYS_BODY_BIG)
-#define ANSWER_FLAGS (KEYS_KNOCK | KEYS_BINDS | KEYS_REUSABLE | KEYS_FINAL)
+#define ANSWER_FLAGS (KEYS_KNOCK | KEYS_BINDS | KEYS_REUSABLE | KEYS_FINAL | KEYS_ALARM)
 #define REQUEST      (BIT(F_CONTEXT) | BIT(F_METHOD) | BIT(F_TARGET))
 #define SENTENCES    (BIT(F_WHY) | BIT(F_REMEDY))
 
@@ -113,6 +113,7 @@ static const struct type {
     [KEYS_EVENT_GENERATION] = {"EVENT_GENERATION", CALL_ZERO, BIT(F_UPSTREAM) | BIT(F_GENERATION),
                                BIT(F_IDENTITY), 0},
     [KEYS_EVENT_TRIAL] = {"EVENT_TRIAL", CALL_ANY, BIT(F_UPSTREAM), BIT(F_TRIAL), 0},
+    [KEYS_ACCEPT_OFFER] = {"ACCEPT_OFFER", CALL_WANTED, BIT(F_UPSTREAM), 0, 0},
 };
 
 static const char *const verdicts[KEYS_VERDICT_END] = {
@@ -128,6 +129,7 @@ static const char *const verdicts[KEYS_VERDICT_END] = {
     [KEYS_MUTUAL_FAILED] = "MUTUAL_FAILED",
     [KEYS_NOT_ASKED] = "NOT_ASKED",
     [KEYS_UNREACHABLE] = "UNREACHABLE",
+    [KEYS_DOWNGRADED] = "DOWNGRADED",
 };
 
 const char *keys_type_name(enum keys_type type)

@@ -22,6 +22,8 @@
  *   LOGIN       from the command line: upstream, user (may be empty),   OK, with why where it was stored but
  *               secret                                                  could not be tried; or REFUSED, ...
  *   LOGOUT      from the command line: upstream                         OK
+ *   ACCEPT_OFFER  from the command line: the last offer of this         OK, with why: what was accepted, or that
+ *               upstream's proxies, which was too weak, will do         there is nothing to accept
  *
  *   and from the keyholder to the agent, unasked (`call` 0):
  *   EVENT_GENERATION  secret or identity of an upstream changed: idle connections made with older ones go
@@ -54,6 +56,7 @@ enum keys_type {
     KEYS_ANSWER,
     KEYS_EVENT_GENERATION,
     KEYS_EVENT_TRIAL,
+    KEYS_ACCEPT_OFFER,
     KEYS_TYPE_END,
 };
 
@@ -71,14 +74,17 @@ enum keys_verdict {
     KEYS_MUTUAL_FAILED, /* the proxy could not prove itself */
     KEYS_NOT_ASKED,
     KEYS_UNREACHABLE,
+    KEYS_DOWNGRADED, /* the proxy offers only weaker schemes than it took before: nothing is sent until a person
+                        accepts that */
     KEYS_VERDICT_END,
 };
 
 /*
- * Flags. In answers to AUTHORIZE and CHALLENGED:
+ * Flags. In answers to AUTHORIZE and CHALLENGED (ALARM: to STATUS):
  *   KNOCK     a 407 is expected next: send this on a bodiless request (the knock), then ask CHALLENGED
  *   BINDS     once accepted, the connection is let in: later requests on it need no header and no AUTHORIZE
  *   REUSABLE  the same header does for every request of this generation, on any connection
+ *   ALARM     (STATUS) a proxy of this upstream offers less than it took before: a person should look
  *   FINAL     do not trust the answer before ACCEPTED has been answered (mutual authentication)
  * In OPEN:
  *   CANDIDATE use the secret that a LOGIN is trying
@@ -98,6 +104,7 @@ enum keys_verdict {
 #define KEYS_BODY_HELD 0x40u
 #define KEYS_BODY_BIG  0x80u
 #define KEYS_CLOSED    0x100u
+#define KEYS_ALARM     0x200u
 
 struct keys_msg {
     enum keys_type type;

@@ -38,7 +38,7 @@ STATUS = {
 }
 
 # What wire/keys_msg.c numbers so.
-LOGIN, LOGOUT, ANSWER = 9, 10, 11
+LOGIN, LOGOUT, ANSWER, ACCEPT_OFFER = 9, 10, 11, 14
 OK, REFUSED, SITE_REFUSED, UNAVAILABLE, TIMEOUT, BROKEN, MUTUAL_FAILED, NOT_ASKED, UNREACHABLE = 1, 5, 6, 7, 8, 9, 10, 11, 12
 VERDICT, UPSTREAM, WHY, REMEDY, USER, SECRET = 2, 7, 18, 19, 20, 21
 
@@ -185,7 +185,7 @@ class Place(unittest.TestCase):
         return asked
 
     def fake_keyholder(self, verdict=OK, why="", remedy="", raw=None):
-        """Answers each LOGIN or LOGOUT with the verdict (or with raw bytes). Returns the list of (type, fields) that arrived."""
+        """Answers each question with the verdict (or with raw bytes). Returns the list of (type, fields) that arrived."""
         asked = []
 
         def handle(stream, _connection):

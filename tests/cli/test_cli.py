@@ -5,7 +5,7 @@ import subprocess
 
 import place
 
-VERBS = ["run", "check", "login", "logout", "status", "reload", "stop", "help"]
+VERBS = ["run", "check", "login", "logout", "accept", "status", "reload", "stop", "help"]
 
 
 class Help(place.Place):
@@ -88,6 +88,23 @@ class Check(place.Place):
                 path = self.write("wrong.conf", text)
                 self.expect(3, "", sentence, "check", "--config", path)
         self.expect(3, "", "missing.conf", "check", "--config", self.path("missing.conf"))
+
+    def test_basic_in_clear_text(self):
+        """Right, but perhaps not what was meant: a warning, and no failure."""
+        for proxies, more, warned in (("http://p:8080", "", ["http://p:8080"]), ("https://p:8080", "", []), ("http://127.0.0.1:8080", "", []),
+                                      ("http://localhost:8080", "", []), ("http://p:8080", "basic-in-clear = yes\n", []),
+                                      ("https://p:1 http://p:2 http://10.0.0.1:3", "basic-in-clear = no\n", ["http://p:2", "http://10.0.0.1:3"])):
+            with self.subTest(proxies=proxies, more=more):
+                path = self.write("basic.conf", "[upstream a]\nproxy = %s\nauth = ntlm basic\n%s" % (proxies, more))
+                answer = self.exeat("check", "--config", path)
+                self.assertEqual((answer.returncode, answer.stdout), (0, path + ": ok (1 upstream, 2 listeners)\n"))
+                lines = answer.stderr.splitlines()
+                self.assertEqual(len(lines), len(warned))
+                for line, proxy in zip(lines, warned):
+                    self.assertIn("exeat: warning: [upstream a] names basic", line)
+                    self.assertIn("not used for %s:" % proxy, line)
+                    self.assertIn("basic-in-clear = yes", line)
+        self.expect(0, "ok", "", "check", "--config", self.write("no.conf", "[upstream a]\nproxy = http://p:1\n"))
 
     def test_nothing_configured(self):
         self.expect(3, "", "no proxy is configured", "check")

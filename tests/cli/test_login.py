@@ -14,7 +14,7 @@ import unittest
 
 import agent as lib
 import place
-from place import LOGIN, LOGOUT, REMEDY, SECRET, UPSTREAM, USER, VERDICT, WHY
+from place import ACCEPT_OFFER, LOGIN, LOGOUT, REMEDY, SECRET, UPSTREAM, USER, VERDICT, WHY
 
 TIOCGPTN = 0x80045430  # the number of a terminal's other end (Python 3.11 does not name it)
 SECRET_TEXT = "corréct hörse"
@@ -203,6 +203,13 @@ class Keyholder(place.Place):
         self.expect(0, "The password is forgotten.\n", "", "logout")
         self.expect(0, "The password is forgotten.\n", "", "logout", "lab")
         self.assertEqual(asked, [(LOGOUT, {UPSTREAM: b"corp"}), (LOGOUT, {UPSTREAM: b"lab"})])
+
+    def test_accept(self):
+        asked = self.fake_keyholder(why="The proxy p:1 may offer only Basic from now on.")
+        self.expect(0, "The proxy p:1 may offer only Basic from now on.\n", "", "accept")
+        self.expect(0, "may offer", "", "accept", "lab")
+        self.expect(2, "", 'has no upstream "zebra": "exeat status"', "accept", "zebra")
+        self.assertEqual(asked, [(ACCEPT_OFFER, {UPSTREAM: b"corp"}), (ACCEPT_OFFER, {UPSTREAM: b"lab"})])
 
 
 class RunningAgent(place.Place):

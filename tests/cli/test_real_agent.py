@@ -58,6 +58,15 @@ class RealAgent(unittest.TestCase):
             self.assertIn("no password", agent.status()["upstreams"][0]["state"])
             self.assertNotIn(PASSWORD, agent.log())
 
+    def test_accept_with_and_without_an_agent(self):
+        agent = lib.Agent(CONFIG)
+        with agent:
+            self.expect(agent, 0, "There is nothing to accept", "accept", "corp")
+            self.expect(agent, 2, "has no upstream", "accept", "nobody")
+            agent.stop()
+            self.expect(agent, 0, "There is nothing to accept", "accept", "--config", agent.config_path)
+            self.expect(agent, 2, "has no upstream", "accept", "nobody", "--config", agent.config_path)
+
     def test_login_without_an_agent(self):
         agent = lib.Agent(CONFIG.replace("secret = prompt", "secret = keyring"), start=False)
         with agent:

@@ -12,14 +12,14 @@ PROGRAM = os.environ.get("EXEAT_KEYS", os.path.join(ROOT, "build", "exeat-keys")
 WAIT = 60  # seconds until a missing answer fails the test; never measured
 
 TYPES = ["", "OPEN", "AUTHORIZE", "CHALLENGED", "ACCEPTED", "CLOSE", "RELOAD", "STATUS", "TRIAL_END", "LOGIN",
-         "LOGOUT", "ANSWER", "EVENT_GENERATION", "EVENT_TRIAL"]
+         "LOGOUT", "ANSWER", "EVENT_GENERATION", "EVENT_TRIAL", "ACCEPT_OFFER"]
 VERDICTS = ["", "OK", "SEND", "RESTART", "NEED_BODY", "REFUSED", "SITE_REFUSED", "UNAVAILABLE", "TIMEOUT", "BROKEN",
-            "MUTUAL_FAILED", "NOT_ASKED", "UNREACHABLE"]
+            "MUTUAL_FAILED", "NOT_ASKED", "UNREACHABLE", "DOWNGRADED"]
 FIELDS = ["", "context", "verdict", "flags", "generation", "port", "trial", "upstream", "host", "binding", "method",
           "target", "lines", "info", "body", "header", "identity", "scheme", "why", "remedy", "user", "secret"]
 INTEGERS = 6  # the fields up to this number
 KNOCK, BINDS, REUSABLE, FINAL, CANDIDATE = 1, 2, 4, 8, 16
-BODY_NONE, BODY_HELD, BODY_BIG, CLOSED = 0x20, 0x40, 0x80, 0x100
+BODY_NONE, BODY_HELD, BODY_BIG, CLOSED, ALARM = 0x20, 0x40, 0x80, 0x100, 0x200
 
 
 class Message(dict):

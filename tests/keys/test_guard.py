@@ -7,7 +7,7 @@ import unittest
 from keyholder import BINDS, CLOSED, KNOCK, Context, Keyholder
 from realm import Acceptor, NtlmAuthority, converse
 
-MORE = "[upstream %s]\nproxy = http://proxy.corp.example:8080\nauth = %s\nuser = %s\nsecret = file:%s\n"
+MORE = "[upstream %s]\nproxy = http://proxy.corp.example:8080\nauth = %s\nbasic-in-clear = yes\nuser = %s\nsecret = file:%s\n"
 
 
 class GuardTest(unittest.TestCase):
@@ -27,7 +27,7 @@ class GuardTest(unittest.TestCase):
             f.write(password + "\n")
 
     def keyholder(self, auth=None, user=None, more=""):
-        k = Keyholder("auth = %s\nuser = %s\nsecret = file:%s\n" % (auth or self.auth, user or self.user, self.path),
+        k = Keyholder("auth = %s\nbasic-in-clear = yes\nuser = %s\nsecret = file:%s\n" % (auth or self.auth, user or self.user, self.path),
                       more=more)
         self.addCleanup(lambda: k.process.poll() is None and k.finish())
         return k

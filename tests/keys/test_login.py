@@ -23,7 +23,7 @@ class LoginTest(unittest.TestCase):
         self.env = {"SECRET_BACKEND": "file", "SECRET_FILE_TEST_PATH": d.name + "/keyring",
                     "SECRET_FILE_TEST_PASSWORD": "master"}
 
-    def keyholder(self, text="auth = basic\nuser = alice\n", **kwargs):
+    def keyholder(self, text="auth = basic\nbasic-in-clear = yes\nuser = alice\n", **kwargs):
         k = Keyholder(text, env=kwargs.pop("env", self.env), **kwargs)
         self.addCleanup(lambda: k.process.poll() is None and k.finish())
         return k
@@ -140,7 +140,7 @@ class FileBackend(LoginTest):
         self.assertIn("exeat login corp", a.remedy)
 
     def test_the_user_of_a_login(self):
-        k = self.keyholder("auth = basic\n")
+        k = self.keyholder("auth = basic\nbasic-in-clear = yes\n")
         login = k.login_link()
         answer = login.ask("LOGIN", upstream="corp", secret="x")
         self.assertEqual(answer.verdict, "UNAVAILABLE")
@@ -194,7 +194,7 @@ class FileBackend(LoginTest):
 
 class Prompt(LoginTest):
     def test_kept_in_memory_only(self):
-        k = self.keyholder("auth = basic\nuser = alice\nsecret = prompt\n")
+        k = self.keyholder("auth = basic\nbasic-in-clear = yes\nuser = alice\nsecret = prompt\n")
         a = Context(k).challenged(BASIC)
         self.assertEqual(a.verdict, "UNAVAILABLE")
         self.assertIn("exeat login corp", a.remedy)
@@ -211,7 +211,7 @@ class Elsewhere(LoginTest):
     def test_sources_that_take_no_login(self):
         for secret, text in (("file:/some/where", "/some/where"), ("command:pass show proxy", "a command"),
                              ("credential:proxy", "proxy"), ("none", "tickets only")):
-            k = self.keyholder("auth = basic\nuser = alice\nsecret = %s\n" % secret)
+            k = self.keyholder("auth = basic\nbasic-in-clear = yes\nuser = alice\nsecret = %s\n" % secret)
             for kind in ("LOGIN", "LOGOUT"):
                 fields = {"secret": "x"} if kind == "LOGIN" else {}
                 a = k.login_link().ask(kind, upstream="corp", **fields)
@@ -236,7 +236,7 @@ class Elsewhere(LoginTest):
             bus.bind(d + "/bus")
             bus.listen(5)
             k = self.keyholder(env={"DBUS_SESSION_BUS_ADDRESS": "unix:path=" + d + "/bus"},
-                               more="[upstream other]\nproxy = http://other.example:1\nauth = basic\nuser = bob\n"
+                               more="[upstream other]\nproxy = http://other.example:1\nauth = basic\nbasic-in-clear = yes\nuser = bob\n"
                                     "secret = command:echo fine\n")
             call = Context(k).begin_challenged(BASIC)
             a = Context(k, "other", "other.example", 1).challenged(BASIC)

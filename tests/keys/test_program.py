@@ -27,7 +27,7 @@ class ProgramTest(unittest.TestCase):
         self.addCleanup(os.unlink, self.path)
 
     def keyholder(self, auth="basic", user="CORP\\alice", secret=None, **kwargs):
-        k = Keyholder("auth = %s\nuser = %s\nsecret = %s\n" % (auth, user, secret or "file:" + self.path), **kwargs)
+        k = Keyholder("auth = %s\nbasic-in-clear = yes\nuser = %s\nsecret = %s\n" % (auth, user, secret or "file:" + self.path), **kwargs)
         self.addCleanup(lambda: k.process.poll() is None and k.finish())
         return k
 
@@ -141,7 +141,7 @@ class Reload(ProgramTest):
         c = Context(k)
         c.challenged(BASIC)
         c.accepted()
-        k.configure("auth = basic\nuser = bob\nsecret = file:%s\n" % self.path)
+        k.configure("auth = basic\nbasic-in-clear = yes\nuser = bob\nsecret = file:%s\n" % self.path)
         self.assertEqual(k.ask("RELOAD").verdict, "OK")
         e = k.event("EVENT_GENERATION")
         self.assertEqual((e.upstream, e.generation), ("corp", 2))
@@ -163,16 +163,16 @@ class Reload(ProgramTest):
         self.assertEqual(Context(k).challenged(BASIC).verdict, "SEND")
 
     def test_an_upstream_that_goes(self):
-        other = "[upstream other]\nproxy = http://other.example:1\nauth = basic\nuser = x\nsecret = file:%s\n" % self.path
+        other = "[upstream other]\nproxy = http://other.example:1\nauth = basic\nbasic-in-clear = yes\nuser = x\nsecret = file:%s\n" % self.path
         k = self.keyholder(more=other)
         c = Context(k, "other", "other.example", 1)
         k.more = ""
-        k.configure("auth = basic\nuser = alice\nsecret = file:%s\n" % self.path)
+        k.configure("auth = basic\nbasic-in-clear = yes\nuser = alice\nsecret = file:%s\n" % self.path)
         self.assertEqual(k.ask("RELOAD").verdict, "OK")
         self.assertEqual(c.challenged(BASIC).verdict, "BROKEN")
         self.assertEqual(Context(k, "other", "other.example", 1).opened.verdict, "UNAVAILABLE")
         k.more = other
-        k.configure("auth = basic\nuser = alice\nsecret = file:%s\n" % self.path)
+        k.configure("auth = basic\nbasic-in-clear = yes\nuser = alice\nsecret = file:%s\n" % self.path)
         k.ask("RELOAD")
         self.assertEqual(Context(k, "other", "other.example", 1).challenged(BASIC).verdict, "SEND")
 

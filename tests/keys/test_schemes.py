@@ -39,7 +39,7 @@ class SchemeTest(unittest.TestCase):
 
     def keyholder(self, auth=None, user=None, secret=None, env=None, more=""):
         user = self.user if user is None else user
-        text = "auth = %s\n%ssecret = %s\n" % (auth or self.auth, "user = %s\n" % user if user else "",
+        text = "auth = %s\nbasic-in-clear = yes\n%ssecret = %s\n" % (auth or self.auth, "user = %s\n" % user if user else "",
                                                secret or "file:" + self.file.path)
         k = Keyholder(text, env=dict(self.env, **(env or {})), more=more)
         self.addCleanup(lambda: k.process.poll() is None and k.finish())
@@ -399,6 +399,8 @@ class Kerberos(SchemeTest):
             self.realm.kinit(d + "/cc")
             a, sent = converse(Context(k), self.proxy())
             self.assertEqual((a.verdict, sent), ("SEND", 1))
+            self.assertVerdict(Context(k).challenged(["NTLM"]), "DOWNGRADED")
+            k.login_link().ask("ACCEPT_OFFER", upstream="corp")
             self.assertVerdict(Context(k).challenged(["NTLM"]), "REFUSED")
 
     def plain_conf(self, directory):

@@ -36,6 +36,8 @@ def upstream(kind, user="alice", auth=None, secret="file:@DIR@/secret", host=Non
     lines = ["[upstream %s]" % name, "proxy = " + lab.proxy(kind, host)]
     if auth:
         lines.append("auth = " + auth)
+        if "basic" in auth.split() and kind != "tls":
+            lines.append("basic-in-clear = yes")
     if user is not None:
         lines.append("user = " + (user if "@" in user or "\\" in user else user_name(kind, user)))
     if secret:

@@ -57,7 +57,7 @@ static void test_rows(void **state)
         for (size_t i = 0; i < count_options(*v); i++)
             check_option(*v, &(*v)->options[i]);
     }
-    assert_int_equal(n, 8);
+    assert_int_equal(n, 9);
     assert_null(verb_named("exeat"));
     assert_null(verb_named(""));
 }
@@ -244,6 +244,7 @@ static void test_exit_codes(void **state)
         {KEYS_MUTUAL_FAILED, EXIT_FAILED},
         {KEYS_TIMEOUT, EXIT_UNREACHABLE},
         {KEYS_UNREACHABLE, EXIT_UNREACHABLE},
+        {KEYS_DOWNGRADED, EXIT_FAILED},
         {KEYS_VERDICT_END, EXIT_FAILED},
         {UINT32_MAX, EXIT_FAILED},
     };

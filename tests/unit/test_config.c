@@ -252,11 +252,12 @@ static void test_structure_errors(void **state)
         {"[listen]\nzzz = 1",
          "t.conf:2: unknown key \"zzz\" in [listen]; there are http, allow-uids, max-head"},
         {UP "password = hunter2",
-         "t.conf:3: unknown key \"password\" in [upstream corp]; there are proxy, auth, user, secret, spn, "
+         "t.conf:3: unknown key \"password\" in [upstream corp]; there are proxy, auth, basic-in-clear, "
+         "user, secret, spn, "
          "ca, pin, certificate, key, client-credentials, connections, dial-timeout, answer-timeout"},
         {"[upstream " LONG60 "x]\n" LONG60 "gggggggggghhhhhhhhhhiiii = 1",
          "t.conf:2: unknown key \"" LONG60 "gggggggggghhhh...\" in [upstream " LONG60
-         "]; there are proxy, auth, user, secret, spn, "
+         "]; there are proxy, auth, basic-in-clear, user, secret, spn, "
          "ca, pin, certificate, key, client-credentials, connections, dial-timeout, answer-timeout"},
         {"[upstrem corp]", "t.conf:1: unknown section \"upstrem\"; did you mean \"upstream\"?"},
         {"[Listen]", "t.conf:1: unknown section \"Listen\"; did you mean \"listen\"?"},
@@ -748,21 +749,22 @@ static void test_print(void **state)
 {
     (void)state;
     struct config *c = good(
-        "[upstream corp]\nproxy = p:1 [::1]:2\nauth = none\nuser = \"CORP\\alice #1\"\n"
+        "[upstream corp]\nproxy = p:1 [::1]:2\nauth = none\nbasic-in-clear = yes\nuser = \"CORP\\alice #1\"\n"
         "secret = command:echo hunter2\n[upstream b]\nproxy = https://q:1\nsecret = \"file:/a # b\"\nspn = "
         "x\n"
         "ca = /c.pem\npin = " PIN_A " sha256//" PIN_B "\ncertificate = \"/d e\"\nkey = ~/k\n"
         "[listen]\nhttp = \"unix:/a b\"\nallow-uids = any\nmax-head = 5000\n[route]\nno-proxy = a \"b c\"\n");
     static const char *const printed = "[listen]\n"
-                                       "http = \"unix:/a b\"  # t.conf:15\n"
-                                       "allow-uids = any  # t.conf:16\n"
-                                       "max-head = 5000  # t.conf:17\n"
+                                       "http = \"unix:/a b\"  # t.conf:16\n"
+                                       "allow-uids = any  # t.conf:17\n"
+                                       "max-head = 5000  # t.conf:18\n"
                                        "\n"
                                        "[upstream corp]\n"
                                        "proxy = http://p:1 http://[::1]:2  # t.conf:2\n"
                                        "auth = none  # t.conf:3\n"
-                                       "user = \"CORP\\\\alice #1\"  # t.conf:4\n"
-                                       "secret = command:(hidden)  # t.conf:5\n"
+                                       "basic-in-clear = yes  # t.conf:4\n"
+                                       "user = \"CORP\\\\alice #1\"  # t.conf:5\n"
+                                       "secret = command:(hidden)  # t.conf:6\n"
                                        "# spn is not set: HTTP/ and the proxy's host name\n"
                                        "# ca is not set: those that this machine trusts\n"
                                        "# pin is not set: any key that a good certificate names\n"
@@ -774,22 +776,23 @@ static void test_print(void **state)
                                        "answer-timeout = 5m  # default\n"
                                        "\n"
                                        "[upstream b]\n"
-                                       "proxy = https://q:1  # t.conf:7\n"
+                                       "proxy = https://q:1  # t.conf:8\n"
                                        "auth = negotiate ntlm digest  # default\n"
+                                       "basic-in-clear = no  # default\n"
                                        "# user is not set: the Kerberos ticket's own principal\n"
-                                       "secret = \"file:/a # b\"  # t.conf:8\n"
-                                       "spn = x  # t.conf:9\n"
-                                       "ca = /c.pem  # t.conf:10\n"
-                                       "pin = " PIN_A " " PIN_B "  # t.conf:11\n"
-                                       "certificate = /d e  # t.conf:12\n"
-                                       "key = /home/alice/k  # t.conf:13\n"
+                                       "secret = \"file:/a # b\"  # t.conf:9\n"
+                                       "spn = x  # t.conf:10\n"
+                                       "ca = /c.pem  # t.conf:11\n"
+                                       "pin = " PIN_A " " PIN_B "  # t.conf:12\n"
+                                       "certificate = /d e  # t.conf:13\n"
+                                       "key = /home/alice/k  # t.conf:14\n"
                                        "client-credentials = drop  # default\n"
                                        "connections = 64  # default\n"
                                        "dial-timeout = 10s  # default\n"
                                        "answer-timeout = 5m  # default\n"
                                        "\n"
                                        "[route]\n"
-                                       "no-proxy = a \"b c\"  # t.conf:19\n"
+                                       "no-proxy = a \"b c\"  # t.conf:20\n"
                                        "\n"
                                        "[log]\n"
                                        "level = info  # default\n"

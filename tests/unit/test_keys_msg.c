@@ -91,6 +91,8 @@ static void test_good(void **state)
         MSG(EVENT_GENERATION, .upstream = S("corp"), .generation = 2, .identity = S("alice")),
         MSG(EVENT_TRIAL, .call = 4, .upstream = S("corp")),
         MSG(EVENT_TRIAL, .trial = 4, .upstream = S("corp")),
+        MSG(ACCEPT_OFFER, .call = 1, .upstream = S("corp")),
+        MSG(ANSWER, .call = 1, .verdict = KEYS_DOWNGRADED, .flags = KEYS_ALARM, .why = S("w")),
     };
     unsigned seen = 0;
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
@@ -173,6 +175,10 @@ static void test_not_written(void **state)
         MSG(EVENT_GENERATION, .upstream = S("corp")),
         MSG(EVENT_GENERATION, .call = 1, .upstream = S("corp"), .generation = 1),
         MSG(EVENT_TRIAL, .call = 1),
+        MSG(ACCEPT_OFFER, .upstream = S("corp")),
+        MSG(ACCEPT_OFFER, .call = 1),
+        MSG(ACCEPT_OFFER, .call = 1, .upstream = S("corp"), .secret = S("x")),
+        MSG(STATUS, .call = 1, .upstream = S("corp"), .flags = KEYS_ALARM),
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         if (strcmp(refusal(&bad[i]), "refused") != 0)
@@ -200,7 +206,7 @@ static void test_not_read(void **state)
         {S(""), "cut short"},
         {S("\x06\0\0\0"), "cut short"},
         {S("\0\0\0\0\0"), "an unknown type"},
-        {S("\x0E\0\0\0\1"), "an unknown type"},
+        {S("\x7F\0\0\0\1"), "an unknown type"},
         {S("\xFF\0\0\0\1"), "an unknown type"},
         {S("\x06\0\0\0\0\1"), "cut short inside a field"},
         {S("\5\0\0\0\0\1\0\0\0\4\0\0\0"), "cut short inside a field"},
@@ -216,7 +222,7 @@ static void test_not_read(void **state)
         {S("\5\0\0\0\0\1\0\0\0\5\0\0\0\0\7"), "an integer of the wrong length"},
         {S("\5\0\0\0\0\1\0\0\0\4\0\0\0\0"), "a field is empty"},
         {S("\7\0\0\0\1\7\0\0\0\0"), "a field is empty"},
-        {S("\x0B\0\0\0\1\2\0\0\0\4\0\0\0\x0D"), "a field is over its limit"},
+        {S("\x0B\0\0\0\1\2\0\0\0\4\0\0\0\x7F"), "a field is over its limit"},
         {S("\5\0\0\0\0"), "a field is missing"},
         {S("\5\0\0\0\0\1\0\0\0\4\0\0\0\7\x15\0\0\0\1x"), "a field that this type does not carry"},
         {S("\5\0\0\0\1\1\0\0\0\4\0\0\0\7"), "the call number does not suit the type"},
