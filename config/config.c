@@ -115,6 +115,26 @@ static bool check_tls(const struct config_whole *w, struct err *e)
     return true;
 }
 
+/* A proof that could never come: each request would fail. */
+static bool check_mutual(const struct config_whole *w, struct err *e)
+{
+    size_t key = (size_t)(setting_find(section_find(SPAN("upstream")), SPAN("mutual")) - settings);
+    for (size_t i = 0; i < w->c.n_upstreams; i++) {
+        const struct config_upstream *u = &w->c.upstreams[i];
+        bool negotiate = false;
+        for (size_t k = 0; k < u->n_auth; k++)
+            negotiate = negotiate || u->auth[k] == AUTH_NEGOTIATE;
+        if (u->mutual != MUTUAL_REQUIRE || (negotiate && u->client_credentials == CLIENT_CREDENTIALS_DROP))
+            continue;
+        err_set(e, ERR_CONFIG,
+                "mutual = require: only Kerberos lets a proxy prove itself, and this upstream %s",
+                negotiate ? "passes the programs' own credentials on: write client-credentials = drop"
+                          : "does not answer it: name negotiate in auth =");
+        return origin_blame(w->each[i].keys[key], e);
+    }
+    return true;
+}
+
 bool whole_complete(struct config_whole *w, const char *file, struct err *e)
 {
     for (size_t i = 0; i < n_sections; i++)
@@ -130,7 +150,7 @@ bool whole_complete(struct config_whole *w, const char *file, struct err *e)
             "%s: there is no [upstream NAME] section; write one like this:\n\n    [upstream corp]\n"
             "    proxy = http://proxy.corp.example:8080\n    user = CORP\\alice",
             file);
-    return check_tls(w, e) && check_no_circle(w, e);
+    return check_tls(w, e) && check_mutual(w, e) && check_no_circle(w, e);
 }
 
 struct config *config_ref(struct config *c)

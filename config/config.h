@@ -32,6 +32,12 @@ enum client_credentials {
                                 and we answer nothing ourselves */
 };
 
+enum mutual {
+    MUTUAL_TRY,     /* a proof that the proxy gives is checked */
+    MUTUAL_REQUIRE, /* and one that gives none gets nothing */
+    MUTUAL_OFF,
+};
+
 struct config_address {
     char *host; /* name or literal without brackets; NULL for a Unix socket */
     uint16_t port;
@@ -66,7 +72,9 @@ struct config_upstream {
     enum secret_source secret;
     char *secret_argument;
     char *spn; /* NULL: HTTP/host */
-    char *ca;  /* PEM file of the authorities that may vouch for an https:// proxy; NULL: the system's */
+    enum mutual mutual;
+    unsigned wait_for_password; /* seconds that a CONNECT waits for a new one; 0: it fails at once */
+    char *ca; /* PEM file of the authorities that may vouch for an https:// proxy; NULL: the system's */
     struct config_pin *pins; /* one of these keys, besides a good chain; none: any key */
     size_t n_pins;
     char *certificate; /* PEM file: who we are to an https:// proxy; NULL: nobody */

@@ -21,6 +21,7 @@ const size_t n_sections = sizeof sections / sizeof *sections;
 
 static const char *const level_choices[] = {"error", "warning", "info", "debug", NULL};
 static const char *const client_credentials_choices[] = {"drop", "pass", NULL};
+static const char *const mutual_choices[] = {"try", "require", "off", NULL};
 
 #define IN_CONFIG(field)   .at = offsetof(struct config, field)
 #define IN_UPSTREAM(field) .at = offsetof(struct config_upstream, field)
@@ -54,6 +55,13 @@ const struct setting settings[] = {
     {"upstream", "spn", &kind_text, .absent = "HTTP/ and the proxy's host name",
      .example = "HTTP/proxy.corp.example", IN_UPSTREAM(spn),
      .help = "The Kerberos service name of the proxy."},
+    {"upstream", "mutual", &kind_choice, .fallback = "try", IN_UPSTREAM(mutual), .choices = mutual_choices,
+     .help = "Whether the proxy proves itself by Kerberos: try checks a proof that it sends, require lets "
+             "nothing through without one (and Kerberos alone is answered), off asks for none."},
+    {"upstream", "wait-for-password", &kind_duration, .fallback = "0", IN_UPSTREAM(wait_for_password),
+     .most = 3600,
+     .help = "How long a CONNECT whose password is missing or was refused is kept waiting for exeat login; 0 "
+             "is not at all: it fails at once and says what to do."},
     {"upstream", "ca", &kind_path, .absent = "those that this machine trusts",
      .example = "/etc/ssl/corp-ca.pem", IN_UPSTREAM(ca),
      .help = "Certificates (PEM) that may vouch for an https:// proxy: your organisation's authority, or the "

@@ -33,6 +33,7 @@ static const struct {
     [PAGE_SITE_REFUSED] = {403, "http_request_denied", "The proxy refused this request"},
     [PAGE_NO_CREDENTIALS] = {502, "proxy_configuration_error", "There is nothing to log in with"},
     [PAGE_DOWNGRADED] = {502, "http_request_denied", "The proxy asks for weaker credentials than before"},
+    [PAGE_NOT_PROVED] = {502, "http_protocol_error", "The proxy did not prove who it is"},
     [PAGE_KDC_TIMEOUT] = {504, "connection_timeout", "Authentication took too long"},
     [PAGE_BODY_LOST] = {502, "proxy_internal_response", "The request cannot be sent a second time"},
     [PAGE_BUSY] = {503, "connection_limit_reached", "Too many connections"},

@@ -22,6 +22,7 @@ enum page_cause {
     PAGE_SITE_REFUSED, /* 403, http_request_denied: the proxy refused this site or no longer takes the password */
     PAGE_NO_CREDENTIALS, /* 502, proxy_configuration_error: nothing to answer with (no ticket, no secret) */
     PAGE_DOWNGRADED,  /* 502, http_request_denied: the proxy offers only weaker schemes than it took before */
+    PAGE_NOT_PROVED,  /* 502, http_protocol_error: the proxy did not prove who it is */
     PAGE_KDC_TIMEOUT, /* 504, connection_timeout: authentication did not finish in time */
     PAGE_BODY_LOST,   /* 502, proxy_internal_response: the body cannot be sent a second time */
     PAGE_BUSY,        /* 503, connection_limit_reached */

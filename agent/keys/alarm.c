@@ -32,8 +32,18 @@ static void describe_offer(const struct identity *who, const struct hop *h, unsi
     }
 }
 
+/* The alarm of this proxy, unless the configuration has made it pointless since. */
+static const struct floor_row *pending(const struct identity *who, const struct hop *h)
+{
+    const struct floor_row *alarm = floors_find(&who->k->floors, FLOOR_ALARM, who->name, h->text);
+    unsigned allowed = choose_allowed(who->u, span_str(h->host), h->port);
+    return alarm && alarm->level < needed(who, h, allowed) ? alarm : NULL;
+}
+
 bool alarm_rings(struct identity *who, const struct hop *h)
 {
+    if (!h->known) /* it has offered nothing since we were started; what rang before that still does */
+        return pending(who, h) != NULL;
     struct floors *f = &who->k->floors;
     unsigned allowed = choose_allowed(who->u, span_str(h->host), h->port);
     enum floor_level best = floor_of_schemes(h->offered & allowed, h->digest_level);
@@ -59,14 +69,6 @@ void alarm_describe(const struct identity *who, const struct hop *h, struct buf 
     const struct floor_row *alarm = floors_find(&who->k->floors, FLOOR_ALARM, who->name, h->text);
     if (strongest && alarm)
         words_downgraded(who, strongest, alarm, why, remedy);
-}
-
-/* The alarm of this proxy, unless the configuration has made it pointless since. */
-static const struct floor_row *pending(const struct identity *who, const struct hop *h)
-{
-    const struct floor_row *alarm = floors_find(&who->k->floors, FLOOR_ALARM, who->name, h->text);
-    unsigned allowed = choose_allowed(who->u, span_str(h->host), h->port);
-    return alarm && alarm->level < needed(who, h, allowed) ? alarm : NULL;
 }
 
 static struct hop *hop_at(struct identity *who, size_t i)

@@ -83,7 +83,7 @@ void context_reset(struct context *c)
     c->handshake = NULL;
     bundle_unref(c->bundle);
     c->bundle = NULL;
-    c->raw = c->ntlm_only = c->unasked = false;
+    c->raw = c->ntlm_only = c->unasked = c->proved = false;
 }
 
 static void grown_old(struct deadline *d)
@@ -140,7 +140,8 @@ void context_answer(struct context *c, const struct answer *a)
                          .remedy = span_str(a->remedy)};
     log_debug(NULL, "context %u, %s: %s%s%s", c->id, keys_type_name(c->q.type), keys_verdict_name(a->verdict),
               a->why ? ": " : "", a->why ? a->why : "");
-    serve_send(c->who->k, PEER_AGENT, &m);
+    if (c->q.call) /* an ACCEPTED may want no answer */
+        serve_send(c->who->k, PEER_AGENT, &m);
     question_done(c);
 }
 
@@ -212,9 +213,10 @@ static struct context *begin(struct keyholder *k, const struct keys_msg *m)
 {
     struct context *c = find(k, m->context);
     const char *why = !c ? "the keyholder does not know this connection (it was restarted?)"
-                      : c->stage != STAGE_IDLE ? "a question about this connection is under way already"
-                      : c->phase == PHASE_DEAD ? "this connection's handshake is over"
-                      : c->who->u == NULL      ? "the upstream is gone from the configuration"
+                      : c->stage != STAGE_IDLE   ? "a question about this connection is under way already"
+                      : c->phase == PHASE_DEAD   ? "this connection's handshake is over"
+                      : m->type == KEYS_ACCEPTED ? NULL /* that something was accepted is true all the same */
+                      : c->who->u == NULL        ? "the upstream is gone from the configuration"
                       : !identity_names(c->who, c->hop) ? "the proxy is gone from the configuration"
                                                         : NULL;
     if (why) {
@@ -247,13 +249,9 @@ void context_challenged(struct keyholder *k, const struct keys_msg *m)
 
 void context_accepted(struct keyholder *k, const struct keys_msg *m)
 {
-    struct context *c = find(k, m->context);
-    if (!c || c->stage != STAGE_IDLE) {
-        refuse_call(m->call, k, KEYS_BROKEN, "the keyholder expects nothing of this connection");
-        return;
-    }
-    converse_accepted(c, m->info);
-    refuse_call(m->call, k, KEYS_OK, NULL);
+    struct context *c = begin(k, m);
+    if (c)
+        converse_accepted(c, m->lines, m->info);
 }
 
 void context_close(struct keyholder *k, const struct keys_msg *m)

@@ -24,7 +24,7 @@ enum stage {
     STAGE_GATE,   /* the header is ready; the guard has the word */
 };
 
-/* The question under way: AUTHORIZE or CHALLENGED. */
+/* The question under way: AUTHORIZE, CHALLENGED or ACCEPTED. */
 struct question {
     uint32_t call;
     enum keys_type type;
@@ -55,7 +55,8 @@ struct context {
     struct guard_attempt attempt;
     struct deadline aging; /* of the attempt */
     unsigned stale, mismatches;
-    bool again; /* it was let in before, and asked again */
+    bool again;  /* it was let in before, and asked again */
+    bool proved; /* the proxy has proved itself by the handshake that was accepted */
 
     enum stage stage;
     struct question q;

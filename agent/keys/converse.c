@@ -9,6 +9,7 @@
 #include "keys/alarm.h"
 #include "keys/choose.h"
 #include "keys/login.h"
+#include "keys/mutual.h"
 #include "keys/speak.h"
 #include "keys/words.h"
 
@@ -51,6 +52,7 @@ void converse_restart(struct context *c)
 
 static void send_bare(struct context *c, uint32_t flags)
 {
+    c->header_flags = flags;
     context_answer(c, &(struct answer){.verdict = KEYS_SEND, .flags = flags});
 }
 
@@ -72,7 +74,7 @@ static void refuse(struct context *c, enum keys_verdict verdict, const struct gu
 
 void converse_unavailable(struct context *c)
 {
-    if (c->q.type == KEYS_AUTHORIZE) { /* the proxy may let this one through without */
+    if (c->q.type == KEYS_AUTHORIZE && !mutual_required(c)) { /* the proxy may let this one through without */
         send_bare(c, 0);
         return;
     }
@@ -87,10 +89,13 @@ void converse_unavailable(struct context *c)
     } else {
         buf_addf(&why, "The proxy %s offers %s; none of these may be answered.", c->hop->text,
                  c->hop->offer_text && *c->hop->offer_text ? c->hop->offer_text : "no way to authenticate");
-        if (!held_back || !named)
+        if (mutual_required(c))
+            buf_addf(&remedy, "Upstream %s says mutual = require, which only Kerberos (Negotiate) can do.",
+                     c->who->name);
+        else if (!held_back || !named)
             buf_addf(&remedy, "Name one of them in auth = of upstream %s, if you accept it.", c->who->name);
     }
-    if (held_back && (named || !c->q.whys.n))
+    if (held_back && !mutual_required(c) && (named || !c->q.whys.n))
         words_basic_in_clear(c->who, &why, &remedy);
     if (c->candidate)
         login_note(c->e, KEYS_UNAVAILABLE, c->hop->text, buf_cstr(&why));
@@ -107,7 +112,7 @@ bool converse_downgraded(struct context *c)
         return false;
     /* The last offer was too weak; the answer to this request shows whether it still is. */
     if (c->q.type == KEYS_AUTHORIZE) {
-        send_bare(c, 0);
+        send_bare(c, mutual_required(c) ? KEYS_FINAL | KEYS_KNOCK : 0);
         return true;
     }
     struct buf why = {0}, remedy = {0};
@@ -210,7 +215,8 @@ static void choose(struct context *c)
     for (;;) {
         struct err why = {0};
         const char *waits_for;
-        enum auth_scheme scheme = choose_next(c->who->u, c->hop->offered & allowed, c->q.tried);
+        unsigned unseen = mutual_required(c) && !c->hop->known ? SCHEME_BIT(AUTH_NEGOTIATE) : 0;
+        enum auth_scheme scheme = choose_next(c->who->u, (c->hop->offered | unseen) & allowed, c->q.tried);
         if (scheme == AUTH_SCHEMES) {
             const struct guard *g = c->e->guard;
             if (g && guard_look(g, c->who->name, SPAN(""), now_ms()) == GUARD_FROZEN)
@@ -375,7 +381,8 @@ void converse_spoke(struct context *c, enum scheme_outcome outcome, bool service
 void converse_begin(struct context *c)
 {
     bool let_in = c->phase == PHASE_IN && schemes[c->scheme].binds;
-    if (c->who->u->n_auth == 0 || let_in || !c->hop->known || c->hop->shy_until > now_ms()) {
+    bool quiet = !mutual_required(c) && (!c->hop->known || c->hop->shy_until > now_ms());
+    if (c->who->u->n_auth == 0 || let_in || quiet) {
         send_bare(c, 0);
         return;
     }

@@ -10,7 +10,7 @@
 void converse_begin(struct context *c);      /* AUTHORIZE: speak first? */
 void converse_run(struct context *c);        /* goes on at c->stage */
 void converse_challenged(struct context *c); /* c->challenges was read */
-void converse_accepted(struct context *c, struct span info);
+void converse_accepted(struct context *c, struct span lines, struct span info);
 
 /* --- between the two --- */
 

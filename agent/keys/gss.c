@@ -1,6 +1,7 @@
 /*
- * The only home of gssapi on the client side. What we ask of it is little: no mutual authentication, no delegation, no confidentiality
- * (gss-ntlmssp fails when the server does not offer what was asked). Worker threads.
+ * The only home of gssapi on the client side. What we ask of it is little: no delegation, no confidentiality, and mutual authentication of
+ * Kerberos alone (gss-ntlmssp fails when the server does not offer what was asked, and calls mutual authentication granted, which NTLM cannot do).
+ * Worker threads.
  */
 #include "keys/gss.h"
 
@@ -27,6 +28,9 @@ struct gss_handshake {
     gss_name_t target;
     gss_OID mech;
     struct buf binding;
+    OM_uint32 wanted;  /* flags, at the next step */
+    OM_uint32 granted; /* flags, at the last one */
+    bool complete;
 };
 
 static void add_status(struct buf *to, OM_uint32 code, int kind, gss_OID mech)
@@ -139,20 +143,20 @@ static gss_name_t import_target(const char *host, const char *spn, struct err *e
     return name;
 }
 
-struct gss_handshake *gss_handshake_new(struct gss_cred *cred, enum gss_mech mech, const char *host,
-                                        const char *spn, struct span binding, struct err *e)
+struct gss_handshake *gss_handshake_new(const struct gss_handshake_request *request, struct err *e)
 {
-    gss_name_t target = import_target(host, spn, e);
+    gss_name_t target = import_target(request->host, request->spn, e);
     if (target == GSS_C_NO_NAME)
         return NULL;
     struct gss_handshake *h = mem_zero(sizeof *h);
     h->id = GSS_C_NO_CONTEXT;
-    h->cred = cred->id;
+    h->cred = request->cred->id;
     h->target = target;
-    h->mech = mech_of(mech);
-    if (binding.n) {
+    h->mech = mech_of(request->mech);
+    h->wanted = request->mutual ? GSS_C_MUTUAL_FLAG : 0;
+    if (request->binding.n) {
         buf_add_str(&h->binding, "tls-server-end-point:");
-        buf_add_span(&h->binding, binding);
+        buf_add_span(&h->binding, request->binding);
     }
     return h;
 }
@@ -165,9 +169,10 @@ enum gss_outcome gss_handshake_step(struct gss_handshake *h, struct span in, str
     struct gss_channel_bindings_struct bindings = {0};
     bindings.application_data = (gss_buffer_desc){h->binding.n, h->binding.p};
 
-    major = gss_init_sec_context(&minor, h->cred, &h->id, h->target, h->mech, 0, GSS_C_INDEFINITE,
+    major = gss_init_sec_context(&minor, h->cred, &h->id, h->target, h->mech, h->wanted, GSS_C_INDEFINITE,
                                  h->binding.n ? &bindings : GSS_C_NO_CHANNEL_BINDINGS,
-                                 in.n ? &input : GSS_C_NO_BUFFER, NULL, &output, NULL, NULL);
+                                 in.n ? &input : GSS_C_NO_BUFFER, NULL, &output, &h->granted, NULL);
+    h->complete = major == GSS_S_COMPLETE;
     if (output.length) {
         secret_set(out, span_make(output.value, output.length));
         secret_wipe(output.value, output.length);
@@ -178,6 +183,21 @@ enum gss_outcome gss_handshake_step(struct gss_handshake *h, struct span in, str
         return GSS_FAILED;
     }
     return major & GSS_S_CONTINUE_NEEDED ? GSS_MORE : GSS_LAST;
+}
+
+bool gss_handshake_is_mutual(const struct gss_handshake *h)
+{
+    return h->wanted & GSS_C_MUTUAL_FLAG;
+}
+
+void gss_handshake_drop_mutual(struct gss_handshake *h)
+{
+    h->wanted &= ~(OM_uint32)GSS_C_MUTUAL_FLAG;
+}
+
+bool gss_handshake_proved(const struct gss_handshake *h)
+{
+    return h->complete && gss_handshake_is_mutual(h) && h->granted & GSS_C_MUTUAL_FLAG;
 }
 
 void gss_handshake_free(struct gss_handshake *h)

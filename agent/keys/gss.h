@@ -32,11 +32,24 @@ enum gss_outcome {
     GSS_FAILED, /* *e says why */
 };
 
-/* `spn` (HTTP/host, with or without @REALM) or NULL: HTTP/host. `binding`: the tls-server-end-point hash (RFC 5929 section 4), or empty. */
-struct gss_handshake *gss_handshake_new(struct gss_cred *cred, enum gss_mech mech, const char *host,
-                                        const char *spn, struct span binding, struct err *e);
+struct gss_handshake_request {
+    struct gss_cred *cred; /* lent for as long as the handshake lives */
+    enum gss_mech mech;
+    const char *host;
+    const char *spn;     /* HTTP/host, with or without @REALM; NULL: HTTP/host */
+    struct span binding; /* the tls-server-end-point hash (RFC 5929 section 4), or empty */
+    bool mutual;         /* the other side shall prove itself (Kerberos only: see gss.c) */
+};
+
+struct gss_handshake *gss_handshake_new(const struct gss_handshake_request *request, struct err *e);
 enum gss_outcome gss_handshake_step(struct gss_handshake *h, struct span in, struct secret *out,
                                     struct err *e);
+/* Is an answer wanted that proves who the other side is? */
+bool gss_handshake_is_mutual(const struct gss_handshake *h);
+/* From here on it is not: the other side has chosen a mechanism that cannot give it. */
+void gss_handshake_drop_mutual(struct gss_handshake *h);
+/* It was given, and it was right. */
+bool gss_handshake_proved(const struct gss_handshake *h);
 void gss_handshake_free(struct gss_handshake *h);
 
 #endif

@@ -57,7 +57,7 @@ static bool adopt(struct identity *who, struct config *config, const struct conf
     const struct config_upstream *old = who->u;
     bool changed = !old || !same_text(old->user, u->user) || old->secret != u->secret ||
                    !same_text(old->secret_argument, u->secret_argument) || !same_text(old->spn, u->spn) ||
-                   !same_auth(old, u) || old->basic_in_clear != u->basic_in_clear;
+                   old->mutual != u->mutual || !same_auth(old, u) || old->basic_in_clear != u->basic_in_clear;
     struct config *before = who->config;
     who->config = config_ref(config);
     who->u = u;

@@ -74,6 +74,7 @@ struct hop {
     int64_t shy_until;   /* a first token sent unasked was not understood: wait to be asked */
     bool raw_negotiate;  /* under the name Negotiate it speaks raw NTLM */
     bool no_spnego_ntlm; /* and it takes no NTLM inside SPNEGO */
+    bool unproved;       /* it did not prove itself when it should have, the last time */
     struct digest *digest;
     uint32_t digest_generation;
     char digest_words[32];   /* "Digest SHA-256", for people */

@@ -15,27 +15,11 @@ static unsigned ntlm_type_inside(struct span token)
     return 0;
 }
 
-/* Skips a DER tag and its length. false: another tag. Lengths were checked before. */
-static bool enter(struct span *s, unsigned char tag)
-{
-    if (s->n < 2 || (unsigned char)s->p[0] != tag)
-        return false;
-    unsigned char length = (unsigned char)s->p[1];
-    *s = span_from(*s, length & 0x80 ? 2u + (length & 0x7fu) : 2u);
-    return true;
-}
-
-/* NegTokenResp with negState reject (RFC 4178 section 4.2.2). */
-static bool is_reject(struct span token)
-{
-    struct span s = token;
-    return enter(&s, 0xa1) && enter(&s, 0x30) && span_starts(s, SPAN("\xa0\x03\x0a\x01\x02"));
-}
-
-enum scheme_outcome negotiate_step(struct gss_handshake *h, struct span in, struct secret *out, struct err *e)
+/* Well-formed, and neither raw NTLM nor a plain no. */
+static enum scheme_outcome look_at(struct span in, struct spnego_answer *says, struct err *e)
 {
     const char *why;
-    if (in.n && !spnego_check_response(in, &why)) {
+    if (!spnego_read_response(in, says, &why)) {
         err_set(e, ERR_PROTOCOL, "the proxy's Negotiate token %s", why);
         return SCHEME_BROKEN;
     }
@@ -43,9 +27,30 @@ enum scheme_outcome negotiate_step(struct gss_handshake *h, struct span in, stru
         err_set(e, ERR_PROTOCOL, "the proxy answers Negotiate with raw NTLM");
         return SCHEME_RAW;
     }
-    if (is_reject(in)) {
+    if (says->state == SPNEGO_REJECTED) {
         err_set(e, ERR_REFUSED, "the proxy rejected the Negotiate token");
         return SCHEME_REJECTED;
+    }
+    return SCHEME_MORE;
+}
+
+/* "Accepted", without the proof that was asked for. The library would call that malformed. */
+static bool accepts_without_proof(const struct gss_handshake *h, const struct spnego_answer *says)
+{
+    return gss_handshake_is_mutual(h) && says->state == SPNEGO_ACCEPTED && !says->token.n && !says->mic.n;
+}
+
+enum scheme_outcome negotiate_step(struct gss_handshake *h, struct span in, struct secret *out, struct err *e)
+{
+    if (in.n) {
+        struct spnego_answer says;
+        enum scheme_outcome o = look_at(in, &says, e);
+        if (o != SCHEME_MORE)
+            return o;
+        if (accepts_without_proof(h, &says))
+            return SCHEME_OVER;
+        if (says.ntlm)
+            gss_handshake_drop_mutual(h);
     }
     if (gss_handshake_step(h, in, out, e) == GSS_FAILED)
         return SCHEME_FAILED;
@@ -59,4 +64,26 @@ enum scheme_outcome negotiate_step(struct gss_handshake *h, struct span in, stru
     default:
         return SCHEME_MORE;
     }
+}
+
+enum proof negotiate_verify(struct gss_handshake *h, struct span in, struct err *e)
+{
+    struct spnego_answer says;
+    struct secret out = {0};
+    if (look_at(in, &says, e) != SCHEME_MORE)
+        return PROOF_WRONG;
+    if (accepts_without_proof(h, &says))
+        return PROOF_NONE;
+    if (says.ntlm) { /* and no answer to an NTLM challenge that nobody has asked for */
+        err_set(e, ERR_PROTOCOL, "the proxy's last token belongs to NTLM, which cannot prove anything");
+        return PROOF_WRONG;
+    }
+    enum gss_outcome o = gss_handshake_step(h, in, &out, e);
+    secret_free(&out); /* a token that there is no way to send any more */
+    if (o == GSS_FAILED)
+        return PROOF_WRONG;
+    if (gss_handshake_proved(h))
+        return PROOF_RIGHT;
+    err_set(e, ERR_PROTOCOL, "the proxy's last token leaves the handshake open");
+    return PROOF_WRONG;
 }

@@ -225,7 +225,8 @@ static void submit(struct edition *e, bool acquire)
         secret_set(&j->password, secret_reveal(&e->password));
         e->acquire = false;
     }
-    if (secret_present(&e->nt_hash) && choose_allows(e->who->u, AUTH_NTLM))
+    if (secret_present(&e->nt_hash) && choose_allows(e->who->u, AUTH_NTLM) &&
+        e->who->u->mutual != MUTUAL_REQUIRE)
         secret_set(&j->nt_hash, secret_reveal(&e->nt_hash));
     e->negotiate_state = PART_RUNNING;
     work_submit(&j->job);

@@ -11,6 +11,14 @@
 bool ntlm_check_challenge(struct span message, const char **why);
 /* A SPNEGO NegTokenResp (or a raw NTLMSSP or a bare Kerberos token under the name Negotiate): DER lengths are sound, and each NTLM message inside is checked as above. */
 bool spnego_check_response(struct span token, const char **why);
+/* The same, and what it says; all empty for the two other forms. The spans point into the token. */
+struct spnego_answer {
+    enum { SPNEGO_ACCEPTED, SPNEGO_INCOMPLETE, SPNEGO_REJECTED, SPNEGO_WANTS_MIC, SPNEGO_SILENT } state;
+    bool ntlm;              /* it has chosen NTLM */
+    struct span mechanism;  /* OID that it has chosen; empty: it does not say */
+    struct span token, mic; /* of the mechanism */
+};
+bool spnego_read_response(struct span token, struct spnego_answer *out, const char **why);
 /* Is it a raw NTLMSSP message? */
 bool ntlm_is_message(struct span token);
 

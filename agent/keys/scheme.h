@@ -31,6 +31,15 @@ extern const struct scheme schemes[AUTH_SCHEMES]; /* by enum auth_scheme */
 
 enum scheme_outcome negotiate_step(struct gss_handshake *h, struct span in, struct secret *out,
                                    struct err *e);
+
+/* What the token in a final answer (no 407: RFC 4559 section 5) is worth. */
+enum proof {
+    PROOF_NONE,  /* it says nothing about who the proxy is */
+    PROOF_RIGHT, /* the proxy holds the service's key */
+    PROOF_WRONG, /* *e, a sentence without full stop */
+};
+enum proof negotiate_verify(struct gss_handshake *h, struct span in, struct err *e);
+
 enum scheme_outcome ntlm_step(struct gss_handshake *h, struct span in, struct secret *out, struct err *e);
 
 #endif

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "keys/basic.h"
 #include "keys/choose.h"
+#include "keys/mutual.h"
 #include "keys/work.h"
 
 #define SERVICE_RETRY_MS 60000
@@ -26,6 +27,7 @@ struct step_job {
     struct gss_cred *cred; /* the context's bundle or edition keeps it */
     const struct ticket *ticket;
     enum gss_mech mech;
+    bool mutual;
     const struct scheme *scheme;
     struct gss_handshake *handshake;
     enum ticket_result service;
@@ -98,6 +100,10 @@ static enum ready prepare_negotiate(struct context *c, const char **waits_for, s
 enum ready speak_prepare(struct context *c, enum auth_scheme scheme, const char **waits_for, struct err *why)
 {
     *waits_for = "the provider of the password";
+    if (scheme != AUTH_NEGOTIATE && mutual_required(c)) {
+        err_set(why, ERR_CONFIG, "only Kerberos may be answered (mutual = require)");
+        return READY_NO;
+    }
     switch (scheme) {
     case AUTH_NEGOTIATE:
         return prepare_negotiate(c, waits_for, why);
@@ -222,8 +228,15 @@ static void step_run(struct job *job)
         j->service = ticket_service(j->ticket, j->host, j->spn, &j->why);
     if (j->service != TICKET_OK)
         return;
-    if (!j->handshake)
-        j->handshake = gss_handshake_new(j->cred, j->mech, j->host, j->spn, buf_span(&j->binding), &j->why);
+    if (!j->handshake) {
+        struct gss_handshake_request r = {.cred = j->cred,
+                                          .mech = j->mech,
+                                          .host = j->host,
+                                          .spn = j->spn,
+                                          .binding = buf_span(&j->binding),
+                                          .mutual = j->mutual};
+        j->handshake = gss_handshake_new(&r, &j->why);
+    }
     if (j->handshake)
         j->outcome = j->scheme->step(j->handshake, buf_span(&j->in), &j->token, &j->why);
 }
@@ -253,7 +266,7 @@ static void take_token(struct step_job *j)
     if (j->outcome == SCHEME_MORE)
         c->header_flags |= KEYS_KNOCK;
     else if (j->outcome == SCHEME_TICKET)
-        c->header_flags |= knock_for_body(c);
+        c->header_flags |= knock_for_body(c) | mutual_flags(c);
     c->header_kind = j->outcome == SCHEME_TICKET ? GUARD_TICKET : GUARD_TOKEN;
 }
 
@@ -294,6 +307,7 @@ static void choose_credential(struct context *c, struct step_job *j)
     j->scheme = &schemes[AUTH_NEGOTIATE];
     j->cred = c->ntlm_only ? c->bundle->ntlm_only : c->bundle->full;
     j->ticket = &c->bundle->ticket;
+    j->mutual = !c->ntlm_only && c->who->u->mutual != MUTUAL_OFF;
     if (!c->ntlm_only && !c->handshake && service_part(c) == PART_UNKNOWN) {
         j->fetch_service = true;
         c->hop->service_state = PART_RUNNING;

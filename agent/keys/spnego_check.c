@@ -28,6 +28,7 @@ enum {
 
 #define OID_SPNEGO SPAN("\x2b\x06\x01\x05\x05\x02")
 #define OID_KRB5   SPAN("\x2a\x86\x48\x86\xf7\x12\x01\x02\x02")
+#define OID_NTLM   SPAN("\x2b\x06\x01\x04\x01\x82\x37\x02\x02\x0a")
 
 /* Kerberos, Kerberos as Windows 2000 spells it, Kerberos of the drafts, NTLM. */
 static const struct span mechanisms[] = {
@@ -96,7 +97,25 @@ static bool check_field(size_t field, struct span value, const char **why)
     }
 }
 
-static bool check_response(struct span token, const char **why)
+static void take_field(struct spnego_answer *out, size_t field, struct span value)
+{
+    switch (field) {
+    case 0:
+        out->state = (unsigned char)value.p[0];
+        break;
+    case 1:
+        out->mechanism = value;
+        out->ntlm = span_eq(value, OID_NTLM);
+        break;
+    case 2:
+        out->token = value;
+        break;
+    default:
+        out->mic = value;
+    }
+}
+
+static bool read_fields(struct span token, struct spnego_answer *out, const char **why)
 {
     struct span response, fields;
     if (!take_all(token, TAG_RESPONSE, &response) || !take_all(response, TAG_SEQUENCE, &fields))
@@ -110,24 +129,32 @@ static bool check_response(struct span token, const char **why)
             return refuse(why, "is an SPNEGO answer with lengths that do not fit");
         if (!check_field(field, value, why))
             return false;
+        take_field(out, field, value);
     }
     return fields.n == 0 || refuse(why, "is an SPNEGO answer with fields that do not belong there");
 }
 
-bool spnego_check_response(struct span token, const char **why)
+bool spnego_read_response(struct span token, struct spnego_answer *out, const char **why)
 {
+    *out = (struct spnego_answer){.state = SPNEGO_SILENT};
     if (ntlm_is_message(token))
         return ntlm_check_challenge(token, why);
     if (token.n == 0)
         return refuse(why, "is empty");
     if ((unsigned char)token.p[0] != TAG_GSS_FRAME)
-        return check_response(token, why);
+        return read_fields(token, out, why);
     struct span frame, oid;
     if (!take_all(token, TAG_GSS_FRAME, &frame) || !take(&frame, TAG_OID, &oid))
         return refuse(why, "is a token whose frame does not fit");
     if (span_eq(oid, OID_SPNEGO))
-        return check_response(frame, why);
+        return read_fields(frame, out, why);
     if (!span_eq(oid, OID_KRB5))
         return refuse(why, "is a token of a mechanism that we did not offer");
     return true;
+}
+
+bool spnego_check_response(struct span token, const char **why)
+{
+    struct spnego_answer answer;
+    return spnego_read_response(token, &answer, why);
 }

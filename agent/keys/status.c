@@ -41,8 +41,21 @@ static const struct guard *frozen_guard(const struct edition *e)
     return NULL;
 }
 
+static const struct hop *unproved_hop(const struct identity *who)
+{
+    struct list *it, *safe;
+    list_each(it, safe, &who->hops)
+    {
+        const struct hop *h = list_entry(it, struct hop, node);
+        if (h->unproved)
+            return h;
+    }
+    return NULL;
+}
+
 static void describe(const struct edition *e, struct buf *why, struct buf *remedy)
 {
+    const struct hop *unproved = unproved_hop(e->who);
     const struct guard *frozen = frozen_guard(e);
     bool ticket = e->bundle && e->bundle->ticket.cache;
     const struct hop *alarm = alarm_pending(e->who);
@@ -59,6 +72,10 @@ static void describe(const struct edition *e, struct buf *why, struct buf *remed
             buf_addf(why, " by %s", frozen->refused_by);
         words_refused(e, frozen, &long_why, remedy);
         buf_free(&long_why);
+    } else if (unproved) {
+        buf_addf(why, "the proxy %s did not prove who it is", unproved->text);
+        buf_addf(remedy, "The page or the log says how it failed; mutual = of upstream %s decides.",
+                 e->who->name);
     } else if (ticket) {
         add_time(why, "ready, ticket until %s", e->bundle->ticket.until);
     } else if (e->secret_state == PART_READY) {

@@ -11,6 +11,7 @@
 #include "keys/choose.h"
 #include "keys/converse.h"
 #include "keys/login.h"
+#include "keys/mutual.h"
 #include "keys/speak.h"
 #include "wire/frame.h"
 
@@ -192,8 +193,9 @@ static const char *words_of(const struct context *c)
     if (c->scheme != AUTH_NEGOTIATE)
         return schemes[c->scheme].name;
     return c->raw                           ? "Negotiate (raw NTLM)"
-           : c->header_kind == GUARD_TICKET ? "Negotiate (Kerberos)"
-                                            : "Negotiate (NTLM)";
+           : c->header_kind != GUARD_TICKET ? "Negotiate (NTLM)"
+           : c->proved                      ? "Negotiate (Kerberos, mutual)"
+                                            : "Negotiate (Kerberos)";
 }
 
 static enum floor_level level_of(const struct context *c)
@@ -233,22 +235,37 @@ static void learn_success(struct context *c)
         login_note(c->e, KEYS_OK, h->text, NULL);
 }
 
-void converse_accepted(struct context *c, struct span info)
+static void accepted(struct context *c)
 {
+    learn_success(c);
+    c->phase = PHASE_IN;
+    c->stale = c->mismatches = 0;
+    c->again = false;
+    context_reset(c);
+}
+
+void converse_trusted(struct context *c)
+{
+    accepted(c);
+    c->hop->unproved = false;
+    context_answer_plain(c, KEYS_OK, NULL, NULL);
+}
+
+void converse_accepted(struct context *c, struct span lines, struct span info)
+{
+    if (c->phase != PHASE_IN && c->header_flags & KEYS_FINAL) {
+        mutual_check(c, lines, info);
+        return;
+    }
     if (c->phase == PHASE_FINAL) {
-        learn_success(c);
-        c->phase = PHASE_IN;
-        c->stale = c->mismatches = 0;
-        c->again = false;
-        context_reset(c);
+        accepted(c);
     } else if (c->phase == PHASE_LEG) { /* let through without the rest of the handshake */
         c->phase = PHASE_FRESH;
         context_reset(c);
     }
-    if (c->scheme != AUTH_DIGEST)
-        return;
-    while (info.n)
+    while (c->scheme == AUTH_DIGEST && info.n)
         if (!digest_take_info(c->hop->digest, span_cut(&info, '\n')))
             log_warning(NULL, "upstream %s, %s: the proxy's Digest proof of itself is wrong", c->who->name,
                         c->hop->text);
+    context_answer_plain(c, KEYS_OK, NULL, NULL);
 }

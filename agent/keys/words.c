@@ -105,6 +105,33 @@ void words_basic_in_clear(const struct identity *who, struct buf *why, struct bu
              remedy->n ? " " : "", who->name);
 }
 
+void words_unproved(const struct edition *e, const char *proxy, const char *reason, struct buf *why,
+                    struct buf *remedy)
+{
+    const char *name = e->who->name;
+    if (reason) {
+        buf_addf(why,
+                 "The proxy %s sent a proof of who it is that is wrong (%s). Its answer was thrown away.",
+                 proxy, reason);
+        buf_addf(remedy,
+                 "Somebody else may be answering in its place: ask your administrator. mutual = off for "
+                 "upstream %s "
+                 "goes on without a proof.",
+                 name);
+        return;
+    }
+    buf_addf(
+        why,
+        "The proxy %s cannot prove who it is: it accepted the Kerberos ticket of %s and sent no proof of its "
+        "own in return, and the configuration says mutual = require.",
+        proxy, whose(e));
+    buf_addf(remedy,
+             "Many proxies never send one (Squid is one of them). If you trust the way to this one, set "
+             "mutual = try "
+             "for upstream %s.",
+             name);
+}
+
 void words_unavailable_remedy(const struct edition *e, bool kerberos, struct buf *remedy)
 {
     const struct config_upstream *u = e->who->u;

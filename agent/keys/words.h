@@ -18,6 +18,9 @@ void words_downgraded(const struct identity *who, const struct floor_row *strong
                       const struct floor_row *alarm, struct buf *why, struct buf *remedy);
 /* Basic may not go out in clear text; adds to what is there. */
 void words_basic_in_clear(const struct identity *who, struct buf *why, struct buf *remedy);
+/* It should have proved who it is. `reason`: what is wrong with the proof that it gave; NULL: it gave none. */
+void words_unproved(const struct edition *e, const char *proxy, const char *reason, struct buf *why,
+                    struct buf *remedy);
 /* Nothing can be started. */
 void words_unavailable_remedy(const struct edition *e, bool kerberos, struct buf *remedy);
 

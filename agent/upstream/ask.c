@@ -1,11 +1,12 @@
 /*
- * The 407 conversation (see ask.h). Every move goes through move(), checked against a table. What the keyholder says decides; here stand only HTTP's
+ * The 407 conversation (see ask.h). Every move goes through ask_move(), checked against a table. What the keyholder says decides; here stand only HTTP's
  * rules: what may be sent again, what a connection can still be used for, and where the loop ends.
  */
 #include "upstream/ask.h"
 
 #include "base/log.h"
 #include "http/method.h"
+#include "upstream/ask_inside.h"
 #include "upstream/ask_keys.h"
 #include "upstream/knock.h"
 #include "upstream/unreachable.h"
@@ -25,14 +26,14 @@ static const struct {
 } states[ASK_STATES] = {
     [ASK_IDLE] = {"idle", BIT(ASK_LEASE)},
     [ASK_LEASE] = {"lease", BIT(ASK_THINK) | BIT(ASK_IN) | ANY_END},
-    [ASK_THINK] = {"think", BIT(ASK_IN) | BIT(ASK_DONE) | ANY_END},
+    [ASK_THINK] = {"think", BIT(ASK_IN) | BIT(ASK_DRAIN) | BIT(ASK_DONE) | ANY_END},
     [ASK_IN] = {"in", BIT(ASK_DRAIN) | BIT(ASK_THINK) | BIT(ASK_DONE) | ANY_END},
     [ASK_DRAIN] = {"drain", BIT(ASK_THINK) | BIT(ASK_IN) | ANY_END},
     [ASK_DONE] = {"done", BIT(ASK_IDLE)},
     [ASK_FAILED] = {"failed", BIT(ASK_IDLE)},
 };
 
-static void move(struct ask *a, enum ask_state to)
+void ask_move(struct ask *a, enum ask_state to)
 {
     if (!(states[a->state].next & BIT(to)))
         log_error(a->tag, "a request cannot go from %s to %s", states[a->state].name, states[to].name);
@@ -51,18 +52,23 @@ static void let_go(struct ask *a, enum ask_state end)
         pool_close(a->upstream);
     a->upstream = NULL;
     secret_free(&a->header);
-    move(a, end);
+    ask_move(a, end);
 }
 
-static void fail(struct ask *a, enum page_cause cause, struct span why, struct span remedy)
+void ask_end(struct ask *a, const struct ask_failure *failure)
 {
-    struct ask_failure failure = {
-        .cause = cause, .why = why, .remedy = remedy, .nothing_sent = !a->sent && !a->credited};
+    struct ask_failure told = *failure;
     struct hop *hop = a->hop;
+    told.nothing_sent = !a->sent && !a->credited;
     a->hop = NULL;
     let_go(a, ASK_FAILED);
-    a->events->failed(a->owner, &failure);
+    a->events->failed(a->owner, &told);
     hop_unref(hop);
+}
+
+void ask_fail(struct ask *a, enum page_cause cause, struct span why, struct span remedy)
+{
+    ask_end(a, &(struct ask_failure){.cause = cause, .why = why, .remedy = remedy});
 }
 
 void ask_cancel(struct ask *a)
@@ -80,16 +86,13 @@ struct upstream *ask_take(struct ask *a)
     a->upstream = NULL;
     leg_end(&a->leg);
     secret_free(&a->header);
-    move(a, ASK_IDLE);
+    ask_move(a, ASK_IDLE);
     hop_unref(a->hop); /* the connection holds one of its own */
     a->hop = NULL;
     return u;
 }
 
 /* --- a leg goes out --- */
-
-static void send_leg(struct ask *a);
-static void prepare(struct ask *a);
 
 static bool has_body(const struct ask *a)
 {
@@ -99,7 +102,12 @@ static bool has_body(const struct ask *a)
 /* A body stays back when the keyholder expects a 407, or when nobody knows yet whether this hop asks and the body could not be sent twice. */
 static bool must_knock(const struct ask *a)
 {
-    if (!has_body(a) || a->knock_done || !a->hop->authenticates)
+    if (!has_body(a) || !a->hop->authenticates)
+        return false;
+    if (a->flags & KEYS_KNOCK &&
+        a->flags & KEYS_FINAL) /* the proof comes before the body, on each connection */
+        return !a->trusted;
+    if (a->knock_done)
         return false;
     if (a->flags & KEYS_KNOCK)
         return true;
@@ -107,17 +115,15 @@ static bool must_knock(const struct ask *a)
     return bare && a->request.body == ASK_BODY_BIG && (a->hop->asks || !a->hop->known);
 }
 
-static void begin_again(struct ask *a);
-
-static void send_leg(struct ask *a)
+void ask_send_leg(struct ask *a)
 {
     if (++a->legs > LEGS_MOST) {
-        fail(a, PAGE_BAD_ANSWER, SPAN("the proxy keeps asking for authentication"),
-             SPAN("the log at level debug shows each step (exeat.conf: [log] level = debug)"));
+        ask_fail(a, PAGE_BAD_ANSWER, SPAN("the proxy keeps asking for authentication"),
+                 SPAN("the log at level debug shows each step (exeat.conf: [log] level = debug)"));
         return;
     }
     if (a->broken || leg_gone(&a->leg)) { /* the connection ended while we were thinking */
-        begin_again(a);
+        ask_begin_again(a);
         return;
     }
     struct buf head = {.max = a->request.max_head * 2 + ((size_t)1 << 20)};
@@ -128,24 +134,24 @@ static void send_leg(struct ask *a)
                            HEAD_ADDED_BYTES);
     a->knocking = must_knock(a);
     a->header_out = how.authorization.n > 0;
-    bool written =
-        a->knocking ? knock_write(&head, &how) : header_write_request(&head, a->request.head, &how);
+    bool written = a->knocking ? knock_write(&head, a->knock_method, &how)
+                               : header_write_request(&head, a->request.head, &how);
     if (written) {
         log_debug(a->tag, "leg %u on %s: %s%s", a->legs, a->upstream->tag,
-                  a->knocking ? "knock (GET without a body)" : "request",
+                  a->knocking ? "knock (without a body)" : "request",
                   a->header_out ? ", with credentials" : "");
         upstream_move(a->upstream, a->knocking || (a->header_out && !a->upstream->let_in) ? UPSTREAM_SHAKING
                                                                                           : UPSTREAM_BUSY);
         a->credited |= a->header_out;
         a->sent |= !a->knocking;
-        move(a, ASK_IN);
-        leg_send(&a->leg, buf_span(&head), a->knocking ? SPAN("GET") : a->request.head->method,
+        ask_move(a, ASK_IN);
+        leg_send(&a->leg, buf_span(&head), a->knocking ? span_str(a->knock_method) : a->request.head->method,
                  a->hop->answer_ms);
     }
     secret_wipe(head.p, head.n);
     buf_free(&head);
     if (!written) {
-        fail(a, PAGE_INTERNAL, SPAN("the request's head grew too large on the way"), SPAN(""));
+        ask_fail(a, PAGE_INTERNAL, SPAN("the request's head grew too large on the way"), SPAN(""));
         return;
     }
     a->body_out = !a->knocking && has_body(a);
@@ -161,9 +167,9 @@ static void granted(void *owner, struct upstream *u)
 {
     struct ask *a = owner;
     a->upstream = u;
-    a->broken = false;
+    a->broken = a->trusted = false;
     leg_begin(&a->leg, u->stream, a->request.max_head, &events_of_leg, a);
-    prepare(a);
+    verdict_prepare(a);
 }
 
 static void use_given(void *owner)
@@ -175,31 +181,32 @@ static void use_given(void *owner)
 static void not_granted(void *owner, enum dial_failure kind, const struct err *why)
 {
     const struct ask *a = owner;
-    fail(owner, unreachable_cause(kind), span_str(why->text),
-         unreachable_remedy(kind, hop_is_direct(a->hop)));
+    ask_fail(owner, unreachable_cause(kind), span_str(why->text),
+             unreachable_remedy(kind, hop_is_direct(a->hop)));
 }
 
 static const struct lease_events events_of_lease = {granted, not_granted};
 
 static void find_connection(struct ask *a, bool fresh)
 {
-    move(a, ASK_LEASE);
+    ask_move(a, ASK_LEASE);
     lease_start(&a->lease, a->out, a->hop, fresh, &events_of_lease, a);
 }
 
 /* The connection is of no more use; what was learned on it helps the next. */
-static void begin_again(struct ask *a)
+void ask_begin_again(struct ask *a)
 {
     if (++a->restarts > RESTARTS_MOST) {
-        fail(a, PAGE_BAD_ANSWER, SPAN("the proxy keeps closing the connection during authentication"),
-             SPAN("the log at level debug shows each step (exeat.conf: [log] level = debug)"));
+        ask_fail(a, PAGE_BAD_ANSWER, SPAN("the proxy keeps closing the connection during authentication"),
+                 SPAN("the log at level debug shows each step (exeat.conf: [log] level = debug)"));
         return;
     }
     if (a->body_lost) {
-        fail(a, PAGE_BODY_LOST,
-             SPAN("the proxy asked for authentication after the body was under way, and it cannot be sent "
-                  "again"),
-             SPAN("try again: the next attempt authenticates first"));
+        ask_fail(
+            a, PAGE_BODY_LOST,
+            SPAN("the proxy asked for authentication after the body was under way, and it cannot be sent "
+                 "again"),
+            SPAN("try again: the next attempt authenticates first"));
         return;
     }
     leg_end(&a->leg);
@@ -210,99 +217,19 @@ static void begin_again(struct ask *a)
     find_connection(a, true);
 }
 
-/* --- the keyholder's word --- */
-
-static void keys_failed(struct ask *a, const struct keys_msg *answer)
-{
-    enum page_cause cause = ask_keys_cause(answer->verdict);
-    if (answer->verdict == KEYS_REFUSED)
-        a->out->counters.refusals++;
-    fail(a, cause, answer->why, answer->remedy);
-}
-
-static void keys_answered(void *owner, const struct keys_msg *answer)
-{
-    struct ask *a = owner;
-    switch (answer->verdict) {
-    case KEYS_SEND:
-        a->flags = answer->flags;
-        secret_free(&a->header);
-        if (answer->header.n)
-            secret_set(&a->header, answer->header);
-        if (a->body_lost)
-            begin_again(a); /* says so */
-        else
-            send_leg(a);
-        break;
-    case KEYS_RESTART:
-        begin_again(a);
-        break;
-    case KEYS_NEED_BODY:
-        if (a->body_held || !has_body(a))
-            fail(a, PAGE_INTERNAL, SPAN("the keyholder wants a body that it has"), SPAN(""));
-        else
-            a->events->body_gather(a->owner);
-        break;
-    default:
-        keys_failed(a, answer);
-    }
-}
-
-static void opened(void *owner, const struct keys_msg *answer)
-{
-    struct ask *a = owner;
-    if (answer->verdict == KEYS_RESTART) { /* the keyholder died: its next life answers */
-        begin_again(a);
-    } else if (answer->verdict != KEYS_OK) {
-        keys_failed(a, answer);
-    } else {
-        a->upstream->context = answer->context;
-        a->upstream->instance = keys_client_instance(a->out->keys);
-        ask_keys_authorize(a, keys_answered);
-    }
-}
-
-static void prepare(struct ask *a)
-{
-    struct upstream *u = a->upstream;
-    a->flags = 0;
-    secret_free(&a->header);
-    if (!a->hop->authenticates || u->let_in) {
-        send_leg(a);
-        return;
-    }
-    if (secret_present(&u->header)) {
-        secret_set(&a->header, secret_reveal(&u->header));
-        send_leg(a);
-        return;
-    }
-    move(a, ASK_THINK);
-    if (upstream_has_context(u))
-        ask_keys_authorize(a, keys_answered);
-    else
-        ask_keys_open(a, opened);
-}
-
-void ask_body_gathered(struct ask *a, bool whole, struct span body)
-{
-    a->body_held = whole;
-    a->gathered = body;
-    if (!whole) {
-        fail(a, PAGE_BODY_LOST,
-             SPAN("the proxy wants the body to be covered by the credentials (Digest auth-int), and it is "
-                  "too large for that"),
-             SPAN("ask the administrator to offer qop=auth as well"));
-        return;
-    }
-    ask_keys_repeat(a, keys_answered);
-}
-
 /* --- an answer comes in --- */
+
+/* Has the keyholder still to say whether this connection may be trusted? Then not even a request without credentials may be answered. */
+static bool owes_proof(const struct ask *a)
+{
+    return a->flags & KEYS_FINAL && !a->trusted;
+}
 
 static void informational(void *owner, const struct head *h)
 {
     struct ask *a = owner;
-    if (!a->knocking)
+    /* One that has to prove itself gets no word through before; but where a body is on its way, its sender may wait for a 100. */
+    if (!a->knocking && (!owes_proof(a) || a->body_out))
         a->events->informational(a->owner, h);
 }
 
@@ -331,65 +258,42 @@ static void challenged(struct ask *a)
     secret_free(&a->upstream->header);
     ask_keys_log_offer(a);
     take_back_body(a);
-    move(a, ASK_DRAIN);
+    ask_move(a, ASK_DRAIN);
     leg_drain(&a->leg, DROP_407_BYTES);
 }
 
 static void deliver(struct ask *a)
 {
-    move(a, ASK_DONE);
+    ask_move(a, ASK_DONE);
     a->events->answered(a->owner);
 }
 
-static void final_checked(void *owner, const struct keys_msg *answer)
-{
-    struct ask *a = owner;
-    if (answer->verdict == KEYS_OK)
-        deliver(a);
-    else
-        keys_failed(a, answer);
-}
+static void drained(void *owner, bool whole);
 
-/* The credentials were taken: what they are worth from now on is what their flags said. */
-static void let_in(struct ask *a)
+void ask_go_on(struct ask *a)
 {
-    struct upstream *u = a->upstream;
-    if (!u->credited)
-        a->out->counters.handshakes++;
-    u->credited = true;
-    if (a->flags &
-        KEYS_BINDS) /* should it not be so after all (a knock let through by an exemption), the next 407 says so */
-        u->let_in = true;
-    if (a->flags & KEYS_REUSABLE)
-        secret_set(&u->header, secret_reveal(&a->header));
+    if (!a->knocking) {
+        deliver(a);
+        return;
+    }
+    a->knock_done = true;
+    ask_move(a, ASK_DRAIN);
+    if (leg_gone(&a->leg)) /* while its proof was looked at: nobody will say so again */
+        drained(a, false);
+    else
+        leg_drain(&a->leg, DROP_KNOCK_BYTES);
 }
 
 static void answered(void *owner)
 {
     struct ask *a = owner;
     a->hop->known = true;
-    if (a->leg.head.status == 407 && a->hop->authenticates) {
+    if (a->leg.head.status == 407 && a->hop->authenticates)
         challenged(a);
-        return;
-    }
-    bool reused = secret_present(&a->upstream->header);
-    bool check = false;
-    if (a->header_out && !reused) {
-        check = a->flags & KEYS_FINAL && !a->knocking;
-        let_in(a);
-        if (!check)
-            ask_keys_accepted(a);
-    }
-    if (a->knocking) {
-        a->knock_done = true;
-        move(a, ASK_DRAIN);
-        leg_drain(&a->leg, DROP_KNOCK_BYTES);
-    } else if (check) {
-        move(a, ASK_THINK);
-        ask_keys_check_final(a, final_checked);
-    } else {
-        deliver(a);
-    }
+    else if (owes_proof(a) || (a->header_out && !secret_present(&a->upstream->header))) /* not a reused one */
+        verdict_taken(a);
+    else
+        ask_go_on(a);
 }
 
 static void drained(void *owner, bool whole)
@@ -397,24 +301,22 @@ static void drained(void *owner, bool whole)
     struct ask *a = owner;
     a->broken |= !whole;
     if (a->leg.head.status == 407) {
-        if (!upstream_has_context(
-                a->upstream)) { /* the keyholder was restarted meanwhile and knows nothing of this connection */
-            begin_again(a);
-            return;
-        }
-        move(a, ASK_THINK);
-        ask_keys_challenged(a, a->broken, keys_answered);
-        return;
+        verdict_challenged(a);
+    } else if (
+        a->broken) { /* by the knock's answer, which was too long or ended with the connection: next time without one */
+        a->knock_method = "HEAD";
+        ask_begin_again(a);
+    } else {
+        /* The knock was let through: this target needs no credentials here, or the connection has them now, or each request does. */
+        if (!(a->flags & KEYS_REUSABLE))
+            secret_free(&a->header);
+        a->flags &= ~KEYS_KNOCK;
+        ask_send_leg(a);
     }
-    /* The knock was let through: this target needs no credentials here, or the connection has them now, or each request does. */
-    if (!(a->flags & KEYS_REUSABLE))
-        secret_free(&a->header);
-    a->flags &= ~KEYS_KNOCK;
-    send_leg(a);
 }
 
 /* Nobody knows whether a request whose connection broke was carried out. */
-static bool may_repeat(const struct ask *a)
+bool ask_may_repeat(const struct ask *a)
 {
     return a->knocking || method_is_idempotent(a->request.head->method);
 }
@@ -427,18 +329,19 @@ static void broke(void *owner, enum leg_end_kind how, const char *why)
                                              [LEG_MALFORMED] = PAGE_BAD_ANSWER};
     struct ask *a = owner;
     struct buf text = {0};
-    if (how == LEG_CLOSED && !a->leg.heard && a->upstream->used && !a->stale_retried && may_repeat(a)) {
+    if (how == LEG_CLOSED && !a->leg.heard && a->upstream->used && !a->stale_retried && ask_may_repeat(a)) {
         a->stale_retried = true;
         log_debug(a->tag, "%s had closed the kept connection; once more on a new one", a->hop->name);
         take_back_body(a);
-        begin_again(a);
+        ask_begin_again(a);
         return;
     }
     buf_addf(&text, "%s %s: %s", hop_is_direct(a->hop) ? "the server" : "the proxy", a->hop->name, why);
-    bool in_doubt = (how == LEG_CLOSED || how == LEG_TLS) && !may_repeat(a);
-    fail(a, causes[how], buf_span(&text),
-         in_doubt ? SPAN("it is not known whether the request was carried out; look before you send it again")
-                  : SPAN("try again"));
+    bool in_doubt = (how == LEG_CLOSED || how == LEG_TLS) && !ask_may_repeat(a);
+    ask_fail(a, causes[how], buf_span(&text),
+             in_doubt
+                 ? SPAN("it is not known whether the request was carried out; look before you send it again")
+                 : SPAN("try again"));
     buf_free(&text);
 }
 
@@ -454,13 +357,18 @@ static const struct leg_events events_of_leg = {informational, answered, drained
 void ask_start(struct ask *a, struct outbound *out, struct hop *hop, const struct ask_request *request,
                const char *tag, const struct ask_events *events, void *owner)
 {
-    *a = (struct ask){
-        .out = out, .hop = hop_ref(hop), .request = *request, .events = events, .owner = owner, .tag = tag};
+    *a = (struct ask){.out = out,
+                      .hop = hop_ref(hop),
+                      .request = *request,
+                      .events = events,
+                      .owner = owner,
+                      .tag = tag,
+                      .knock_method = "GET"};
     if (!request->use) {
         find_connection(a, request->fresh);
         return;
     }
-    move(a, ASK_LEASE);
+    ask_move(a, ASK_LEASE);
     later_start(out->loop, &a->begin, use_given, a);
 }
 

@@ -3,6 +3,7 @@
  * and ends with an answer's head that is no 407, or with a failure in words. It knows no authentication scheme.
  *
  *   LEASE -> THINK -> IN -> DONE
+ *                     IN -> THINK -> DONE             the proxy must prove itself first (mutual authentication)
  *                     IN -> DRAIN -> THINK -> IN      407: drop its body, ask the keyholder, again
  *                     IN -> DRAIN -> IN               the knock was let through: now the request itself
  *            any -> LEASE                             begin again on a new connection (bounded)
@@ -10,7 +11,8 @@
  *
  * The request body belongs to the owner: `body_go` says send it from its first byte (again) straight to the stream, `body_rewind` asks for it back. Only a body that
  * can be sent again, or a connection that has been let in, or a hop that never asks, gets a body before the verdict; all others get a knock first: a GET for the
- * same target without a body (some old proxies refuse HEAD there), never the request's method with an emptied body.
+ * same target without a body (some old proxies refuse HEAD there; it is HEAD where the GET's answer has cost us the connection), never the request's
+ * method with an emptied body.
  * The memory is the caller's. Ends once, never inside ask_start, and not after ask_cancel. Loop thread only.
  */
 #ifndef EXEAT_UPSTREAM_ASK_H
@@ -78,7 +80,9 @@ struct ask {
     bool header_out;      /* the last leg carried it */
     bool knocking;        /* the last leg was a knock */
     bool knock_done;      /* one was let through: no more of them */
-    bool body_out;        /* body_go was told in this leg */
+    const char *knock_method;
+    bool trusted;  /* this connection's proxy has given the proof that the keyholder wanted */
+    bool body_out; /* body_go was told in this leg */
     bool body_lost;
     bool sent;     /* something of the request itself has left */
     bool credited; /* credentials of ours went with this request */

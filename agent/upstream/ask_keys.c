@@ -129,8 +129,9 @@ enum page_cause ask_keys_cause(uint32_t verdict)
     case KEYS_TIMEOUT:
         return PAGE_KDC_TIMEOUT;
     case KEYS_BROKEN:
-    case KEYS_MUTUAL_FAILED:
         return PAGE_BAD_ANSWER;
+    case KEYS_MUTUAL_FAILED:
+        return PAGE_NOT_PROVED;
     default:
         return PAGE_INTERNAL;
     }

@@ -53,7 +53,8 @@ static void answered(void *owner)
 static void failed(void *owner, const struct ask_failure *failure)
 {
     static const unsigned verdicts = 1u << PAGE_SECRET_REFUSED | 1u << PAGE_SITE_REFUSED |
-                                     1u << PAGE_NO_CREDENTIALS | 1u << PAGE_DOWNGRADED;
+                                     1u << PAGE_NO_CREDENTIALS | 1u << PAGE_DOWNGRADED |
+                                     1u << PAGE_NOT_PROVED;
     end(owner, verdicts & 1u << failure->cause ? TRIAL_TOLD : TRIAL_UNREACHABLE, failure->why);
 }
 

@@ -85,7 +85,8 @@ enum keys_verdict {
  *   BINDS     once accepted, the connection is let in: later requests on it need no header and no AUTHORIZE
  *   REUSABLE  the same header does for every request of this generation, on any connection
  *   ALARM     (STATUS) a proxy of this upstream offers less than it took before: a person should look
- *   FINAL     do not trust the answer before ACCEPTED has been answered (mutual authentication)
+ *   FINAL     do not trust the answer, a knock's included, before ACCEPTED has been answered (mutual authentication); with KNOCK: the
+ *             body may not go out before either
  * In OPEN:
  *   CANDIDATE use the secret that a LOGIN is trying
  * In AUTHORIZE and CHALLENGED, at most one, about the request's body (none: it fits the replay window and can be sent again):

@@ -144,8 +144,11 @@ class Context:
     def challenged(self, *args, **kwargs):
         return self.keys.end(self.begin_challenged(*args, **kwargs))
 
-    def accepted(self, info=""):
-        return self.keys.ask("ACCEPTED", context=self.id, info=info)
+    def begin_accepted(self, info="", lines=()):
+        return self.keys.begin("ACCEPTED", context=self.id, info=info, lines="".join(line + "\n" for line in lines))
+
+    def accepted(self, info="", lines=()):
+        return self.keys.end(self.begin_accepted(info, lines))
 
     def close(self):
         self.keys.tell("CLOSE", context=self.id)

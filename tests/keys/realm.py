@@ -139,8 +139,8 @@ class Acceptor:
         self.offers = offers or [wire]
         self.bindings = binding and gssapi.raw.ChannelBindings(application_data=binding)
         self.context = None
-        self.finals = 0
         self.user = None
+        self.final = b""  # the token that belongs into the answer to an accepted request
 
     def _credentials(self):
         store = {"keytab": self.keytab} if self.keytab else None
@@ -164,6 +164,7 @@ class Acceptor:
             return list(self.offers)
         if complete:
             self.user = str(self.context.initiator_name).rstrip("\0")
+            self.final = answer or b""
             return None
         return ["%s %s" % (self.wire, base64.b64encode(answer).decode())]
 

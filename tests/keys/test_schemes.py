@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import unittest
 
-from keyholder import (BINDS, BODY_BIG, BODY_HELD, BODY_NONE, CANDIDATE, CLOSED, KNOCK, REUSABLE, Context, Keyholder)
+from keyholder import (BINDS, BODY_BIG, BODY_HELD, BODY_NONE, CANDIDATE, CLOSED, FINAL, KNOCK, REUSABLE, Context, Keyholder)
 from realm import NTLM, SPNEGO, Acceptor, NtlmAuthority, Realm, converse
 
 PASSWORD = "Pass wörd:\"\\%ß€𝄞"
@@ -309,7 +309,7 @@ class Kerberos(SchemeTest):
         for _ in range(3):
             proxy = self.proxy()
             a, sent = converse(Context(k), proxy)
-            self.assertEqual((a.verdict, a.flags, sent), ("SEND", BINDS, 1))
+            self.assertEqual((a.verdict, a.flags, sent), ("SEND", BINDS | FINAL, 1))
             self.assertEqual(proxy.user, "alice@CORP.EXAMPLE")
         self.assertEqual(self.realm.count("AS_REQ") - before, 2)  # without and with preauthentication, once
         status = k.ask("STATUS", upstream="corp")

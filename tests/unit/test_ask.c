@@ -68,8 +68,10 @@ static void fake_message(const struct keys_msg *m)
         authorized++;
         if (!strcmp(name, "each-request"))
             send_header(m, SPAN("B"), KEYS_REUSABLE);
-        else if (!strcmp(name, "mutual") || !strcmp(name, "false-proxy"))
+        else if (!strcmp(name, "mutual") || !strcmp(name, "false-proxy") || !strcmp(name, "dies-checking"))
             send_header(m, SPAN("F"), KEYS_FINAL | KEYS_BINDS);
+        else if (!strncmp(name, "first-", 6)) /* and a body only behind the proof */
+            send_header(m, SPAN("F"), KEYS_FINAL | KEYS_KNOCK | KEYS_BINDS);
         else
             send_header(m, SPAN(""), 0);
         break;
@@ -78,8 +80,10 @@ static void fake_message(const struct keys_msg *m)
         break;
     case KEYS_ACCEPTED:
         accepted++;
+        if (m->call && strstr(name, "dies"))
+            _exit(5);
         if (m->call)
-            fake_answer(m->call, strcmp(name, "false-proxy") ? KEYS_OK : KEYS_MUTUAL_FAILED);
+            fake_answer(m->call, strstr(name, "false-proxy") ? KEYS_MUTUAL_FAILED : KEYS_OK);
         break;
     case KEYS_CLOSE:
         closed++;
@@ -474,7 +478,7 @@ static void test_mutual_authentication(void **state)
     begin("false-proxy", ANSWERS(EMPTY_200));
     ask_whole("GET", "", false);
     assert_int_equal(owner.answered, 0); /* nothing of that answer passes */
-    assert_int_equal(owner.cause, PAGE_BAD_ANSWER);
+    assert_int_equal(owner.cause, PAGE_NOT_PROVED);
     end();
 }
 
@@ -489,6 +493,94 @@ static void test_the_keyholder_wants_another_connection(void **state)
     assert_int_equal(proxy.n_lines, 2);
     assert_int_equal(proxy.request_line[1], 1);
     assert_int_equal(proxy.request_line[2], 1);
+    end();
+}
+
+/* The knock has the token; what comes back is judged before the body goes. */
+static void test_no_body_before_the_proof(void **state)
+{
+    (void)state;
+    begin("first-mutual", ANSWERS(OK_200, EMPTY_200));
+    ask_whole("POST", "hello", true);
+    assert_int_equal(owner.status, 204);
+    assert_int_equal(proxy.n_requests, 2);
+    assert_memory_equal(proxy.requests[0], "GET http://site.example/ ", 25);
+    assert_true(request_has(0, "Proxy-Authorization: F\r\n") && !request_has(0, "hello"));
+    assert_memory_equal(proxy.requests[1], "POST ", 5);
+    assert_true(request_has(1, "\r\n\r\nhello") && !request_has(1, "Proxy-Authorization"));
+    assert_int_equal(proxy.n_lines, 1);
+    assert_int_equal(owner.goes, 1);
+    ask_whole("POST", "again", true); /* proved once is proved for this connection */
+    assert_int_equal(proxy.n_requests, 3);
+    assert_int_equal(proxy.n_lines, 1);
+    end();
+
+    begin("first-false-proxy", ANSWERS(OK_200, EMPTY_200));
+    ask_whole("POST", "hello", true);
+    assert_int_equal(owner.failed, 1);
+    assert_int_equal(owner.cause, PAGE_NOT_PROVED);
+    assert_int_equal(owner.goes, 0);
+    assert_int_equal(proxy.n_requests, 1);
+    until(!far_take(proxy.lines[0].fd, &proxy.lines[0].in)); /* closed, not kept */
+    end();
+}
+
+static void test_a_knock_whose_answer_costs_the_connection(void **state)
+{
+    (void)state;
+    begin("first-mutual",
+          ANSWERS("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok", EMPTY_200));
+    ask_whole("POST", "hello", true);
+    assert_int_equal(owner.status, 204);
+    assert_memory_equal(proxy.requests[0], "GET ", 4);
+    assert_memory_equal(proxy.requests[1], "HEAD ", 5);
+    assert_true(request_has(1, "Proxy-Authorization: F\r\n") && !request_has(1, "hello"));
+    assert_memory_equal(proxy.requests[2], "POST ", 5);
+    assert_int_equal(proxy.request_line[1], 1);
+    assert_int_equal(proxy.request_line[2], 1);
+    end();
+
+    begin("first-mutual",
+          ANSWERS("HTTP/1.1 204 No\r\nConnection: close\r\n\r\n")); /* for ever: it has an end */
+    ask_whole("POST", "hello", true);
+    assert_int_equal(owner.failed, 1);
+    assert_int_equal(owner.goes, 0);
+    end();
+}
+
+static void test_no_interim_answer_before_the_proof(void **state)
+{
+    (void)state;
+    static const char interim[] = "HTTP/1.1 103 Early\r\nLink: <x>\r\n\r\nHTTP/1.1 204 No\r\n\r\n";
+    begin("mutual", ANSWERS(interim));
+    ask_whole("GET", "", true);
+    assert_int_equal(owner.informed, 0);
+    ask_whole("GET", "", true); /* let in by now */
+    assert_int_equal(owner.informed, 1);
+    end();
+
+    begin("mutual", ANSWERS(interim));
+    ask_whole("POST", "hello", true); /* its sender may wait for a 100 */
+    assert_int_equal(owner.informed, 1);
+    end();
+}
+
+/* One handshake is lost, not the request, where that can be sent again. */
+static void test_the_keyholder_dies_over_the_proof(void **state)
+{
+    (void)state;
+    size_t lives = fake_lives();
+    begin("dies-checking", ANSWERS(EMPTY_200));
+    ask_whole("GET", "", true);
+    assert_int_equal(owner.failed, 1);
+    assert_int_equal(owner.answered, 0);
+    assert_true(fake_lives() - lives > 1);
+    end();
+
+    begin("dies-checking", ANSWERS(EMPTY_200));
+    ask_whole("POST", "hello", true);
+    assert_int_equal(owner.cause, PAGE_INTERNAL);
+    assert_int_equal(proxy.n_requests, 1);
     end();
 }
 
@@ -625,6 +717,10 @@ static int tests(void)
         with_loop(test_a_body_that_the_header_covers),
         with_loop(test_refused),
         with_loop(test_mutual_authentication),
+        with_loop(test_no_body_before_the_proof),
+        with_loop(test_a_knock_whose_answer_costs_the_connection),
+        with_loop(test_no_interim_answer_before_the_proof),
+        with_loop(test_the_keyholder_dies_over_the_proof),
         with_loop(test_the_keyholder_wants_another_connection),
         with_loop(test_without_end),
         with_loop(test_a_stale_connection),

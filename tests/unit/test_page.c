@@ -28,6 +28,7 @@ static const struct {
     {PAGE_SITE_REFUSED, 403, "http_request_denied"},
     {PAGE_NO_CREDENTIALS, 502, "proxy_configuration_error"},
     {PAGE_DOWNGRADED, 502, "http_request_denied"},
+    {PAGE_NOT_PROVED, 502, "http_protocol_error"},
     {PAGE_KDC_TIMEOUT, 504, "connection_timeout"},
     {PAGE_BODY_LOST, 502, "proxy_internal_response"},
     {PAGE_BUSY, 503, "connection_limit_reached"},
