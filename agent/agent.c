@@ -33,6 +33,7 @@ static void generation_changed(void *owner, const struct keys_msg *event)
     for (size_t i = 0; i < n; i++)
         if (span_eq(span_str(hops[i]->upstream), event->upstream))
             pool_flush(hops[i]);
+    holds_generation(&a->relay, event->upstream, event->generation);
 }
 
 static void trial_wanted(void *owner, const struct keys_msg *event)

@@ -105,11 +105,12 @@ static void one_answered(void *owner, const struct keys_msg *m)
     struct status_query *q = owner;
     const char *name = q->config->upstreams[q->at].name;
     json_array_append_new(q->upstreams,
-                          json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:I, s:b}", "name", name, "proxies",
+                          json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:I, s:b, s:I}", "name", name, "proxies",
                                     proxies_of(q->agent, name), "identity", text(m->identity), "scheme",
                                     text(m->scheme), "state", text(m->why), "remedy", text(m->remedy),
                                     "generation", (json_int_t)m->generation, "alarm",
-                                    (int)(m->flags & KEYS_ALARM ? 1 : 0)));
+                                    (int)(m->flags & KEYS_ALARM ? 1 : 0), "held",
+                                    (json_int_t)holds_count(&q->agent->relay, name)));
     q->at++;
     ask_next(q);
 }

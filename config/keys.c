@@ -56,12 +56,13 @@ const struct setting settings[] = {
      .example = "HTTP/proxy.corp.example", IN_UPSTREAM(spn),
      .help = "The Kerberos service name of the proxy."},
     {"upstream", "mutual", &kind_choice, .fallback = "try", IN_UPSTREAM(mutual), .choices = mutual_choices,
-     .help = "Whether the proxy proves itself by Kerberos: try checks a proof that it sends, require lets "
-             "nothing through without one (and Kerberos alone is answered), off asks for none."},
+     .help = "Whether a proxy that takes a Kerberos ticket has to prove who it is in return: try checks the "
+             "proof if it sends one, require lets nothing through without (and answers Kerberos alone), off "
+             "asks for none."},
     {"upstream", "wait-for-password", &kind_duration, .fallback = "0", IN_UPSTREAM(wait_for_password),
      .most = 3600,
-     .help = "How long a CONNECT whose password is missing or was refused is kept waiting for exeat login; 0 "
-             "is not at all: it fails at once and says what to do."},
+     .help = "How long a CONNECT is kept waiting for exeat login when the password is missing or was "
+             "refused; 0 is not at all: it fails at once and says what to do."},
     {"upstream", "ca", &kind_path, .absent = "those that this machine trusts",
      .example = "/etc/ssl/corp-ca.pem", IN_UPSTREAM(ca),
      .help = "Certificates (PEM) that may vouch for an https:// proxy: your organisation's authority, or the "

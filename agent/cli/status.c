@@ -102,6 +102,10 @@ static void upstream_paragraph(struct buf *out, json_t *upstream)
     bool alarm = json_is_true(json_object_get(upstream, "alarm"));
     line(out, alarm ? "ALARM" : "state", text_of(upstream, "state"));
     line(out, "what to do", text_of(upstream, "remedy"));
+    uint64_t held = number_of(upstream, "held");
+    if (held)
+        buf_addf(out, "  %-12s  %" PRIu64 " CONNECT%s, for the password\n", "waiting", held,
+                 held == 1 ? "" : "s");
     line(out, "you are", text_of(upstream, "identity"));
     line(out, "signs in by", text_of(upstream, "scheme"));
     json_array_foreach(json_object_get(upstream, "proxies"), i, proxy) proxy_line(out, proxy);

@@ -56,16 +56,26 @@ static void send_bare(struct context *c, uint32_t flags)
     context_answer(c, &(struct answer){.verdict = KEYS_SEND, .flags = flags});
 }
 
+/* Does the password come from a person at exeat login? */
+static uint32_t login_helps(const struct context *c, bool password)
+{
+    enum secret_source source = c->who->u ? c->who->u->secret : SECRET_NONE;
+    return password && (source == SECRET_KEYRING || source == SECRET_PROMPT) ? KEYS_LOGIN_HELPS : 0;
+}
+
 static void refuse(struct context *c, enum keys_verdict verdict, const struct guard *g)
 {
     struct buf why = {0}, remedy = {0};
+    uint32_t flags = login_helps(c, verdict == KEYS_REFUSED && g && g != c->e->ticket_guard);
     if (verdict == KEYS_SITE_REFUSED)
         words_site_refused(c->e, c->hop->text, &why, &remedy);
     else
         words_refused(c->e, g, &why, &remedy);
     if (c->candidate && g)
         login_note(c->e, KEYS_REFUSED, g->refused_by ? g->refused_by : c->hop->text, buf_cstr(&why));
-    context_answer_plain(c, verdict, buf_cstr(&why), buf_cstr(&remedy));
+    context_answer(
+        c, &(struct answer){
+               .verdict = verdict, .flags = flags, .why = buf_cstr(&why), .remedy = buf_cstr(&remedy)});
     buf_free(&why);
     buf_free(&remedy);
 }
@@ -100,8 +110,11 @@ void converse_unavailable(struct context *c)
     if (c->candidate)
         login_note(c->e, KEYS_UNAVAILABLE, c->hop->text, buf_cstr(&why));
     bool unreachable = kerberos && c->e->ticket_result == TICKET_UNREACHABLE;
-    context_answer_plain(c, unreachable ? KEYS_TIMEOUT : KEYS_UNAVAILABLE, buf_cstr(&why),
-                         remedy.n ? buf_cstr(&remedy) : NULL);
+    bool absent = c->q.whys.n && c->e->secret_state == PART_FAILED && c->e->secret_kind == PROVIDED_ABSENT;
+    context_answer(c, &(struct answer){.verdict = unreachable ? KEYS_TIMEOUT : KEYS_UNAVAILABLE,
+                                       .flags = unreachable ? 0 : login_helps(c, absent),
+                                       .why = buf_cstr(&why),
+                                       .remedy = remedy.n ? buf_cstr(&remedy) : NULL});
     buf_free(&why);
     buf_free(&remedy);
 }

@@ -240,14 +240,13 @@ static void accepted(struct context *c)
     learn_success(c);
     c->phase = PHASE_IN;
     c->stale = c->mismatches = 0;
-    c->again = false;
+    c->again = c->hop->unproved = false;
     context_reset(c);
 }
 
 void converse_trusted(struct context *c)
 {
     accepted(c);
-    c->hop->unproved = false;
     context_answer_plain(c, KEYS_OK, NULL, NULL);
 }
 

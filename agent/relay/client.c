@@ -12,6 +12,7 @@
 #include "relay/tunnel.h"
 #include "upstream/pool.h"
 
+#define HELD_BYTES  ((size_t)64 * 1024)  /* of these, while it waits for a password */
 #define AHEAD_BYTES ((size_t)512 * 1024) /* room beyond a head for what one read may bring with it */
 
 static void take_next_head(struct client *c);
@@ -124,7 +125,8 @@ void client_exchange_over(struct client *c, enum client_next next)
 
 static void set_reading(struct client *c)
 {
-    bool want = !c->exchange || (c->in.n == 0 && !exchange_blocked(c->exchange));
+    size_t ahead = c->exchange && c->exchange->hold.active ? HELD_BYTES : 0; /* so that its end shows */
+    bool want = !c->exchange || (c->in.n <= ahead && !exchange_blocked(c->exchange));
     if (want)
         stream_read(c->stream); /* also while nothing is expected: an end of the connection shows */
     else
@@ -248,6 +250,7 @@ void relay_init(struct relay *r, struct outbound *out, struct config *config, st
     *r = (struct relay){.out = out, .config = config_ref(config), .routes = route_table_ref(routes)};
     list_init(&r->clients);
     list_init(&r->tunnels);
+    holds_init(&r->holds);
     admit_init(&r->admit);
 }
 
@@ -259,6 +262,7 @@ void relay_reload(struct relay *r, struct config *config, struct route_table *ro
     route_table_unref(r->routes);
     r->config = config;
     r->routes = routes;
+    holds_reloaded(r);
 }
 
 void relay_done(struct relay *r)
@@ -267,6 +271,7 @@ void relay_done(struct relay *r)
         client_close(list_entry(r->clients.next, struct client, link));
     while (!list_empty(&r->tunnels))
         tunnel_close(tunnel_of(r->tunnels.next));
+    holds_done(&r->holds);
     admit_done(&r->admit);
     config_unref(r->config);
     route_table_unref(r->routes);

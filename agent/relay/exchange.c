@@ -9,9 +9,8 @@
 
 #include "base/log.h"
 #include "relay/forward.h"
+#include "relay/handover.h"
 #include "relay/reply.h"
-#include "relay/tunnel.h"
-#include "upstream/unreachable.h"
 
 static void move(struct exchange *e, enum exchange_state to)
 {
@@ -28,8 +27,9 @@ static void move(struct exchange *e, enum exchange_state to)
 
 /* --- ends --- */
 
-static void over(struct exchange *e, enum client_next next)
+void exchange_over(struct exchange *e, enum client_next next)
 {
+    hold_free(e);
     ask_cancel(&e->ask);
     move(e, EXCHANGE_DONE);
     client_exchange_over(e->client, next);
@@ -44,6 +44,7 @@ static void refuse(struct exchange *e, enum page_cause cause, unsigned status, s
 
 void exchange_free(struct exchange *e)
 {
+    hold_free(e);
     ask_cancel(&e->ask);
     lease_cancel(&e->lease);
     if (e->upstream)
@@ -90,7 +91,7 @@ static void end_if_done(struct exchange *e)
     reply_log(e, e->download.content, cut ? "cut short" : "");
     give_back(e);
     download_free(&e->download);
-    over(e, cut ? CLIENT_ABORT : e->keep_client && !e->closing_said ? CLIENT_KEEP : CLIENT_CLOSE);
+    exchange_over(e, cut ? CLIENT_ABORT : e->keep_client && !e->closing_said ? CLIENT_KEEP : CLIENT_CLOSE);
 }
 
 static void down_data(void *owner, struct span bytes)
@@ -139,26 +140,6 @@ static void stream_down(struct exchange *e, struct span rest, bool broken)
 
 /* --- the answer --- */
 
-static void into_tunnel(struct exchange *e, struct stream *up, struct span early_down)
-{
-    struct client *c = e->client;
-    reply_log(e, 0, "tunnel");
-    char *what = span_dup(buf_span(&e->host_text));
-    tunnel_start(e->relay, c->stream, up, buf_span(&c->in), early_down, c->eof, e->tag, span_str(what));
-    free(what);
-    c->stream = NULL;
-    over(e, CLIENT_GONE);
-}
-
-static void tunnel_answered(struct exchange *e)
-{
-    struct buf rest = {0};
-    buf_add_span(&rest, leg_rest(&e->ask.leg));
-    forward_tunnel_head(e, &e->ask.leg.head);
-    into_tunnel(e, pool_take_stream(ask_take(&e->ask)), buf_span(&rest));
-    buf_free(&rest);
-}
-
 static void answered(void *owner)
 {
     struct exchange *e = owner;
@@ -170,7 +151,7 @@ static void answered(void *owner)
         return;
     }
     if (e->ask.leg.rule.kind == BODY_TUNNEL) {
-        tunnel_answered(e);
+        handover_answered(e);
         return;
     }
     struct body_rule rule = e->ask.leg.rule;
@@ -244,7 +225,7 @@ void exchange_input(struct exchange *e, struct span *in)
         if (e->state == EXCHANGE_ASK)
             refuse(e, PAGE_BAD_REQUEST, 0, SPAN("the request's body breaks the chunked coding"), SPAN(""));
         else
-            over(e, CLIENT_ABORT);
+            exchange_over(e, CLIENT_ABORT);
         return;
     }
     if (flowed)
@@ -265,17 +246,19 @@ void exchange_writable(struct exchange *e)
 
 void exchange_eof(struct exchange *e, bool empty)
 {
-    if (e->state == EXCHANGE_DONE || e->upload.ended || !empty)
+    bool held = e->hold.active; /* its client has given up */
+    if (e->state == EXCHANGE_DONE || (!held && (e->upload.ended || !empty)))
         return;
-    log_debug(e->tag, "the client ended in the middle of its body");
-    over(e, CLIENT_ABORT);
+    log_debug(e->tag, held ? "the client did not wait for the password"
+                           : "the client ended in the middle of its body");
+    exchange_over(e, CLIENT_ABORT);
 }
 
 /* --- the asking --- */
 
 static void ask_hop(struct exchange *e);
 
-static void failed(void *owner, const struct ask_failure *failure)
+void exchange_failed(void *owner, const struct ask_failure *failure)
 {
     struct exchange *e = owner;
     static const unsigned unreachable =
@@ -286,42 +269,30 @@ static void failed(void *owner, const struct ask_failure *failure)
         ask_hop(e);
         return;
     }
-    refuse(e, failure->cause, 0, failure->why, failure->remedy);
+    if (!hold_failure(e, failure))
+        refuse(e, failure->cause, 0, failure->why, failure->remedy);
 }
 
-static const struct ask_events events_of_ask = {informational, body_go,  body_rewind, body_gather,
-                                                up_writable,   answered, failed};
-
-/* CONNECT to a destination without a proxy: no HTTP is spoken to it. */
-static void direct_connected(void *owner, struct upstream *u)
+void exchange_again(struct exchange *e)
 {
-    struct exchange *e = owner;
-    e->status = 200;
-    forward_established(e);
-    into_tunnel(e, pool_take_stream(u), SPAN(""));
+    ask_hop(e);
 }
 
-static void direct_failed(void *owner, enum dial_failure kind, const struct err *why)
-{
-    struct ask_failure failure = {.cause = unreachable_cause(kind),
-                                  .why = span_str(why->text),
-                                  .remedy = unreachable_remedy(kind, true),
-                                  .nothing_sent = true};
-    failed(owner, &failure);
-}
+static const struct ask_events events_of_ask = {informational, body_go,  body_rewind,    body_gather,
+                                                up_writable,   answered, exchange_failed};
 
 static void ask_hop(struct exchange *e)
 {
-    static const struct lease_events direct_events = {direct_connected, direct_failed};
     struct hop *hop = e->hops[e->at];
     move(e, EXCHANGE_ASK);
     if (e->connect && hop_is_direct(hop)) {
         forward_target(e, hop);
-        lease_start(&e->lease, e->relay->out, hop, true, &direct_events, e);
+        handover_direct(e, hop);
         return;
     }
     struct ask_request request = forward_request(e, hop);
     request.use = client_unpin(e->client, hop);
+    request.fresh = e->hold.before;
     e->pin = request.use != NULL;
     ask_start(&e->ask, e->relay->out, hop, &request, e->tag, &events_of_ask, e);
 }

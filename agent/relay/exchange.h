@@ -7,6 +7,7 @@
 #include "http/target.h"
 #include "relay/client.h"
 #include "relay/download.h"
+#include "relay/hold.h"
 #include "relay/upload.h"
 
 enum exchange_state { EXCHANGE_ROUTE, EXCHANGE_ASK, EXCHANGE_STREAM, EXCHANGE_DONE };
@@ -24,6 +25,7 @@ struct exchange {
     struct buf target_text, host_text; /* as they go to the present hop */
     struct ask ask;
     struct lease lease; /* a CONNECT without a proxy */
+    struct hold hold;
     struct upload upload;
     struct download download;
     struct upstream *upstream; /* while streaming */
@@ -49,6 +51,16 @@ bool exchange_blocked(const struct exchange *e);
 void exchange_writable(struct exchange *e);
 /* The client will send no more; `empty`: and everything it sent has been taken. */
 void exchange_eof(struct exchange *e, bool empty);
+
+/* --- for the files beside exchange.c --- */
+
+/* The end; reply.h's answers do it themselves. */
+void exchange_over(struct exchange *e, enum client_next next);
+/* The asking failed (ask.h): another hop, a while of waiting, or a page. `owner`: the exchange. */
+void exchange_failed(void *owner, const struct ask_failure *failure);
+/* Asks the same hop once more, on a new connection. */
+void exchange_again(struct exchange *e);
+
 /* Cancels what is under way (the client is gone, or all is over). */
 void exchange_free(struct exchange *e);
 

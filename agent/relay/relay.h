@@ -7,6 +7,7 @@
 
 #include "admit/admit.h"
 #include "net/stream.h"
+#include "relay/hold.h"
 #include "route/route.h"
 #include "upstream/outbound.h"
 
@@ -17,6 +18,7 @@ struct relay {
     struct admit admit;
     struct list clients;
     struct list tunnels;
+    struct holds holds;
     unsigned clients_seen; /* numbers for log tags */
     size_t clients_open, tunnels_open;
 };

@@ -43,6 +43,8 @@ struct ask_failure {
     enum page_cause cause;
     struct span why, remedy; /* lent for the length of the call */
     bool nothing_sent;       /* not a byte of this request has left: another hop may be tried */
+    bool login_helps;        /* another password would change it; of this generation (keys_msg.h): */
+    uint32_t generation;
 };
 
 enum ask_rewind { ASK_REWIND_WHOLE, ASK_REWIND_PART, ASK_REWIND_LOST };

@@ -12,8 +12,11 @@ static bool has_body(const struct ask *a)
 
 static void keys_failed(struct ask *a, const struct keys_msg *answer)
 {
-    struct ask_failure failure = {
-        .cause = ask_keys_cause(answer->verdict), .why = answer->why, .remedy = answer->remedy};
+    struct ask_failure failure = {.cause = ask_keys_cause(answer->verdict),
+                                  .why = answer->why,
+                                  .remedy = answer->remedy,
+                                  .login_helps = answer->flags & KEYS_LOGIN_HELPS,
+                                  .generation = answer->generation};
     if (answer->verdict == KEYS_REFUSED)
         a->out->counters.refusals++;
     ask_end(a, &failure);

@@ -87,6 +87,8 @@ enum keys_verdict {
  *   ALARM     (STATUS) a proxy of this upstream offers less than it took before: a person should look
  *   FINAL     do not trust the answer, a knock's included, before ACCEPTED has been answered (mutual authentication); with KNOCK: the
  *             body may not go out before either
+ * In answers that fail (REFUSED, UNAVAILABLE):
+ *   LOGIN_HELPS  another password typed in by exeat login would change it: an EVENT_GENERATION will say when
  * In OPEN:
  *   CANDIDATE use the secret that a LOGIN is trying
  * In AUTHORIZE and CHALLENGED, at most one, about the request's body (none: it fits the replay window and can be sent again):
@@ -106,6 +108,8 @@ enum keys_verdict {
 #define KEYS_BODY_BIG  0x80u
 #define KEYS_CLOSED    0x100u
 #define KEYS_ALARM     0x200u
+
+#define KEYS_LOGIN_HELPS 0x400u
 
 struct keys_msg {
     enum keys_type type;

@@ -19,7 +19,7 @@ FIELDS = ["", "context", "verdict", "flags", "generation", "port", "trial", "ups
           "target", "lines", "info", "body", "header", "identity", "scheme", "why", "remedy", "user", "secret"]
 INTEGERS = 6  # the fields up to this number
 KNOCK, BINDS, REUSABLE, FINAL, CANDIDATE = 1, 2, 4, 8, 16
-BODY_NONE, BODY_HELD, BODY_BIG, CLOSED, ALARM = 0x20, 0x40, 0x80, 0x100, 0x200
+BODY_NONE, BODY_HELD, BODY_BIG, CLOSED, ALARM, LOGIN_HELPS = 0x20, 0x40, 0x80, 0x100, 0x200, 0x400
 
 
 class Message(dict):

@@ -147,6 +147,31 @@ class NameTest(unittest.TestCase):
             self.assertEqual(ask(agent, TARGET).status, 200)
 
 
+class MutualTest(unittest.TestCase):
+    """These Squids send no last token: they cannot prove themselves."""
+
+    def test_required(self):
+        with agent_for("krb", more="mutual = require\n") as agent, watching("krb") as lines:
+            for page in (ask(agent, TARGET), connect(agent), ask(agent, HTTP + "/echo", method="POST", body=b"a secret of ours")):
+                self.assertEqual(page.status, 502)
+                self.assertIn("cannot prove", page.text)
+                self.assertIn("mutual = try", page.text)
+            self.assertIn("did not prove", agent.status()["upstreams"][0]["state"])
+        self.assertEqual([line.method for line in lines if line.method == "POST"], [])
+
+    def test_tried(self):
+        for setting in ("try", "off"):
+            with agent_for("krb", more="mutual = %s\n" % setting) as agent:
+                self.assertEqual(ask(agent, TARGET).status, 200)
+                self.assertEqual(connect(agent).status, 200)
+                self.assertEqual(ask(agent, HTTP + "/echo", method="POST", body=b"x" * 100000).status, 200)
+
+    def test_required_where_only_ntlm_is_offered(self):
+        with agent_for("ntlm", user="alice@LAB.EXAMPLE", auth="negotiate ntlm", more="mutual = require\n") as agent, watching("ntlm") as lines:
+            self.assertEqual(ask(agent, TARGET).status, 502)
+        self.assertEqual([line for line in lines if line.credentials.startswith("NTLM")], [])
+
+
 class _Near(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.send_response(200)

@@ -4,6 +4,7 @@ import os
 import unittest
 
 import world
+from agent import wait_until
 from desktop import Keyring
 from lab import lab
 from session import HTTP, Crowd, agent_for, ask, attempts, connect, watching
@@ -89,6 +90,21 @@ class LockOutTest(unittest.TestCase):
                 agent.write("secret", world.PASSWORDS["lockme"] + "\n")
                 self.assertEqual(set(storm(agent, 10, 4)), {200})
                 self.assertLessEqual(lab.bad_count("lockme"), 1)
+
+    def test_those_who_wait_for_the_password(self):
+        """50 CONNECTs wait through two wrong passwords and pass with the third: one bad attempt for each wrong one."""
+        with agent_for("ntlm", user="LAB\\lockme", secret="prompt", more="wait-for-password = 3000\n") as agent:
+            answers = []
+            with Crowd() as crowd:
+                for _ in range(50):
+                    crowd.add(lambda: answers.append(connect(agent).status))
+                crowd.go()
+                for wrong in (1, 2):
+                    wait_until(lambda: agent.status()["upstreams"][0]["held"] == 50, "all of them to wait")
+                    agent.exeat("login", "corp", "--stdin", input="%s %d\n" % (world.WRONG_PASSWORD, wrong))
+                    self.assertEqual(lab.bad_count("lockme"), wrong)
+                self.assertEqual(agent.exeat("login", "corp", "--stdin", input=world.PASSWORDS["lockme"] + "\n").returncode, 0)
+            self.assertEqual(answers, [200] * 50)
 
     def test_two_upstreams_that_share_the_account(self):
         """A reload to another proxy of the same organisation gives the refused password no second chance."""

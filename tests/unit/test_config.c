@@ -97,6 +97,8 @@ static void test_defaults(void **state)
     assert_int_equal(u->secret, SECRET_KEYRING);
     assert_null(u->secret_argument);
     assert_null(u->spn);
+    assert_int_equal(u->mutual, MUTUAL_TRY);
+    assert_int_equal(u->wait_for_password, 0);
     assert_null(u->ca);
     assert_int_equal(u->n_pins, 0);
     assert_null(u->certificate);
@@ -122,7 +124,8 @@ static void test_everything_set(void **state)
         "daemon root \"self\" 4294967294\nmax-head = 1M\n"
         "[upstream b.C-2_]\nproxy = p.example:8080 HTTPS://[2001:DB8::0]:443/ http://10.0.0.1:3128\n"
         "auth = basic digest ntlm negotiate\nuser = CORP\\alice\nsecret = command: pass show \"my # proxy\"\n"
-        "spn = HTTP/x@CORP.EXAMPLE\nclient-credentials = pass\nconnections = 7\ndial-timeout = 1h\n"
+        "spn = HTTP/x@CORP.EXAMPLE\nmutual = off\nwait-for-password = 2m\nclient-credentials = "
+        "pass\nconnections = 7\ndial-timeout = 1h\n"
         "answer-timeout = 0\n"
         "[upstream none]\nproxy = p:1\nauth = none\nsecret = file:~/pw\ndial-timeout = \"2\"\nanswer-timeout "
         "= 3m\n"
@@ -160,6 +163,8 @@ static void test_everything_set(void **state)
     assert_int_equal(u->secret, SECRET_COMMAND);
     assert_string_equal(u->secret_argument, "pass show \"my # proxy\"");
     assert_string_equal(u->spn, "HTTP/x@CORP.EXAMPLE");
+    assert_int_equal(u->mutual, MUTUAL_OFF);
+    assert_int_equal(u->wait_for_password, 120);
     assert_int_equal(u->client_credentials, CLIENT_CREDENTIALS_PASS);
     assert_int_equal(u->connections, 7);
     assert_int_equal(u->dial_timeout, 3600);
@@ -225,9 +230,10 @@ static void test_choices(void **state)
     "t.conf:3: secret: the value is not keyring, command:COMMAND, file:PATH, credential:NAME, prompt or "    \
     "none (the password "                                                                                    \
     "itself must not stand here)"
-#define PIN_A  "dGhlIGtleSB3aXRoIHRoaXMgaGFzaCBpcyBoaWRkZW4="
-#define PIN_B  "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAP8="
-#define TLS_UP "[upstream corp]\nproxy = https://p:1\n"
+#define PIN_A    "dGhlIGtleSB3aXRoIHRoaXMgaGFzaCBpcyBoaWRkZW4="
+#define PIN_B    "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAP8="
+#define TLS_UP   "[upstream corp]\nproxy = https://p:1\n"
+#define NO_PROOF ": only Kerberos lets a proxy prove itself, and this upstream "
 #define NO_TLS_SENTENCE                                                                                      \
     ": it is for proxies that are reached by TLS, and none of this upstream's is: write proxy = "            \
     "https://HOST:PORT"
@@ -254,11 +260,13 @@ static void test_structure_errors(void **state)
         {UP "password = hunter2",
          "t.conf:3: unknown key \"password\" in [upstream corp]; there are proxy, auth, basic-in-clear, "
          "user, secret, spn, "
-         "ca, pin, certificate, key, client-credentials, connections, dial-timeout, answer-timeout"},
+         "mutual, wait-for-password, ca, pin, certificate, key, client-credentials, connections, "
+         "dial-timeout, answer-timeout"},
         {"[upstream " LONG60 "x]\n" LONG60 "gggggggggghhhhhhhhhhiiii = 1",
          "t.conf:2: unknown key \"" LONG60 "gggggggggghhhh...\" in [upstream " LONG60
          "]; there are proxy, auth, basic-in-clear, user, secret, spn, "
-         "ca, pin, certificate, key, client-credentials, connections, dial-timeout, answer-timeout"},
+         "mutual, wait-for-password, ca, pin, certificate, key, client-credentials, connections, "
+         "dial-timeout, answer-timeout"},
         {"[upstrem corp]", "t.conf:1: unknown section \"upstrem\"; did you mean \"upstream\"?"},
         {"[Listen]", "t.conf:1: unknown section \"Listen\"; did you mean \"listen\"?"},
         {"[gateway]",
@@ -423,6 +431,15 @@ static void test_upstream_errors(void **state)
          "t.conf:3: user: the value is empty; leave the line out for the Kerberos ticket's own principal"},
         {UP "spn = \"\"",
          "t.conf:3: spn: the value is empty; leave the line out for HTTP/ and the proxy's host name"},
+        {UP "mutual = yes", "t.conf:3: mutual: \"yes\" is not try, require or off"},
+        {UP "auth = ntlm\nmutual = require",
+         "t.conf:4: mutual = require" NO_PROOF "does not answer it: name negotiate in auth ="},
+        {UP "auth = none\nmutual = require",
+         "t.conf:4: mutual = require" NO_PROOF "does not answer it: name negotiate in auth ="},
+        {UP "client-credentials = pass\nmutual = require",
+         "t.conf:4: mutual = require" NO_PROOF
+         "passes the programs' own credentials on: write client-credentials = drop"},
+        {UP "wait-for-password = 61m", "t.conf:3: wait-for-password: \"61m\" is not between 0 and 1h"},
         {UP "secret = hunter2", SECRET_SENTENCE},
         {UP "secret =", SECRET_SENTENCE},
         {UP "secret = command", SECRET_SENTENCE},
@@ -766,6 +783,8 @@ static void test_print(void **state)
                                        "user = \"CORP\\\\alice #1\"  # t.conf:5\n"
                                        "secret = command:(hidden)  # t.conf:6\n"
                                        "# spn is not set: HTTP/ and the proxy's host name\n"
+                                       "mutual = try  # default\n"
+                                       "wait-for-password = 0  # default\n"
                                        "# ca is not set: those that this machine trusts\n"
                                        "# pin is not set: any key that a good certificate names\n"
                                        "# certificate is not set: none is shown\n"
@@ -782,6 +801,8 @@ static void test_print(void **state)
                                        "# user is not set: the Kerberos ticket's own principal\n"
                                        "secret = \"file:/a # b\"  # t.conf:9\n"
                                        "spn = x  # t.conf:10\n"
+                                       "mutual = try  # default\n"
+                                       "wait-for-password = 0  # default\n"
                                        "ca = /c.pem  # t.conf:11\n"
                                        "pin = " PIN_A " " PIN_B "  # t.conf:12\n"
                                        "certificate = /d e  # t.conf:13\n"

@@ -1,0 +1,55 @@
+/*
+ * From an exchange to a tunnel: both streams change hands, with the bytes that were already read on either side.
+ */
+#include "relay/handover.h"
+
+#include <stdlib.h>
+
+#include "relay/forward.h"
+#include "relay/reply.h"
+#include "relay/tunnel.h"
+#include "upstream/unreachable.h"
+
+static void into_tunnel(struct exchange *e, struct stream *up, struct span early_down)
+{
+    struct client *c = e->client;
+    reply_log(e, 0, "tunnel");
+    char *what = span_dup(buf_span(&e->host_text));
+    tunnel_start(e->relay, c->stream, up, buf_span(&c->in), early_down, c->eof, e->tag, span_str(what));
+    free(what);
+    c->stream = NULL;
+    exchange_over(e, CLIENT_GONE);
+}
+
+void handover_answered(struct exchange *e)
+{
+    struct buf rest = {0};
+    buf_add_span(&rest, leg_rest(&e->ask.leg));
+    forward_tunnel_head(e, &e->ask.leg.head);
+    into_tunnel(e, pool_take_stream(ask_take(&e->ask)), buf_span(&rest));
+    buf_free(&rest);
+}
+
+/* CONNECT to a destination without a proxy: no HTTP is spoken to it. */
+static void direct_connected(void *owner, struct upstream *u)
+{
+    struct exchange *e = owner;
+    e->status = 200;
+    forward_established(e);
+    into_tunnel(e, pool_take_stream(u), SPAN(""));
+}
+
+static void direct_failed(void *owner, enum dial_failure kind, const struct err *why)
+{
+    struct ask_failure failure = {.cause = unreachable_cause(kind),
+                                  .why = span_str(why->text),
+                                  .remedy = unreachable_remedy(kind, true),
+                                  .nothing_sent = true};
+    exchange_failed(owner, &failure);
+}
+
+void handover_direct(struct exchange *e, struct hop *hop)
+{
+    static const struct lease_events events = {direct_connected, direct_failed};
+    lease_start(&e->lease, e->relay->out, hop, true, &events, e);
+}

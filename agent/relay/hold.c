@@ -1,0 +1,174 @@
+/*
+ * CONNECTs that wait for a password (hold.h). The generations are remembered because a refusal may come late: of a password that has been replaced while it
+ * was at the proxy. No event would end that waiting.
+ */
+#include "relay/hold.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "relay/exchange.h"
+#include "relay/reply.h"
+
+#define HOLDS_MOST 256
+
+struct newest {
+    struct list link;
+    char *upstream;
+    uint32_t generation;
+    uint32_t instance; /* of the keyholder: another one counts from the beginning */
+};
+
+void holds_init(struct holds *holds)
+{
+    *holds = (struct holds){0};
+    list_init(&holds->waiting);
+    list_init(&holds->generations);
+}
+
+void holds_done(struct holds *holds)
+{
+    while (!list_empty(&holds->generations)) {
+        struct newest *g = list_entry(holds->generations.next, struct newest, link);
+        list_remove(&g->link);
+        free(g->upstream);
+        free(g);
+    }
+}
+
+static struct newest *find_newest(struct holds *holds, struct span upstream)
+{
+    struct list *it, *safe;
+    list_each(it, safe, &holds->generations)
+    {
+        struct newest *g = list_entry(it, struct newest, link);
+        if (span_eq(span_str(g->upstream), upstream))
+            return g;
+    }
+    return NULL;
+}
+
+static const char *upstream_of(const struct exchange *e)
+{
+    return e->hops[e->at]->upstream;
+}
+
+static struct exchange *exchange_of(struct list *link)
+{
+    return list_entry(list_entry(link, struct hold, link), struct exchange, hold);
+}
+
+static void stop(struct exchange *e)
+{
+    if (!e->hold.active)
+        return;
+    e->hold.active = false;
+    deadline_stop(&e->hold.deadline);
+    list_remove(&e->hold.link);
+    e->relay->holds.n--;
+}
+
+void hold_free(struct exchange *e)
+{
+    stop(e);
+    buf_free(&e->hold.why);
+    buf_free(&e->hold.remedy);
+}
+
+static void time_is_up(void *owner)
+{
+    struct exchange *e = owner;
+    stop(e);
+    reply_page(e, e->hold.cause, 0, buf_span(&e->hold.why), buf_span(&e->hold.remedy));
+}
+
+/* Was what failed replaced before we knew that it fails? Then there is nothing to wait for. Once for each generation. */
+static bool is_outdated(struct exchange *e, uint32_t generation)
+{
+    const struct newest *g = find_newest(&e->relay->holds, span_str(upstream_of(e)));
+    if (!g || g->instance != keys_client_instance(e->relay->out->keys) || generation >= g->generation ||
+        e->hold.retried == g->generation)
+        return false;
+    e->hold.retried = g->generation;
+    return true;
+}
+
+/* Milliseconds that are left of its patience, by the settings of now. */
+static uint64_t patience(const struct exchange *e)
+{
+    const struct config_upstream *u = config_upstream_named(e->relay->config, span_str(upstream_of(e)));
+    uint64_t most = u ? (uint64_t)u->wait_for_password * 1000 : 0;
+    uint64_t gone = e->hold.before ? loop_now(e->relay->out->loop) - e->hold.since : 0;
+    return most > gone ? most - gone : 0;
+}
+
+bool hold_failure(struct exchange *e, const struct ask_failure *failure)
+{
+    struct hold *h = &e->hold;
+    if (!e->connect || !failure->login_helps)
+        return false;
+    uint64_t left = patience(e);
+    if (!left || e->relay->holds.n >= HOLDS_MOST)
+        return false;
+    if (!h->before) {
+        h->before = true;
+        h->since = loop_now(e->relay->out->loop);
+        log_info(e->tag, "waits up to %llu s for a new password (exeat login %s)",
+                 (unsigned long long)left / 1000, upstream_of(e));
+    }
+    if (is_outdated(e, failure->generation)) {
+        exchange_again(e);
+        return true;
+    }
+    h->cause = failure->cause;
+    buf_clear(&h->why);
+    buf_clear(&h->remedy);
+    buf_add_span(&h->why, failure->why);
+    buf_add_span(&h->remedy, failure->remedy);
+    h->active = true;
+    list_push_back(&e->relay->holds.waiting, &h->link);
+    e->relay->holds.n++;
+    deadline_start(e->relay->out->loop, &h->deadline, left, time_is_up, e);
+    client_feed(e->client); /* its end is noticed from here on, and may have been */
+    return true;
+}
+
+/* All, or those of one upstream. What fails again does so later, so nobody is met twice. */
+static void go_round(struct relay *r, const char *upstream)
+{
+    struct list *it, *safe;
+    list_each(it, safe, &r->holds.waiting)
+    {
+        struct exchange *e = exchange_of(it);
+        if (upstream && strcmp(upstream_of(e), upstream) != 0)
+            continue;
+        stop(e);
+        exchange_again(e);
+    }
+}
+
+void holds_generation(struct relay *r, struct span upstream, uint32_t generation)
+{
+    struct newest *g = find_newest(&r->holds, upstream);
+    if (!g) {
+        g = mem_zero(sizeof *g);
+        g->upstream = span_dup(upstream);
+        list_push_back(&r->holds.generations, &g->link);
+    }
+    g->generation = generation;
+    g->instance = keys_client_instance(r->out->keys);
+    go_round(r, g->upstream);
+}
+
+void holds_reloaded(struct relay *r)
+{
+    go_round(r, NULL);
+}
+
+size_t holds_count(const struct relay *r, const char *upstream)
+{
+    struct list *it, *safe;
+    size_t n = 0;
+    list_each(it, safe, &r->holds.waiting) n += strcmp(upstream_of(exchange_of(it)), upstream) == 0;
+    return n;
+}
