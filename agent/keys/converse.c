@@ -6,8 +6,8 @@
 #include "keys/converse.h"
 
 #include "base/log.h"
-#include "keys/alarm.h"
 #include "keys/choose.h"
+#include "keys/decline.h"
 #include "keys/login.h"
 #include "keys/mutual.h"
 #include "keys/speak.h"
@@ -50,93 +50,13 @@ void converse_restart(struct context *c)
     context_answer_plain(c, KEYS_RESTART, NULL, NULL);
 }
 
-static void send_bare(struct context *c, uint32_t flags)
+void converse_bare(struct context *c, uint32_t flags)
 {
     c->header_flags = flags;
     context_answer(c, &(struct answer){.verdict = KEYS_SEND, .flags = flags});
 }
 
-/* Does the password come from a person at exeat login? */
-static uint32_t login_helps(const struct context *c, bool password)
-{
-    enum secret_source source = c->who->u ? c->who->u->secret : SECRET_NONE;
-    return password && (source == SECRET_KEYRING || source == SECRET_PROMPT) ? KEYS_LOGIN_HELPS : 0;
-}
-
-static void refuse(struct context *c, enum keys_verdict verdict, const struct guard *g)
-{
-    struct buf why = {0}, remedy = {0};
-    uint32_t flags = login_helps(c, verdict == KEYS_REFUSED && g && g != c->e->ticket_guard);
-    if (verdict == KEYS_SITE_REFUSED)
-        words_site_refused(c->e, c->hop->text, &why, &remedy);
-    else
-        words_refused(c->e, g, &why, &remedy);
-    if (c->candidate && g)
-        login_note(c->e, KEYS_REFUSED, g->refused_by ? g->refused_by : c->hop->text, buf_cstr(&why));
-    context_answer(
-        c, &(struct answer){
-               .verdict = verdict, .flags = flags, .why = buf_cstr(&why), .remedy = buf_cstr(&remedy)});
-    buf_free(&why);
-    buf_free(&remedy);
-}
-
 /* --- choosing --- */
-
-void converse_unavailable(struct context *c)
-{
-    if (c->q.type == KEYS_AUTHORIZE && !mutual_required(c)) { /* the proxy may let this one through without */
-        send_bare(c, 0);
-        return;
-    }
-    struct buf why = {0}, remedy = {0};
-    bool kerberos = c->q.tried & SCHEME_BIT(AUTH_NEGOTIATE);
-    bool named = choose_allows(c->who->u, AUTH_BASIC),
-         held_back =
-             choose_holds_back_basic(c->who->u, c->hop->offered, span_str(c->hop->host), c->hop->port);
-    if (c->q.whys.n) {
-        words_sentence(&why, buf_cstr(&c->q.whys));
-        words_unavailable_remedy(c->e, kerberos, &remedy);
-    } else {
-        buf_addf(&why, "The proxy %s offers %s; none of these may be answered.", c->hop->text,
-                 c->hop->offer_text && *c->hop->offer_text ? c->hop->offer_text : "no way to authenticate");
-        if (mutual_required(c))
-            buf_addf(&remedy, "Upstream %s says mutual = require, which only Kerberos (Negotiate) can do.",
-                     c->who->name);
-        else if (!held_back || !named)
-            buf_addf(&remedy, "Name one of them in auth = of upstream %s, if you accept it.", c->who->name);
-    }
-    if (held_back && !mutual_required(c) && (named || !c->q.whys.n))
-        words_basic_in_clear(c->who, &why, &remedy);
-    if (c->candidate)
-        login_note(c->e, KEYS_UNAVAILABLE, c->hop->text, buf_cstr(&why));
-    bool unreachable = kerberos && c->e->ticket_result == TICKET_UNREACHABLE;
-    bool absent = c->q.whys.n && c->e->secret_state == PART_FAILED && c->e->secret_kind == PROVIDED_ABSENT;
-    context_answer(c, &(struct answer){.verdict = unreachable ? KEYS_TIMEOUT : KEYS_UNAVAILABLE,
-                                       .flags = unreachable ? 0 : login_helps(c, absent),
-                                       .why = buf_cstr(&why),
-                                       .remedy = remedy.n ? buf_cstr(&remedy) : NULL});
-    buf_free(&why);
-    buf_free(&remedy);
-}
-
-bool converse_downgraded(struct context *c)
-{
-    if (!alarm_rings(c->who, c->hop))
-        return false;
-    /* The last offer was too weak; the answer to this request shows whether it still is. */
-    if (c->q.type == KEYS_AUTHORIZE) {
-        send_bare(c, mutual_required(c) ? KEYS_FINAL | KEYS_KNOCK : 0);
-        return true;
-    }
-    struct buf why = {0}, remedy = {0};
-    alarm_describe(c->who, c->hop, &why, &remedy);
-    if (c->candidate)
-        login_note(c->e, KEYS_DOWNGRADED, c->hop->text, buf_cstr(&why));
-    context_answer_plain(c, KEYS_DOWNGRADED, buf_cstr(&why), buf_cstr(&remedy));
-    buf_free(&why);
-    buf_free(&remedy);
-    return true;
-}
 
 static void note_why(struct context *c, enum auth_scheme scheme, const struct err *why)
 {
@@ -166,11 +86,11 @@ static bool blocked(struct context *c)
             return true;
         }
         if (say == GUARD_SITE) {
-            refuse(c, KEYS_SITE_REFUSED, guards[i]);
+            decline_refused(c, KEYS_SITE_REFUSED, guards[i]);
             return true;
         }
         if (guards[i] == e->ticket_guard) {
-            refuse(c, KEYS_REFUSED, guards[i]);
+            decline_refused(c, KEYS_REFUSED, guards[i]);
             return true;
         }
         c->q.tried |= SCHEME_BIT(AUTH_NTLM) | SCHEME_BIT(AUTH_DIGEST) | SCHEME_BIT(AUTH_BASIC);
@@ -203,7 +123,7 @@ void converse_start(struct context *c, enum auth_scheme scheme)
         gate(c);
         break;
     case SPOKEN_NOTHING:
-        send_bare(c, c->q.flags & KEYS_BODY_BIG ? KEYS_KNOCK : 0);
+        converse_bare(c, c->q.flags & KEYS_BODY_BIG ? KEYS_KNOCK : 0);
         break;
     case SPOKEN_NEED_BODY:
         context_answer_plain(c, KEYS_NEED_BODY, NULL, NULL);
@@ -222,7 +142,7 @@ void converse_start(struct context *c, enum auth_scheme scheme)
 static void choose(struct context *c)
 {
     adopt_current(c);
-    if (converse_downgraded(c) || blocked(c))
+    if (decline_downgraded(c) || blocked(c))
         return;
     unsigned allowed = choose_allowed(c->who->u, span_str(c->hop->host), c->hop->port);
     for (;;) {
@@ -233,9 +153,9 @@ static void choose(struct context *c)
         if (scheme == AUTH_SCHEMES) {
             const struct guard *g = c->e->guard;
             if (g && guard_look(g, c->who->name, SPAN(""), now_ms()) == GUARD_FROZEN)
-                refuse(c, KEYS_REFUSED, g);
+                decline_refused(c, KEYS_REFUSED, g);
             else
-                converse_unavailable(c);
+                decline_unavailable(c);
             return;
         }
         switch (speak_prepare(c, scheme, &waits_for, &why)) {
@@ -246,11 +166,11 @@ static void choose(struct context *c)
             park(c, waits_for);
             return;
         case READY_REFUSED:
-            refuse(c, KEYS_REFUSED, c->e->guard);
+            decline_refused(c, KEYS_REFUSED, c->e->guard);
             return;
         case READY_NEVER:
             note_why(c, scheme, &why);
-            converse_unavailable(c);
+            decline_unavailable(c);
             return;
         case READY_NO:
             note_why(c, scheme, &why);
@@ -269,16 +189,6 @@ static void send_header(struct context *c, enum phase phase)
                                        .header = secret_reveal(&c->header)});
 }
 
-static void paused(struct context *c)
-{
-    c->phase = PHASE_DEAD;
-    context_answer_plain(
-        c, KEYS_UNAVAILABLE,
-        "The proxy closed the connection several times when it saw the password, without saying yes or no. "
-        "To spare your account from being locked, nothing is tried for half a minute.",
-        NULL);
-}
-
 static void gate(struct context *c)
 {
     struct guard *g = c->header_kind == GUARD_TICKET ? c->e->ticket_guard : c->e->guard;
@@ -293,14 +203,14 @@ static void gate(struct context *c)
         break;
     case GUARD_FROZEN:
         c->phase = PHASE_DEAD;
-        refuse(c, KEYS_REFUSED, g);
+        decline_refused(c, KEYS_REFUSED, g);
         break;
     case GUARD_SITE:
         c->phase = PHASE_DEAD;
-        refuse(c, KEYS_SITE_REFUSED, g);
+        decline_refused(c, KEYS_SITE_REFUSED, g);
         break;
     case GUARD_PAUSED:
-        paused(c);
+        decline_paused(c);
         break;
     }
 }
@@ -317,7 +227,7 @@ void converse_refused(struct context *c)
             say = guard_begin(g, c->who->name, site_of(c), GUARD_HEADER, now_ms(), &c->attempt);
         if (say != GUARD_GO) {
             if (g)
-                refuse(c, say == GUARD_FROZEN ? KEYS_REFUSED : KEYS_SITE_REFUSED, g);
+                decline_refused(c, say == GUARD_FROZEN ? KEYS_REFUSED : KEYS_SITE_REFUSED, g);
             else
                 converse_broken(c, "the proxy refuses a header that was never made");
             guard_unref(g);
@@ -325,18 +235,8 @@ void converse_refused(struct context *c)
         }
     }
     enum guard_fall fall = guard_settle_refused(c->who->k, &c->attempt, c->who->name, c->hop->text, false);
-    refuse(c, fall == GUARD_FELL_SITE ? KEYS_SITE_REFUSED : KEYS_REFUSED, g);
+    decline_refused(c, fall == GUARD_FELL_SITE ? KEYS_SITE_REFUSED : KEYS_REFUSED, g);
     guard_unref(g);
-}
-
-/* A 407 whose token completes the handshake: the proxy knows who we are, and this site is not for us (Squid says so where a deny rule ends in an
-   authentication ACL). No verdict on the secret. */
-static void denied(struct context *c)
-{
-    c->phase = PHASE_DEAD;
-    if (c->candidate)
-        login_note(c->e, KEYS_OK, c->hop->text, NULL);
-    refuse(c, KEYS_SITE_REFUSED, NULL);
 }
 
 /* A token that cannot be made. */
@@ -373,7 +273,7 @@ void converse_spoke(struct context *c, enum scheme_outcome outcome, bool service
             converse_broken(c, why->text);
         break;
     case SCHEME_OVER:
-        denied(c);
+        decline_site(c);
         break;
     case SCHEME_RAW:
         converse_pass(c);
@@ -396,7 +296,7 @@ void converse_begin(struct context *c)
     bool let_in = c->phase == PHASE_IN && schemes[c->scheme].binds;
     bool quiet = !mutual_required(c) && (!c->hop->known || c->hop->shy_until > now_ms());
     if (c->who->u->n_auth == 0 || let_in || quiet) {
-        send_bare(c, 0);
+        converse_bare(c, 0);
         return;
     }
     converse_pass(c); /* an earlier request's attempt whose verdict was not told */

@@ -17,9 +17,7 @@ void converse_accepted(struct context *c, struct span lines, struct span info);
 void converse_start(struct context *c, enum auth_scheme scheme); /* it was prepared */
 void converse_broken(struct context *c, const char *why);
 void converse_restart(struct context *c);
-void converse_unavailable(struct context *c);
-/* The proxy offers less than it took before: answered, without credentials. */
-bool converse_downgraded(struct context *c);
+void converse_bare(struct context *c, uint32_t flags); /* the request goes out without credentials */
 /* The attempt under way ends without saying anything about the secret. */
 void converse_pass(struct context *c);
 /* It ends with a refusal. */

@@ -10,6 +10,7 @@
 #include "keys/alarm.h"
 #include "keys/choose.h"
 #include "keys/converse.h"
+#include "keys/decline.h"
 #include "keys/login.h"
 #include "keys/mutual.h"
 #include "keys/speak.h"
@@ -124,7 +125,7 @@ static void digest_verdict(struct context *c)
         converse_restart(c);
         return;
     }
-    if (!converse_downgraded(c))
+    if (!decline_downgraded(c))
         converse_start(c, AUTH_DIGEST);
 }
 
@@ -160,7 +161,7 @@ void converse_challenged(struct context *c)
     const struct challenge *ch = ours(c);
     if (c->who->u->n_auth == 0) {
         learn_offer(c);
-        converse_unavailable(c);
+        decline_unavailable(c);
         return;
     }
     switch (c->phase) {
