@@ -36,9 +36,10 @@ static json_t *proxies_of(struct agent *a, const char *upstream)
         const char *state = !hops[i]->known ? "not used yet"
                             : hops[i]->asks ? "asks for authentication"
                                             : "has not asked";
-        json_array_append_new(list, json_pack("{s:s, s:I, s:I, s:I, s:s}", "proxy", hops[i]->name, "idle",
-                                              (json_int_t)f.idle, "busy", (json_int_t)f.busy, "waiting",
-                                              (json_int_t)f.waiting, "state", state));
+        json_array_append_new(list, json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:s}", "proxy", hops[i]->name,
+                                              "idle", (json_int_t)f.idle, "spare", (json_int_t)f.spare,
+                                              "busy", (json_int_t)f.busy, "waiting", (json_int_t)f.waiting,
+                                              "idle_limit_ms", (json_int_t)f.idle_limit_ms, "state", state));
     }
     return list;
 }

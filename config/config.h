@@ -81,6 +81,7 @@ struct config_upstream {
     char *key;         /* PEM file; NULL: it stands in the certificate's */
     enum client_credentials client_credentials;
     unsigned connections;    /* most at once per proxy */
+    unsigned spares;         /* of these made ready ahead of need, at most; 0: none */
     unsigned dial_timeout;   /* seconds */
     unsigned answer_timeout; /* seconds until the head of an answer; 0: no limit */
     unsigned line;           /* of the section's header, for messages; 0: from the environment */

@@ -84,6 +84,10 @@ const struct setting settings[] = {
              "ours."},
     {"upstream", "connections", &kind_count, .fallback = "64", IN_UPSTREAM(connections), .least = 1,
      .most = 10000, .help = "Connections to each proxy at once, at most."},
+    {"upstream", "spares", &kind_count, .fallback = "2", IN_UPSTREAM(spares), .most = 16,
+     .help =
+         "Connections to each proxy that are made ready ahead of need while tunnels (https) are being "
+         "opened, at most; 0 turns this off. Each keeps a helper of an NTLM proxy busy for some seconds."},
     {"upstream", "dial-timeout", &kind_duration, .fallback = "10s", IN_UPSTREAM(dial_timeout), .least = 1,
      .most = 3600, .help = "How long connecting to a proxy may take."},
     {"upstream", "answer-timeout", &kind_duration, .fallback = "5m", IN_UPSTREAM(answer_timeout),

@@ -88,7 +88,9 @@ static void proxy_line(struct buf *out, json_t *proxy)
     buf_addf(out, "  %-12s  %s%s%s, ", "proxy", text_of(proxy, "proxy"), *state ? ": " : "", state);
     count(out, number_of(proxy, "busy"), "busy connection");
     buf_addf(out, " and %" PRIu64 " idle", number_of(proxy, "idle"));
-    uint64_t waiting = number_of(proxy, "waiting");
+    uint64_t spare = number_of(proxy, "spare"), waiting = number_of(proxy, "waiting");
+    if (spare)
+        buf_addf(out, ", %" PRIu64 " ready ahead of need", spare);
     if (waiting)
         buf_addf(out, ", %" PRIu64 " waiting for one", waiting);
     buf_add_str(out, "\n");

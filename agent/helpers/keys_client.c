@@ -197,7 +197,9 @@ static void take_answer(struct keys_client *k, const struct keys_msg *m)
             return;
         }
     }
-    /* A late answer to a call that has ended: dropped. */
+    /* A late answer to a call that has ended is dropped, and with it what an OPEN has opened. */
+    if (m->context)
+        keys_client_tell(k, k->instance, &(struct keys_msg){.type = KEYS_CLOSE, .context = m->context});
 }
 
 static void take_message(struct keys_client *k, const struct keys_msg *m)

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "keys/aside.h"
 #include "keys/converse.h"
 
 #define CONTEXTS_MAX 65536
@@ -86,22 +87,6 @@ void context_reset(struct context *c)
     c->raw = c->ntlm_only = c->unasked = c->proved = false;
 }
 
-static void grown_old(struct deadline *d)
-{
-    struct context *c = list_entry(d, struct context, aging);
-    if (!c->attempt.guard)
-        return;
-    guard_age(&c->attempt);
-    identities_wake_guard(c->who->k, c->attempt.guard);
-}
-
-void context_watch_attempt(struct context *c)
-{
-    int64_t after = guard_age_after(&c->attempt);
-    if (after)
-        deadline_set(&c->who->k->deadlines, &c->aging, after);
-}
-
 void context_free(struct context *c)
 {
     struct contexts *all = c->who->k->contexts;
@@ -109,11 +94,12 @@ void context_free(struct context *c)
     if (all->slots[c->id & (CONTEXTS_MAX - 1)] == c)
         all->slots[c->id & (CONTEXTS_MAX - 1)] = NULL;
     if (g) {
+        if (c->aside)
+            aside_lost(c);
         identities_wake_guard(c->who->k, g);
         guard_dropped(&c->attempt, now_ms());
     }
     question_done(c);
-    deadline_unset(&c->aging);
     context_reset(c);
     edition_unref(c->e);
     buf_free(&c->binding);
@@ -188,7 +174,6 @@ void context_open(struct keyholder *k, const struct keys_msg *m)
     struct context *c = mem_zero(sizeof *c);
     list_init(&c->node);
     deadline_init(&c->deadline, too_late);
-    deadline_init(&c->aging, grown_old);
     c->who = who;
     if (!place(k, c)) {
         free(c);

@@ -50,10 +50,12 @@ struct context {
     bool raw;       /* NTLM's tokens under the name Negotiate */
     bool ntlm_only; /* SPNEGO without Kerberos */
     bool unasked;   /* the handshake began with AUTHORIZE */
+    bool ahead;     /* and with KEYS_AHEAD: no request has asked for anything yet */
     struct bundle *bundle;
     struct gss_handshake *handshake;
     struct guard_attempt attempt;
-    struct deadline aging; /* of the attempt */
+    bool aside;        /* which rides on a knock of its own */
+    bool let_in_aside; /* one was accepted on this connection */
     unsigned stale, mismatches;
     bool again;  /* it was let in before, and asked again */
     bool proved; /* the proxy has proved itself by the handshake that was accepted */
@@ -98,6 +100,5 @@ void context_park(struct context *c, const char *waits_for);
 /* Gives back the handshake and its scheme's state. */
 void context_reset(struct context *c);
 void context_free(struct context *c);
-void context_watch_attempt(struct context *c); /* it has begun: grows old by itself */
 
 #endif

@@ -6,6 +6,8 @@
 #include "keys/converse.h"
 
 #include "base/log.h"
+#include "keys/ahead.h"
+#include "keys/aside.h"
 #include "keys/choose.h"
 #include "keys/decline.h"
 #include "keys/login.h"
@@ -23,10 +25,10 @@ void converse_broken(struct context *c, const char *why)
     struct buf text = {0};
     words_sentence(&text, why);
     c->phase = PHASE_DEAD;
+    c->aside = false;
     if (c->attempt.guard) {
         identities_wake_guard(c->who->k, c->attempt.guard);
         guard_dropped(&c->attempt, now_ms());
-        deadline_unset(&c->aging);
     }
     if (c->candidate)
         login_note(c->e, KEYS_BROKEN, c->hop->text, why);
@@ -38,7 +40,7 @@ void converse_broken(struct context *c, const char *why)
 /* The attempt ends without saying anything about the secret. */
 void converse_pass(struct context *c)
 {
-    deadline_unset(&c->aging);
+    c->aside = false;
     if (c->attempt.guard)
         identities_wake_guard(c->who->k, c->attempt.guard);
     guard_passed(&c->attempt);
@@ -185,7 +187,7 @@ static void send_header(struct context *c, enum phase phase)
 {
     c->phase = phase;
     context_answer(c, &(struct answer){.verdict = KEYS_SEND,
-                                       .flags = c->header_flags,
+                                       .flags = c->header_flags | (c->aside ? KEYS_ASIDE | KEYS_KNOCK : 0),
                                        .header = secret_reveal(&c->header)});
 }
 
@@ -193,12 +195,15 @@ static void gate(struct context *c)
 {
     struct guard *g = c->header_kind == GUARD_TICKET ? c->e->ticket_guard : c->e->guard;
     c->stage = STAGE_GATE;
-    switch (guard_begin(g, c->who->name, site_of(c), c->header_kind, now_ms(), &c->attempt)) {
+    enum guard_say say = guard_begin(g, c->who->name, site_of(c), c->header_kind, now_ms(), &c->attempt);
+    if (say == GUARD_LAST)
+        say = aside_begin(c, g, site_of(c));
+    switch (say) {
     case GUARD_GO:
-        context_watch_attempt(c);
         send_header(c, PHASE_FINAL);
         break;
     case GUARD_WAIT:
+    case GUARD_LAST:
         context_park(c, "the proxy, for another request with the same password,");
         break;
     case GUARD_FROZEN:
@@ -218,8 +223,9 @@ static void gate(struct context *c)
 void converse_refused(struct context *c)
 {
     struct guard *g = guard_ref(c->attempt.guard);
+    bool aside = c->aside;
     c->phase = PHASE_DEAD;
-    deadline_unset(&c->aging);
+    c->aside = false;
     if (!g) { /* a header that was free to use without asking, and now is not taken any more */
         g = guard_ref(c->e->guard);
         enum guard_say say = GUARD_FROZEN;
@@ -235,7 +241,10 @@ void converse_refused(struct context *c)
         }
     }
     enum guard_fall fall = guard_settle_refused(c->who->k, &c->attempt, c->who->name, c->hop->text, false);
-    decline_refused(c, fall == GUARD_FELL_SITE ? KEYS_SITE_REFUSED : KEYS_REFUSED, g);
+    if (fall == GUARD_FELL_SITE && aside)
+        converse_restart(c); /* the request itself has not been asked for yet */
+    else
+        decline_refused(c, fall == GUARD_FELL_SITE ? KEYS_SITE_REFUSED : KEYS_REFUSED, g);
     guard_unref(g);
 }
 
@@ -258,6 +267,11 @@ static void failed(struct context *c, bool service, const struct err *why)
 
 void converse_spoke(struct context *c, enum scheme_outcome outcome, bool service, const struct err *why)
 {
+    if (ahead_wanted(c) && outcome != SCHEME_MORE) {
+        context_reset(c);
+        converse_bare(c, 0);
+        return;
+    }
     switch (outcome) {
     case SCHEME_MORE:
         send_header(c, PHASE_LEG);
@@ -291,6 +305,18 @@ void converse_spoke(struct context *c, enum scheme_outcome outcome, bool service
 
 /* --- questions --- */
 
+static void begin_ahead(struct context *c)
+{
+    adopt_current(c);
+    c->ahead = ahead_prepare(c);
+    if (!c->ahead) {
+        converse_bare(c, 0);
+        return;
+    }
+    c->unasked = true;
+    speak_token(c, SPAN(""));
+}
+
 void converse_begin(struct context *c)
 {
     bool let_in = c->phase == PHASE_IN && schemes[c->scheme].binds;
@@ -302,6 +328,10 @@ void converse_begin(struct context *c)
     converse_pass(c); /* an earlier request's attempt whose verdict was not told */
     context_reset(c);
     c->unasked = true;
+    if (ahead_wanted(c)) {
+        begin_ahead(c);
+        return;
+    }
     c->stage = STAGE_CHOOSE;
     converse_run(c);
 }

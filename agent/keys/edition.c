@@ -36,7 +36,6 @@ struct edition *edition_new(struct identity *who)
     e->who = who;
     e->generation = ++who->last_generation;
     e->looked_at = INT64_MIN / 2;
-    deadline_init(&e->aging, edition_acquiring_aged);
     account_copy(&e->account, &who->account);
     return e;
 }
@@ -52,7 +51,6 @@ void edition_unref(struct edition *e)
 {
     if (!e || --e->refs > 0)
         return;
-    deadline_unset(&e->aging);
     guard_passed(&e->acquiring);
     bundle_unref(e->bundle);
     gss_cred_free(e->ntlm);

@@ -118,8 +118,34 @@ static unsigned flying_to(const struct guard_record *r, struct span site)
     return n;
 }
 
-/* The limits on attempts in flight: one until proven and while a refusal is unexplained; then GUARD_IN_FLIGHT, GUARD_SAME_SITE of them for one
-   site, so that after a change of the password by others at most GUARD_IN_FLIGHT go wrong before the second refused site freezes. */
+static bool proven_anywhere(const struct guard *g)
+{
+    for (const struct guard_record *r = g->records; r; r = r->next)
+        if (r->proven)
+            return true;
+    return false;
+}
+
+static bool flies(const struct guard_record *r)
+{
+    for (size_t i = 0; i < GUARD_IN_FLIGHT; i++)
+        if (r->flying[i])
+            return true;
+    return false;
+}
+
+/* The first attempt at this upstream waits for every other one, unless those are at an upstream that has taken the secret: their
+   answers may be slow, and one more that goes wrong is still within the limit. */
+static enum guard_say may_try(const struct guard *g, const struct guard_record *r)
+{
+    if (g->in_flight == 0)
+        return GUARD_GO;
+    bool calm = proven_anywhere(g) && g->refused == 0 && !flies(r);
+    return calm && g->in_flight < GUARD_IN_FLIGHT - 1 ? GUARD_GO : GUARD_WAIT;
+}
+
+/* The limits on attempts in flight, such that after a change of the password by others at most GUARD_IN_FLIGHT go wrong before the second
+   refused site freezes: no more than that many in flight or refused, and not all of them for one site. */
 static enum guard_say may_begin(const struct guard *g, const struct guard_record *r, struct span site,
                                 enum guard_kind kind, int64_t now)
 {
@@ -127,11 +153,17 @@ static enum guard_say may_begin(const struct guard *g, const struct guard_record
         return GUARD_GO;
     if (r->paused_until > now)
         return GUARD_PAUSED;
-    if (!r->proven || r->suspect)
-        return g->in_flight ? GUARD_WAIT : GUARD_GO;
-    if (kind == GUARD_HEADER)
+    if (!r->proven)
+        return may_try(g, r);
+    if (g->in_flight == 0)
         return GUARD_GO;
-    return g->in_flight >= GUARD_IN_FLIGHT || flying_to(r, site) >= GUARD_SAME_SITE ? GUARD_WAIT : GUARD_GO;
+    if (kind == GUARD_HEADER)
+        return r->suspect ? GUARD_WAIT : GUARD_GO;
+    if (g->in_flight + g->refused >= GUARD_IN_FLIGHT)
+        return GUARD_WAIT;
+    if (kind == GUARD_TOKEN && (g->refused || g->in_flight == GUARD_IN_FLIGHT - 1))
+        return GUARD_LAST;
+    return flying_to(r, site) >= GUARD_SAME_SITE ? GUARD_WAIT : GUARD_GO;
 }
 
 enum guard_say guard_begin(struct guard *g, const char *upstream, struct span site, enum guard_kind kind,
@@ -144,8 +176,9 @@ enum guard_say guard_begin(struct guard *g, const char *upstream, struct span si
     say = may_begin(g, r, site, kind, now);
     if (say != GUARD_GO)
         return say;
-    bool counted = kind == GUARD_TOKEN || (kind == GUARD_HEADER && (!r->proven || r->suspect));
-    *attempt = (struct guard_attempt){guard_ref(g), r, span_dup(site), kind, counted};
+    bool counted =
+        kind == GUARD_TOKEN || kind == GUARD_ASIDE || (kind == GUARD_HEADER && (!r->proven || r->suspect));
+    *attempt = (struct guard_attempt){guard_ref(g), r, span_dup(site), kind, counted, g->refusals};
     if (counted) {
         g->in_flight++;
         for (size_t i = 0; i < GUARD_IN_FLIGHT; i++) {
@@ -158,33 +191,19 @@ enum guard_say guard_begin(struct guard *g, const char *upstream, struct span si
     return GUARD_GO;
 }
 
-static void uncount(struct guard_attempt *attempt)
-{
-    if (!attempt->counted)
-        return;
-    attempt->counted = false;
-    attempt->guard->in_flight--;
-    for (size_t i = 0; i < GUARD_IN_FLIGHT; i++)
-        if (attempt->record->flying[i] == attempt->site)
-            attempt->record->flying[i] = NULL;
-}
-
 /* Takes the attempt out of the counts and gives back what it held. */
 static void end(struct guard_attempt *attempt)
 {
     struct guard *g = attempt->guard;
-    uncount(attempt);
+    if (attempt->counted) {
+        g->in_flight--;
+        for (size_t i = 0; i < GUARD_IN_FLIGHT; i++)
+            if (attempt->record->flying[i] == attempt->site)
+                attempt->record->flying[i] = NULL;
+    }
     free(attempt->site);
     *attempt = (struct guard_attempt){0};
     guard_unref(g);
-}
-
-static bool proven_anywhere(const struct guard *g)
-{
-    for (const struct guard_record *r = g->records; r; r = r->next)
-        if (r->proven)
-            return true;
-    return false;
 }
 
 static void remember_site(struct guard_record *r, const char *site, int64_t now)
@@ -211,6 +230,8 @@ enum guard_fall guard_refused(struct guard_attempt *attempt, int64_t now)
 
     if (!g)
         return fall;
+    g->refusals++;
+    g->refused += attempt->kind != GUARD_TICKET;
     if (!g->frozen && !r->frozen) {
         bool second = r->suspect && strcmp(r->suspect, attempt->site) != 0;
         if (r->proven && !second) {
@@ -236,6 +257,17 @@ void guard_denied(struct guard_attempt *attempt)
     end(attempt);
 }
 
+/* The secret is good: what was refused was about the site. */
+static void explain(struct guard *g, struct guard_record *r, enum guard_kind kind)
+{
+    if (kind != GUARD_TICKET)
+        g->refused = 0;
+    free(r->suspect);
+    r->suspect = NULL;
+    for (size_t i = 0; i < GUARD_SITES; i++)
+        r->sites[i].span = 0;
+}
+
 void guard_accepted(struct guard_attempt *attempt)
 {
     struct guard_record *r = attempt->record;
@@ -243,10 +275,8 @@ void guard_accepted(struct guard_attempt *attempt)
         return;
     r->proven = true;
     r->dropped = 0;
-    free(r->suspect);
-    r->suspect = NULL;
-    for (size_t i = 0; i < GUARD_SITES; i++)
-        r->sites[i].span = 0;
+    if (attempt->kind == GUARD_TICKET || attempt->refusals == attempt->guard->refusals)
+        explain(attempt->guard, r, attempt->kind);
     end(attempt);
 }
 
@@ -268,18 +298,6 @@ void guard_passed(struct guard_attempt *attempt)
         end(attempt);
 }
 
-int64_t guard_age_after(const struct guard_attempt *attempt)
-{
-    return attempt->guard && attempt->counted && attempt->record->proven ? GUARD_AGE_MS : 0;
-}
-
-void guard_age(struct guard_attempt *attempt)
-{
-    if (guard_age_after(attempt) == 0)
-        return;
-    uncount(attempt);
-}
-
 void guard_freeze(struct guard *g, const char *upstream)
 {
     if (upstream)
@@ -291,6 +309,7 @@ void guard_freeze(struct guard *g, const char *upstream)
 void guard_thaw(struct guard *g)
 {
     g->frozen = false;
+    g->refused = 0;
     for (struct guard_record *r = g->records; r; r = r->next) {
         r->frozen = r->proven = false;
         r->paused_until = 0;

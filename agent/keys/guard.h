@@ -4,12 +4,16 @@
  *
  *   unproven  this upstream has never accepted the secret: at most one unanswered attempt, all others wait for its verdict.
  *             Refused: frozen for everybody (only for this upstream where another one has accepted the secret).
- *   proven    at most GUARD_IN_FLIGHT unanswered tokens, two of them for one site. Refused: that site alone is refused, and remembered; then one
- *             attempt at a time; refused again for another site with no success in between: frozen.
+ *             (Where another upstream has accepted it, its attempts in flight do not hold up this one, as long as two places are left.)
+ *   proven    at most GUARD_IN_FLIGHT unanswered tokens, however long their verdicts take, two of them for one site. Refused: that site alone is
+ *             refused, and remembered; then one attempt at a time; refused again for another site with no success in between: frozen.
+ *             (A success that was sent off before the refusal says nothing about the secret after it.)
  *   frozen    nothing is sent until the secret changes.
  *
- * An attempt that has had no answer for a while no longer holds up others: a proxy says no to a password at once, but a yes comes only with the answer to the
- * request, which may be slow for its own reasons (a site that does not answer, a long poll). An unproven one holds up the others until its verdict falls or its connection ends.
+ * A token's verdict comes with the answer to the request that it rides on, which may be slow for its own reasons (a site that does not answer, a long
+ * poll). So that such requests cannot hold up all others, the last place, and each place beside an unexplained refusal, is only for attempts
+ * whose verdict waits for no origin server (GUARD_ASIDE; keys/aside.c): those come and go in one round trip. Refusals since the last success and attempts in flight together
+ * are never more than GUARD_IN_FLIGHT, but for one attempt that is alone: a password that others have changed is shown three times, no more.
  *
  * A site that is refused again and again with no success anywhere is remembered for longer each time (5 minutes, 30, 3 hours, ...): one client that
  * asks for one site for ever must not add up to a lock-out either.
@@ -31,12 +35,12 @@
 #define GUARD_SITE_FACTOR 6
 #define GUARD_SITE_MAX_MS (24 * 60 * 60 * 1000)
 #define GUARD_SITES       64    /* refused sites remembered for each upstream; the oldest goes first */
-#define GUARD_AGE_MS      4000  /* of a proven secret's attempt */
 #define GUARD_DROPPED_MAX 4     /* unproven, and the connection was lost so often without a verdict: */
 #define GUARD_DROPPED_MS  30000 /* nothing is tried for so long */
 
 enum guard_kind {
-    GUARD_TOKEN,  /* NTLM's last message; a password shown to a KDC: each one is counted by the directory */
+    GUARD_TOKEN, /* NTLM's last message on a request: each one is counted by the directory */
+    GUARD_ASIDE, /* the same where no origin server can hold back the verdict: on a knock of our own, or a password shown to a KDC */
     GUARD_HEADER, /* Basic and Digest: free once proven, since each request carries one */
     GUARD_TICKET, /* a Kerberos token: no password attempt, never waits */
 };
@@ -44,6 +48,7 @@ enum guard_kind {
 enum guard_say {
     GUARD_GO,     /* the attempt has begun: end it with refused, accepted or dropped */
     GUARD_WAIT,   /* ask again when any attempt of this guard has ended */
+    GUARD_LAST,   /* there is room for a GUARD_ASIDE only: ask again with that, or wait as above */
     GUARD_FROZEN, /* refused before */
     GUARD_SITE,   /* this site was refused a short while ago */
     GUARD_PAUSED, /* too many attempts were lost without a verdict: ask again later */
@@ -62,6 +67,8 @@ struct guard {
     char *refused_by;   /* proxy that refused last; NULL: none */
     int64_t refused_at; /* seconds since 1970; 0: never */
     unsigned in_flight;
+    unsigned refused;  /* since the last success, tickets not counted */
+    unsigned refusals; /* ever: tells whether a success was asked for before or after a refusal */
     struct guard_record *records;
 };
 
@@ -71,6 +78,7 @@ struct guard_attempt {
     char *site;
     enum guard_kind kind;
     bool counted;
+    unsigned refusals; /* of the guard when it began */
 };
 
 struct guard *guard_new(const char *account, const char *mark);
@@ -92,11 +100,6 @@ void guard_dropped(struct guard_attempt *attempt,
                    int64_t now); /* no verdict: the connection or the client went away */
 void guard_passed(
     struct guard_attempt *attempt); /* a KDC took the password: right, but no proxy has accepted it yet */
-
-/* Milliseconds after which guard_age is to be called for an attempt that has not ended; 0: never. */
-int64_t guard_age_after(const struct guard_attempt *attempt);
-/* It does not hold up others any more; its end is still to be told. */
-void guard_age(struct guard_attempt *attempt);
 
 void guard_freeze(struct guard *g,
                   const char *upstream); /* upstream NULL: for all; a mark that was read from disk */

@@ -21,6 +21,7 @@ static void hop_free(struct hop *h)
     free(h->host);
     free(h->text);
     free(h->offer_text);
+    free(h->in_vain_site);
     digest_free(h->digest);
     free(h);
 }

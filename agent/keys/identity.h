@@ -54,8 +54,7 @@ struct edition {
     uint64_t negotiate_looked;      /* tick of the last search for a ticket */
     int64_t negotiate_retry;        /* not before, after a failure */
     struct guard *ticket_guard;     /* of the ticket in `bundle` */
-    struct guard_attempt acquiring; /* the password is at the KDC, and */
-    struct deadline aging;          /* grows old there */
+    struct guard_attempt acquiring; /* the password is at the KDC */
 };
 
 struct hop {
@@ -71,10 +70,13 @@ struct hop {
     char worked[48];                /* the scheme that was accepted last, for people; empty: none yet */
     enum auth_scheme worked_scheme;
     uint32_t worked_generation;
-    int64_t shy_until;   /* a first token sent unasked was not understood: wait to be asked */
-    bool raw_negotiate;  /* under the name Negotiate it speaks raw NTLM */
-    bool no_spnego_ntlm; /* and it takes no NTLM inside SPNEGO */
-    bool unproved;       /* it did not prove itself when it should have, the last time */
+    int64_t shy_until;       /* a first token sent unasked was not understood: wait to be asked */
+    int64_t no_asides_until; /* final tokens ride on requests alone (aside.h), */
+    char *in_vain_site;      /* or on those for this site, */
+    int64_t in_vain_until;   /* until then */
+    bool raw_negotiate;      /* under the name Negotiate it speaks raw NTLM */
+    bool no_spnego_ntlm;     /* and it takes no NTLM inside SPNEGO */
+    bool unproved;           /* it did not prove itself when it should have, the last time */
     struct digest *digest;
     uint32_t digest_generation;
     char digest_words[32];   /* "Digest SHA-256", for people */
@@ -160,8 +162,6 @@ bool edition_peek(struct edition *e, uint64_t since);
 void edition_doubt_ticket(struct edition *e);
 /* Loads a password that was typed in. */
 void edition_give(struct edition *e, struct span user, struct secret *password);
-/* The password at the KDC has no answer for a while: others need not wait for it. */
-void edition_acquiring_aged(struct deadline *d);
 /* Drops what is not needed any more. */
 void edition_tidy(struct edition *e);
 

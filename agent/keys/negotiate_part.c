@@ -145,7 +145,6 @@ static void take_bundle(struct edition *e, struct bundle *b)
 static void settle_attempt(struct edition *e, const struct negotiate_job *j)
 {
     struct buf by = {0};
-    deadline_unset(&e->aging);
     if (!e->acquiring.guard)
         return;
     buf_addf(&by, "the Kerberos server of %s", j->realm);
@@ -170,14 +169,6 @@ static int64_t retry_after(enum ticket_result result, bool bundle)
     default:
         return now_ms() + RETRY_MS;
     }
-}
-
-void edition_acquiring_aged(struct deadline *d)
-{
-    struct edition *e = list_entry(d, struct edition, aging);
-    guard_age(&e->acquiring);
-    if (e->guard)
-        identities_wake_guard(e->who->k, e->guard);
 }
 
 static void negotiate_done(struct job *job)
@@ -240,9 +231,8 @@ static enum ready acquire(struct edition *e, uint64_t since, struct err *why)
     e->wanted = wanted; /* for this moment only */
     if (r != READY_YES)
         return r;
-    switch (guard_begin(e->guard, e->who->name, SPAN(""), GUARD_TOKEN, now_ms(), &e->acquiring)) {
+    switch (guard_begin(e->guard, e->who->name, SPAN(""), GUARD_ASIDE, now_ms(), &e->acquiring)) {
     case GUARD_GO:
-        deadline_set(&e->who->k->deadlines, &e->aging, guard_age_after(&e->acquiring));
         submit(e, true);
         return READY_WAIT;
     case GUARD_FROZEN:

@@ -7,7 +7,9 @@
 
 #include "base/base64.h"
 #include "base/log.h"
+#include "keys/ahead.h"
 #include "keys/alarm.h"
+#include "keys/aside.h"
 #include "keys/choose.h"
 #include "keys/converse.h"
 #include "keys/decline.h"
@@ -164,6 +166,12 @@ void converse_challenged(struct context *c)
         decline_unavailable(c);
         return;
     }
+    bool stale = c->ahead && ahead_is_stale(c);
+    c->ahead = false;
+    if (stale) {
+        converse_restart(c);
+        return;
+    }
     switch (c->phase) {
     case PHASE_LEG:
         if (ch && ch->token68)
@@ -177,6 +185,11 @@ void converse_challenged(struct context *c)
     case PHASE_IN:
         if (c->scheme == AUTH_BASIC && ch) {
             verdict(c); /* the header went out again by itself */
+            break;
+        }
+        if (c->let_in_aside) {
+            aside_in_vain(c, guard_site(buf_span(&c->q.target)));
+            converse_restart(c);
             break;
         }
         first_challenge(c);
@@ -217,7 +230,6 @@ static void learn_success(struct context *c)
 {
     struct hop *h = c->hop;
     struct guard *g = guard_ref(c->attempt.guard);
-    deadline_unset(&c->aging);
     guard_accepted(&c->attempt);
     alarm_learn(c->who, h, level_of(c));
     if (!h->worked[0] || h->worked_scheme != c->scheme || h->worked_generation != c->e->generation)
@@ -241,6 +253,8 @@ static void accepted(struct context *c)
     learn_success(c);
     c->phase = PHASE_IN;
     c->stale = c->mismatches = 0;
+    if (c->aside)
+        aside_accepted(c, c->q.flags & KEYS_CLOSED);
     c->again = c->hop->unproved = false;
     context_reset(c);
 }
@@ -262,6 +276,8 @@ void converse_accepted(struct context *c, struct span lines, struct span info)
     } else if (c->phase == PHASE_LEG) { /* let through without the rest of the handshake */
         c->phase = PHASE_FRESH;
         context_reset(c);
+    } else if (c->q.flags & KEYS_CLOSED && c->let_in_aside) { /* the connection ended behind the answer */
+        aside_accepted(c, true);
     }
     while (c->scheme == AUTH_DIGEST && info.n)
         if (!digest_take_info(c->hop->digest, span_cut(&info, '\n')))

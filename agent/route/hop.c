@@ -52,6 +52,7 @@ struct hop *hop_new_proxy(const struct config_upstream *u, const struct config_p
     h->pass_credentials = u->client_credentials == CLIENT_CREDENTIALS_PASS;
     h->authenticates = u->n_auth > 0 && !h->pass_credentials;
     h->connections = u->connections;
+    h->spares = u->spares;
     h->dial_ms = u->dial_timeout * 1000;
     h->answer_ms = u->answer_timeout * 1000;
     return h;

@@ -20,6 +20,7 @@ struct hop {
     bool pass_credentials;  /* the client's own Proxy-Authorization goes up, its 407 comes down */
     struct tls_client *tls; /* it is reached by TLS; NULL: it is not */
     unsigned connections;   /* most at once */
+    unsigned spares;        /* of these made ready ahead of need, at most */
     unsigned dial_ms;
     unsigned answer_ms; /* 0: no limit */
     bool asks;          /* it has sent a 407 */

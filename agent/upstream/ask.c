@@ -14,7 +14,6 @@
 #define DROP_407_BYTES   ((size_t)1 << 20) /* of a 407's body; more closes the connection */
 #define DROP_KNOCK_BYTES ((size_t)64 << 10)
 #define LEGS_MOST        10
-#define HEAD_ADDED_BYTES ((size_t)1024) /* what we add to a head, at most */
 #define RESTARTS_MOST    4
 
 #define BIT(s)  (1u << (s))
@@ -42,16 +41,24 @@ void ask_move(struct ask *a, enum ask_state to)
 
 /* --- ends --- */
 
-static void let_go(struct ask *a, enum ask_state end)
+/* The connection, if there is one, is of no more use. */
+static void close_connection(struct ask *a)
 {
-    lease_cancel(&a->lease);
-    later_cancel(&a->begin);
-    keys_call_cancel(&a->call);
+    if (a->upstream && leg_gone(&a->leg))
+        ask_keys_cut(a);
     leg_end(&a->leg);
     if (a->upstream)
         pool_close(a->upstream);
     a->upstream = NULL;
     secret_free(&a->header);
+}
+
+static void let_go(struct ask *a, enum ask_state end)
+{
+    lease_cancel(&a->lease);
+    later_cancel(&a->begin);
+    keys_call_cancel(&a->call);
+    close_connection(a);
     ask_move(a, end);
 }
 
@@ -102,6 +109,8 @@ static bool has_body(const struct ask *a)
 /* A body stays back when the keyholder expects a 407, or when nobody knows yet whether this hop asks and the body could not be sent twice. */
 static bool must_knock(const struct ask *a)
 {
+    if (a->flags & KEYS_ASIDE)
+        return true;
     if (!has_body(a) || !a->hop->authenticates)
         return false;
     if (a->flags & KEYS_KNOCK &&
@@ -129,13 +138,10 @@ void ask_send_leg(struct ask *a)
     struct buf head = {.max = a->request.max_head * 2 + ((size_t)1 << 20)};
     struct header_request how = a->request.how;
     how.authorization = secret_reveal(&a->header);
-    /* Room for all of it at once: a buffer that grows would leave a copy of the credentials behind. */
-    buf_reserve(&head, a->request.head->bytes.n + how.target.n + how.host.n + how.authorization.n +
-                           HEAD_ADDED_BYTES);
     a->knocking = must_knock(a);
     a->header_out = how.authorization.n > 0;
-    bool written = a->knocking ? knock_write(&head, a->knock_method, &how)
-                               : header_write_request(&head, a->request.head, &how);
+    bool written = knock_or_request(&head, a->request.head, &how, a->knocking ? a->knock_method : NULL,
+                                    a->flags & KEYS_ASIDE);
     if (written) {
         log_debug(a->tag, "leg %u on %s: %s%s", a->legs, a->upstream->tag,
                   a->knocking ? "knock (without a body)" : "request",
@@ -193,7 +199,7 @@ static void find_connection(struct ask *a, bool fresh)
     lease_start(&a->lease, a->out, a->hop, fresh, &events_of_lease, a);
 }
 
-/* The connection is of no more use; what was learned on it helps the next. */
+/* On another connection; what was learned on this one helps the next. */
 void ask_begin_again(struct ask *a)
 {
     if (++a->restarts > RESTARTS_MOST) {
@@ -209,10 +215,7 @@ void ask_begin_again(struct ask *a)
             SPAN("try again: the next attempt authenticates first"));
         return;
     }
-    leg_end(&a->leg);
-    pool_close(a->upstream);
-    a->upstream = NULL;
-    secret_free(&a->header);
+    close_connection(a);
     a->flags = 0;
     find_connection(a, true);
 }
@@ -288,9 +291,12 @@ static void answered(void *owner)
 {
     struct ask *a = owner;
     a->hop->known = true;
-    if (a->leg.head.status == 407 && a->hop->authenticates)
+    if (a->leg.head.status == 407 && a->hop->authenticates) {
         challenged(a);
-    else if (owes_proof(a) || (a->header_out && !secret_present(&a->upstream->header))) /* not a reused one */
+        return;
+    }
+    a->upstream->aside = false;
+    if (owes_proof(a) || (a->header_out && !secret_present(&a->upstream->header))) /* not a reused one */
         verdict_taken(a);
     else
         ask_go_on(a);
@@ -302,15 +308,18 @@ static void drained(void *owner, bool whole)
     a->broken |= !whole;
     if (a->leg.head.status == 407) {
         verdict_challenged(a);
-    } else if (
-        a->broken) { /* by the knock's answer, which was too long or ended with the connection: next time without one */
+        return;
+    }
+    if (a->flags & KEYS_ASIDE)
+        ask_keys_aside(a);
+    if (a->broken) { /* by the knock's answer, which was too long or ended with the connection: next time without one */
         a->knock_method = "HEAD";
         ask_begin_again(a);
     } else {
         /* The knock was let through: this target needs no credentials here, or the connection has them now, or each request does. */
         if (!(a->flags & KEYS_REUSABLE))
             secret_free(&a->header);
-        a->flags &= ~KEYS_KNOCK;
+        a->flags &= ~(KEYS_KNOCK | KEYS_ASIDE);
         ask_send_leg(a);
     }
 }
@@ -323,12 +332,12 @@ bool ask_may_repeat(const struct ask *a)
 
 static void broke(void *owner, enum leg_end_kind how, const char *why)
 {
-    static const enum page_cause causes[] = {[LEG_CLOSED] = PAGE_CUT_SHORT,
-                                             [LEG_TIMEOUT] = PAGE_ANSWER_TIMEOUT,
-                                             [LEG_TLS] = PAGE_TLS,
-                                             [LEG_MALFORMED] = PAGE_BAD_ANSWER};
     struct ask *a = owner;
     struct buf text = {0};
+    if (how == LEG_CLOSED && a->flags & KEYS_ASIDE) {
+        ask_begin_again(a);
+        return;
+    }
     if (how == LEG_CLOSED && !a->leg.heard && a->upstream->used && !a->stale_retried && ask_may_repeat(a)) {
         a->stale_retried = true;
         log_debug(a->tag, "%s had closed the kept connection; once more on a new one", a->hop->name);
@@ -337,11 +346,7 @@ static void broke(void *owner, enum leg_end_kind how, const char *why)
         return;
     }
     buf_addf(&text, "%s %s: %s", hop_is_direct(a->hop) ? "the server" : "the proxy", a->hop->name, why);
-    bool in_doubt = (how == LEG_CLOSED || how == LEG_TLS) && !ask_may_repeat(a);
-    ask_fail(a, causes[how], buf_span(&text),
-             in_doubt
-                 ? SPAN("it is not known whether the request was carried out; look before you send it again")
-                 : SPAN("try again"));
+    ask_fail(a, unanswered_cause(how), buf_span(&text), unanswered_remedy(how, ask_may_repeat(a)));
     buf_free(&text);
 }
 

@@ -30,23 +30,29 @@ static struct keys_msg question(const struct ask *a, enum keys_type type)
                              .body = a->gathered};
 }
 
-static void gather_lines(struct buf *out, const struct head *h, const char *name)
+bool ask_keys_gather(struct buf *out, const struct head *h, const char *name)
 {
-    for (const struct field *f = head_field(h, name); f; f = head_field_next(h, f)) {
-        buf_add_span(out, f->value);
-        buf_add(out, "\n", 1);
-    }
+    bool whole = true;
+    for (const struct field *f = head_field(h, name); f; f = head_field_next(h, f))
+        whole = buf_add_span(out, f->value) && buf_add(out, "\n", 1) && whole;
+    return whole;
+}
+
+void ask_keys_open_for(struct upstream *u, uint32_t flags, struct keys_call *call, keys_answer_fn answered,
+                       void *owner)
+{
+    struct keys_msg m = {.type = KEYS_OPEN,
+                         .upstream = span_str(u->hop->upstream),
+                         .host = span_str(u->hop->host),
+                         .port = u->hop->port,
+                         .binding = stream_binding(u->stream),
+                         .flags = flags};
+    keys_call_start(u->out->keys, call, &m, answered, owner);
 }
 
 void ask_keys_open(struct ask *a, keys_answer_fn answered)
 {
-    struct keys_msg m = {.type = KEYS_OPEN,
-                         .upstream = span_str(a->hop->upstream),
-                         .host = span_str(a->hop->host),
-                         .port = a->hop->port,
-                         .binding = stream_binding(a->upstream->stream),
-                         .flags = a->request.open_flags};
-    keys_call_start(a->out->keys, &a->call, &m, answered, a);
+    ask_keys_open_for(a->upstream, a->request.open_flags, &a->call, answered, a);
 }
 
 void ask_keys_authorize(struct ask *a, keys_answer_fn answered)
@@ -59,11 +65,19 @@ void ask_keys_challenged(struct ask *a, bool closed, keys_answer_fn answered)
 {
     struct buf lines = {.max = a->request.max_head * 2};
     struct keys_msg m = question(a, KEYS_CHALLENGED);
-    gather_lines(&lines, &a->leg.head, "Proxy-Authenticate");
+    ask_keys_gather(&lines, &a->leg.head, "Proxy-Authenticate");
     m.lines = buf_span(&lines);
     m.flags |= closed ? KEYS_CLOSED : 0;
     keys_call_start(a->out->keys, &a->call, &m, answered, a);
     buf_free(&lines);
+}
+
+void ask_keys_kept(struct ask *a, keys_answer_fn answered)
+{
+    struct keys_msg m = question(a, KEYS_CHALLENGED);
+    m.lines = buf_span(&a->upstream->challenge);
+    keys_call_start(a->out->keys, &a->call, &m, answered, a);
+    buf_free(&a->upstream->challenge);
 }
 
 void ask_keys_repeat(struct ask *a, keys_answer_fn answered)
@@ -78,8 +92,8 @@ static void tell_accepted(struct ask *a, keys_answer_fn answered)
 {
     struct buf lines = {.max = a->request.max_head * 2}, info = {.max = a->request.max_head * 2};
     struct keys_msg m = {.type = KEYS_ACCEPTED, .context = a->upstream->context};
-    gather_lines(&lines, &a->leg.head, "Proxy-Authenticate");
-    gather_lines(&info, &a->leg.head, "Proxy-Authentication-Info");
+    ask_keys_gather(&lines, &a->leg.head, "Proxy-Authenticate");
+    ask_keys_gather(&info, &a->leg.head, "Proxy-Authentication-Info");
     m.lines = buf_span(&lines);
     m.info = buf_span(&info);
     if (answered)
@@ -93,6 +107,25 @@ static void tell_accepted(struct ask *a, keys_answer_fn answered)
 void ask_keys_accepted(struct ask *a)
 {
     tell_accepted(a, NULL);
+}
+
+static void tell_aside(struct ask *a, bool closed)
+{
+    struct keys_msg m = {
+        .type = KEYS_ACCEPTED, .context = a->upstream->context, .flags = closed ? KEYS_CLOSED : 0};
+    keys_client_tell(a->out->keys, a->upstream->instance, &m);
+}
+
+void ask_keys_aside(struct ask *a)
+{
+    a->upstream->aside = a->upstream->used = true;
+    tell_aside(a, a->broken);
+}
+
+void ask_keys_cut(struct ask *a)
+{
+    if (a->upstream->aside)
+        tell_aside(a, true);
 }
 
 void ask_keys_check_final(struct ask *a, keys_answer_fn answered)

@@ -7,13 +7,24 @@
 #include "upstream/ask.h"
 
 void ask_keys_open(struct ask *a, keys_answer_fn answered);
+/* The same for a connection of no request (spare.c). */
+void ask_keys_open_for(struct upstream *u, uint32_t flags, struct keys_call *call, keys_answer_fn answered,
+                       void *owner);
 void ask_keys_authorize(struct ask *a, keys_answer_fn answered);
 /* A 407 has come (in a->leg.head); `closed`: its connection cannot be used again. */
 void ask_keys_challenged(struct ask *a, bool closed, keys_answer_fn answered);
+/* What a spare was answered to its first token is this request's challenge. */
+void ask_keys_kept(struct ask *a, keys_answer_fn answered);
+/* Appends the values of a field, each followed by LF. false: over the buffer's ceiling. */
+bool ask_keys_gather(struct buf *out, const struct head *h, const char *name);
 /* The last question again, with the body that the keyholder needs. */
 void ask_keys_repeat(struct ask *a, keys_answer_fn answered);
 /* The credentials were taken; nobody waits for the keyholder's answer. */
 void ask_keys_accepted(struct ask *a);
+/* Those of an aside were, which is known when its answer has been dropped; a->broken: and the connection is no more use. */
+void ask_keys_aside(struct ask *a);
+/* The connection ended in the middle of a leg: after an aside, that is something to be learned. */
+void ask_keys_cut(struct ask *a);
 /* The same, but its answer decides whether the proxy has proved itself. */
 void ask_keys_check_final(struct ask *a, keys_answer_fn answered);
 /* At level debug: the first word of each challenge in a->leg.head; what they mean is the keyholder's business. */

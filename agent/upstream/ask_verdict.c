@@ -79,7 +79,9 @@ void verdict_prepare(struct ask *a)
         return;
     }
     ask_move(a, ASK_THINK);
-    if (upstream_has_context(u))
+    if (u->challenge.n)
+        ask_keys_kept(a, keys_answered);
+    else if (upstream_has_context(u))
         ask_keys_authorize(a, keys_answered);
     else
         ask_keys_open(a, opened);
@@ -150,6 +152,7 @@ void verdict_taken(struct ask *a)
         return;
     }
     let_in(a);
-    ask_keys_accepted(a);
+    if (!(a->flags & KEYS_ASIDE)) /* of an aside: when it is known whether it can be gone on with */
+        ask_keys_accepted(a);
     ask_go_on(a);
 }

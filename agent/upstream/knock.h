@@ -9,4 +9,12 @@
 
 bool knock_write(struct buf *out, const char *method, const struct header_request *how);
 
+/* The same for KEYS_ASIDE_TARGET (wire/keys_msg.h), with `how`'s authorization and via: it is about the connection, not about any request. Never answered by
+   an origin server: the name cannot be resolved, whatever the proxy lets through. */
+bool knock_write_aside(struct buf *out, const struct header_request *how);
+
+/* The head of a leg: one of these, or without a knock_method the request itself. `out` is empty. */
+bool knock_or_request(struct buf *out, const struct head *request, const struct header_request *how,
+                      const char *knock_method, bool aside);
+
 #endif

@@ -64,6 +64,7 @@ static void take_head(struct leg *l)
 
 static void end_drain(struct leg *l, bool whole)
 {
+    stop_waiting(l);
     body_free(&l->body);
     l->state = LEG_REST;
     if (l->in.n || !whole || !header_keeps_alive(&l->head) || l->rule.kind == BODY_CLOSE)
@@ -146,7 +147,11 @@ static const struct stream_events events_of_stream = {on_data, on_eof, on_draine
 
 static void answer_late(void *owner)
 {
-    break_off(owner, LEG_TIMEOUT, "it did not answer in time");
+    struct leg *l = owner;
+    if (l->state == LEG_DRAIN)
+        end_drain(l, false);
+    else
+        break_off(owner, LEG_TIMEOUT, "it did not answer in time");
 }
 
 void leg_begin(struct leg *l, struct stream *s, size_t max_head, const struct leg_events *events, void *owner)
@@ -189,6 +194,8 @@ void leg_drain(struct leg *l, size_t limit)
     l->drop_limit = limit;
     body_start(&l->body, l->rule);
     stream_read(l->stream);
+    if (l->answer_ms)
+        deadline_start(stream_loop(l->stream), &l->answer, l->answer_ms, answer_late, l);
     drop_body(l);
 }
 

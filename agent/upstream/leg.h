@@ -52,7 +52,7 @@ void leg_send(struct leg *l, struct span head, struct span method, unsigned answ
 /* Content is flowing: the time for the answer begins when it is all out (leg_content_out). */
 void leg_content_flows(struct leg *l);
 void leg_content_out(struct leg *l);
-/* After `answered`: drops the body, at most `limit` bytes of it; ends with `drained`, which may come inside this call. */
+/* After `answered`: drops the body, at most `limit` bytes of it, in the time that an answer may take; ends with `drained`, which may come inside this call. */
 void leg_drain(struct leg *l, size_t limit);
 /* Bytes behind the answer's head that have been read already. */
 struct span leg_rest(const struct leg *l);

@@ -1,32 +1,17 @@
 /*
  * The pool of one hop, made when the first lease asks and freed with the hop. While a connection is idle its stream reports here.
  */
-#include "upstream/pool.h"
+#include "upstream/pool_inside.h"
 
 #include <stdlib.h>
 
 #include "base/buf.h"
 #include "base/log.h"
 
-#define IDLE_MS                                                                                              \
-    50000 /* below the two minutes after which proxies usually close an idle connection, and the minute of some */
-
-struct pool {
-    struct outbound *out;
-    struct hop *hop;     /* not a reference: the hop frees its pool */
-    struct list all;     /* every connection but tunnels */
-    struct list idle;    /* READY, most recently used first */
-    struct list waiting; /* leases */
-    size_t open;         /* length of `all` */
-    size_t dialling;
-    struct deadline expiry; /* running while `idle` is not empty */
-};
-
-static void serve_waiting(struct pool *p);
-
 static void pool_free(void *memory)
 {
     struct pool *p = memory;
+    deadline_stop(&p->spares.expiry);
     deadline_stop(&p->expiry); /* no connection is left: each holds a reference to the hop */
     free(p);
 }
@@ -40,6 +25,7 @@ static struct pool *pool_of(struct outbound *out, struct hop *hop)
         list_init(&p->all);
         list_init(&p->idle);
         list_init(&p->waiting);
+        spares_init(&p->spares);
         hop->pool = p;
         hop->pool_free = pool_free;
     }
@@ -54,14 +40,21 @@ static void sign_off(struct pool *p, struct upstream *u)
     p->open--;
     if (list_empty(&p->idle))
         deadline_stop(&p->expiry);
+    if (list_empty(&p->spares.ready))
+        deadline_stop(&p->spares.expiry);
+}
+
+void pool_drop(struct pool *p, struct upstream *u)
+{
+    sign_off(p, u);
+    upstream_free(u);
 }
 
 static void close_one(struct pool *p, struct upstream *u)
 {
     struct hop *hop = hop_ref(p->hop);
-    sign_off(p, u);
-    upstream_free(u);
-    serve_waiting(p);
+    pool_drop(p, u);
+    pool_serve(p);
     hop_unref(hop);
 }
 
@@ -79,10 +72,30 @@ static void break_promise(struct upstream *u)
     list_push_front(&l->pool->waiting, &l->waiting);
 }
 
+static void expire(void *owner);
+
+static uint64_t idle_limit(const struct pool *p)
+{
+    return idle_limit_ms(&p->limit, loop_now(p->out->loop));
+}
+
+/* The proxy has had enough of it: what that says about the others. A spare never was a kept connection. */
+static void closed_first(const struct upstream *u)
+{
+    struct pool *p = u->hop->pool;
+    uint64_t now = loop_now(p->out->loop), idle = now - u->idle_since;
+    if (u->spare || !idle_limit_closed(&p->limit, idle, now))
+        return;
+    log_debug(u->tag, "idle connections to %s are closed after %u ms from now on", u->hop->name,
+              (unsigned)idle_limit(p));
+    deadline_start(p->out->loop, &p->expiry, 0, expire, p);
+}
+
 static void idle_end(void *owner)
 {
     struct upstream *u = owner;
     log_debug(u->tag, "%s closed the idle connection", u->hop->name);
+    closed_first(u);
     break_promise(u);
     close_one(u->hop->pool, u);
 }
@@ -92,6 +105,7 @@ static void idle_data(void *owner, struct span bytes)
     struct upstream *u = owner;
     log_info(u->tag, "%s sent %zu bytes that nobody had asked for; the connection is closed", u->hop->name,
              bytes.n);
+    closed_first(u); /* a 408, most often */
     break_promise(u);
     close_one(u->hop->pool, u);
 }
@@ -113,11 +127,11 @@ static void expire(void *owner)
 {
     struct pool *p = owner;
     struct hop *hop = hop_ref(p->hop);
-    uint64_t now = loop_now(p->out->loop);
+    uint64_t now = loop_now(p->out->loop), limit = idle_limit(p);
     while (!list_empty(&p->idle)) {
         struct upstream *oldest = list_entry(p->idle.prev, struct upstream, idle);
-        if (oldest->idle_since + IDLE_MS > now) {
-            deadline_start(p->out->loop, &p->expiry, oldest->idle_since + IDLE_MS - now, expire, p);
+        if (oldest->idle_since + limit > now) {
+            deadline_start(p->out->loop, &p->expiry, oldest->idle_since + limit - now, expire, p);
             break;
         }
         log_debug(oldest->tag, "idle for long; closed");
@@ -132,7 +146,8 @@ static void deliver(void *owner)
 {
     struct lease *l = owner;
     struct upstream *u = l->granted_one;
-    if (u->stale) { /* flushed since the promise */
+    bool lost = u->challenge.n && !upstream_has_context(u); /* the keyholder that asked for it has ended */
+    if (u->stale || lost) {                                 /* flushed since the promise */
         break_promise(u);
         close_one(l->pool, u);
         return;
@@ -140,6 +155,7 @@ static void deliver(void *owner)
     l->granted_one = NULL;
     l->active = false;
     u->promised_to = NULL;
+    u->spare = false;
     l->events->granted(l->owner, u);
 }
 
@@ -156,10 +172,7 @@ static void dialled(void *owner, struct stream *s)
     struct lease *l = owner;
     struct pool *p = l->pool;
     l->dial = NULL;
-    p->dialling--;
-    struct upstream *u = upstream_new(p->out, p->hop, s);
-    list_push_back(&p->all, &u->link);
-    p->open++;
+    struct upstream *u = pool_dialled(p, s);
     l->active = false;
     l->events->granted(l->owner, u);
 }
@@ -173,20 +186,34 @@ static void dial_failed(void *owner, enum dial_failure kind, const struct err *w
     p->dialling--;
     l->active = false;
     l->events->failed(l->owner, kind, why);
-    serve_waiting(p);
+    pool_serve(p);
     hop_unref(hop);
 }
 
 static const struct dial_events dial_events = {dialled, dial_failed};
 
+struct dial *pool_dial(struct pool *p, const struct dial_events *events, void *owner)
+{
+    struct dial *d =
+        dial_start(p->out->loop, span_str(p->hop->host), p->hop->port, p->hop->dial_ms, events, owner);
+    p->dialling++;
+    if (p->hop->tls)
+        dial_over_tls(d, p->hop->tls);
+    return d;
+}
+
+struct upstream *pool_dialled(struct pool *p, struct stream *s)
+{
+    struct upstream *u = upstream_new(p->out, p->hop, s);
+    list_push_back(&p->all, &u->link);
+    p->dialling--;
+    p->open++;
+    return u;
+}
+
 static void dial_for(struct lease *l)
 {
-    struct pool *p = l->pool;
-    p->dialling++;
-    l->dial =
-        dial_start(p->out->loop, span_str(p->hop->host), p->hop->port, p->hop->dial_ms, &dial_events, l);
-    if (p->hop->tls)
-        dial_over_tls(l->dial, p->hop->tls);
+    l->dial = pool_dial(l->pool, &dial_events, l);
 }
 
 static bool room(const struct pool *p)
@@ -194,25 +221,31 @@ static bool room(const struct pool *p)
     return p->open + p->dialling < p->hop->connections;
 }
 
-/* A full pool with idle connections makes room by closing the oldest: somebody wants a fresh one. */
+/* A full pool makes room by closing a spare, or the oldest idle connection: somebody wants a fresh one. */
 static void make_room(struct pool *p)
 {
-    if (!room(p) && !list_empty(&p->idle)) {
-        struct upstream *oldest = list_entry(p->idle.prev, struct upstream, idle);
-        sign_off(p, oldest);
-        upstream_free(oldest);
-    }
+    if (!room(p) && !spares_yield(p) && !list_empty(&p->idle))
+        pool_drop(p, list_entry(p->idle.prev, struct upstream, idle));
 }
 
-static void serve_waiting(struct pool *p)
+/* What lies ready: one that has been let in, the last used first, before a spare. */
+static struct upstream *at_hand(const struct pool *p, bool fresh)
+{
+    if (fresh)
+        return NULL;
+    return list_empty(&p->idle) ? spares_first(p) : list_entry(p->idle.next, struct upstream, idle);
+}
+
+void pool_serve(struct pool *p)
 {
     while (!list_empty(&p->waiting)) {
         struct lease *first = list_entry(p->waiting.next, struct lease, waiting);
-        if (first->fresh)
+        struct upstream *u = at_hand(p, first->fresh);
+        if (!u)
             make_room(p);
-        if (!first->fresh && !list_empty(&p->idle)) {
+        if (u) {
             list_remove(&first->waiting);
-            grant(first, list_entry(p->idle.next, struct upstream, idle));
+            grant(first, u);
         } else if (room(p)) {
             list_remove(&first->waiting);
             dial_for(first);
@@ -228,8 +261,9 @@ void lease_start(struct lease *l, struct outbound *out, struct hop *hop, bool fr
     struct pool *p = pool_of(out, hop);
     *l = (struct lease){.pool = p, .events = events, .owner = owner, .active = true, .fresh = fresh};
     list_init(&l->waiting);
-    if (!fresh && list_empty(&p->waiting) && !list_empty(&p->idle)) {
-        grant(l, list_entry(p->idle.next, struct upstream, idle));
+    struct upstream *u = list_empty(&p->waiting) ? at_hand(p, fresh) : NULL;
+    if (u) {
+        grant(l, u);
         return;
     }
     make_room(p);
@@ -255,13 +289,22 @@ void lease_cancel(struct lease *l)
         struct upstream *u = l->granted_one;
         l->granted_one = NULL;
         u->promised_to = NULL;
-        pool_give(u);
+        if (u->spare)
+            pool_close(u);
+        else
+            pool_give(u);
     } else {
-        serve_waiting(l->pool);
+        pool_serve(l->pool);
     }
 }
 
 /* --- the ways back --- */
+
+void pool_watch(struct upstream *u)
+{
+    stream_own(u->stream, &idle_events, u);
+    stream_read(u->stream);
+}
 
 void pool_give(struct upstream *u)
 {
@@ -274,13 +317,12 @@ void pool_give(struct upstream *u)
     u->used = true;
     u->idle_since = loop_now(p->out->loop);
     list_push_front(&p->idle, &u->idle);
-    stream_own(u->stream, &idle_events, u);
-    stream_read(u->stream);
+    pool_watch(u);
     if (list_empty(&p->waiting)) {
         if (!p->expiry.timer)
-            deadline_start(p->out->loop, &p->expiry, IDLE_MS, expire, p);
+            deadline_start(p->out->loop, &p->expiry, idle_limit(p), expire, p);
     } else {
-        serve_waiting(p);
+        pool_serve(p);
     }
 }
 
@@ -295,7 +337,8 @@ struct stream *pool_take_stream(struct upstream *u)
     struct hop *hop = hop_ref(p->hop);
     sign_off(p, u);
     struct stream *s = upstream_take_stream(u);
-    serve_waiting(p);
+    pool_serve(p);
+    spares_tunnel(p);
     hop_unref(hop);
     return s;
 }
@@ -310,6 +353,8 @@ void pool_flush(struct hop *hop)
     hop_ref(hop);
     while (!list_empty(&p->idle))
         close_one(p, list_entry(p->idle.next, struct upstream, idle));
+    spares_flush(p);
+    pool_serve(p);
     hop_unref(hop);
 }
 
@@ -329,6 +374,8 @@ struct pool_figures pool_figures(const struct hop *hop)
         figures.idle++;
     for (const struct list *it = p->waiting.next; it != &p->waiting; it = it->next)
         figures.waiting++;
-    figures.busy = p->open - figures.idle + p->dialling;
+    figures.spare = spares_count(p);
+    figures.busy = p->open + p->dialling - figures.idle - figures.spare;
+    figures.idle_limit_ms = (unsigned)idle_limit(p);
     return figures;
 }

@@ -1,5 +1,6 @@
 /*
- * The connections of one hop: idle ones to use again (the last used first), new ones up to the hop's limit, and those who wait, first come first served.
+ * The connections of one hop: idle ones to use again (the last used first), spares (spare.h), new ones up to the hop's limit, and those who wait, first
+ * come first served. Idle ones are closed a little before the proxy would (idle.h).
  * Every connection of a pool has the hop's one identity; when that changes (pool_flush) idle ones go at once and busy ones after their answer.
  * Loop thread only; all callbacks come later, never inside the call that starts something.
  */
@@ -46,8 +47,10 @@ void pool_retire(struct hop *hop);
 
 struct pool_figures {
     size_t idle;
-    size_t busy; /* leased, dialling included; tunnels are not counted */
+    size_t busy;  /* leased, dialling included; tunnels are not counted */
+    size_t spare; /* made ready ahead of need, or on the way to it */
     size_t waiting;
+    unsigned idle_limit_ms; /* after which an idle one is closed */
 };
 struct pool_figures pool_figures(const struct hop *hop);
 

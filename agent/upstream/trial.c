@@ -84,12 +84,13 @@ struct trial *trial_start(struct outbound *out, struct hop *hop, trial_done_fn d
     t->out = out;
     t->done = done;
     t->owner = owner;
-    head_read_request(&t->head, SPAN("GET http://exeat.invalid/ HTTP/1.1\r\nHost: exeat.invalid\r\n\r\n"),
+    head_read_request(&t->head,
+                      SPAN("GET " KEYS_ASIDE_TARGET " HTTP/1.1\r\nHost: " KEYS_ASIDE_HOST "\r\n\r\n"),
                       &head_limits_default, &fault);
     struct ask_request request = {
         .head = &t->head,
         .how = {.target = t->head.target,
-                .host = SPAN("exeat.invalid"),
+                .host = SPAN(KEYS_ASIDE_HOST),
                 .via = span_str(out->pseudonym),
                 .to_proxy = true},
         .body = ASK_BODY_NONE,

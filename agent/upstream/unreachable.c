@@ -1,5 +1,5 @@
 /*
- * One row per way in which dialling fails. Pure.
+ * One row per way in which dialling fails, or an answer does not come. Pure.
  */
 #include "upstream/unreachable.h"
 
@@ -28,4 +28,21 @@ struct span unreachable_remedy(enum dial_failure kind, bool direct)
         return SPAN(
             "this address is reached without a proxy (no-proxy): check it, and that the server is up");
     return span_str(rows[kind].remedy);
+}
+
+enum page_cause unanswered_cause(enum leg_end_kind how)
+{
+    static const enum page_cause causes[] = {[LEG_CLOSED] = PAGE_CUT_SHORT,
+                                             [LEG_TIMEOUT] = PAGE_ANSWER_TIMEOUT,
+                                             [LEG_TLS] = PAGE_TLS,
+                                             [LEG_MALFORMED] = PAGE_BAD_ANSWER};
+    return causes[how];
+}
+
+struct span unanswered_remedy(enum leg_end_kind how, bool harmless)
+{
+    bool in_doubt = (how == LEG_CLOSED || how == LEG_TLS) && !harmless;
+    return in_doubt
+               ? SPAN("it is not known whether the request was carried out; look before you send it again")
+               : SPAN("try again");
 }

@@ -78,6 +78,7 @@ static void release(struct upstream *u)
     list_remove(&u->link);
     list_remove(&u->idle);
     secret_free(&u->header);
+    buf_free(&u->challenge);
     hop_unref(u->hop);
     free(u);
 }

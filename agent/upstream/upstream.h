@@ -11,6 +11,7 @@
 #ifndef EXEAT_UPSTREAM_UPSTREAM_H
 #define EXEAT_UPSTREAM_UPSTREAM_H
 
+#include "base/buf.h"
 #include "base/secret.h"
 #include "net/stream.h"
 #include "route/hop.h"
@@ -30,14 +31,18 @@ struct upstream {
     struct hop *hop;       /* a reference */
     struct stream *stream; /* NULL after upstream_to_tunnel */
     enum upstream_state state;
-    struct list link;     /* in its pool: all connections of the hop */
-    struct list idle;     /* in its pool: those READY */
-    uint32_t context;     /* the keyholder's; 0: none yet */
-    uint32_t instance;    /* the keyholder's life that the context belongs to */
-    bool let_in;          /* authenticated for good: requests need no header */
-    bool stale;           /* the identity has changed since: not to be used again */
-    uint64_t idle_since;  /* loop_now when it became READY */
+    struct list link;    /* in its pool: all connections of the hop */
+    struct list idle;    /* in its pool: those READY */
+    uint32_t context;    /* the keyholder's; 0: none yet */
+    uint32_t instance;   /* the keyholder's life that the context belongs to */
+    bool let_in;         /* authenticated for good: requests need no header */
+    bool stale;          /* the identity has changed since: not to be used again */
+    uint64_t idle_since; /* loop_now when it became READY */
+    bool spare;          /* made ready ahead of need (spare.h), and not leased yet */
+    struct buf
+        challenge; /* of a spare: what the proxy answered to the first token, values of Proxy-Authenticate, each followed by LF */
     void *promised_to;    /* pool.c: the lease that will be told of it in a moment */
+    bool aside;           /* let in by an aside (KEYS_ASIDE), and no request has been answered since */
     bool credited;        /* credentials of ours have been taken on it */
     bool used;            /* has answered a request before: it may have been closed under us */
     struct secret header; /* reusable credentials (Basic), from the keyholder */

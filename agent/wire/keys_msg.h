@@ -87,6 +87,8 @@ enum keys_verdict {
  *   ALARM     (STATUS) a proxy of this upstream offers less than it took before: a person should look
  *   FINAL     do not trust the answer, a knock's included, before ACCEPTED has been answered (mutual authentication); with KNOCK: the
  *             body may not go out before either
+ *   ASIDE     with KNOCK: the header goes out on a knock for KEYS_ASIDE_TARGET instead of the request's own target, so that no origin server
+ *             holds back the verdict: anything but a 407 to it is ACCEPTED, and then the request follows without a header
  * In answers that fail (REFUSED, UNAVAILABLE):
  *   LOGIN_HELPS  another password typed in by exeat login would change it: an EVENT_GENERATION will say when
  * In OPEN:
@@ -95,21 +97,31 @@ enum keys_verdict {
  *   BODY_NONE there is none
  *   BODY_HELD `body` is all of it
  *   BODY_BIG  it cannot be sent again: want a header that cannot go stale, or a knock before it
+ * In AUTHORIZE:
+ *   AHEAD     there is no request yet: wanted is a first token that shows no secret, for a knock for KEYS_ASIDE_TARGET; the keyholder answers from
+ *             what it has at hand (no look-up, no KDC, no attempt), and without a header where there is no such token
  * In CHALLENGED:
  *   CLOSED    the proxy closed the connection after this 407
+ * In ACCEPTED:
+ *   CLOSED    the proxy closed the connection after its answer to an ASIDE
  */
-#define KEYS_KNOCK     0x01u
-#define KEYS_BINDS     0x02u
-#define KEYS_REUSABLE  0x04u
-#define KEYS_FINAL     0x08u
-#define KEYS_CANDIDATE 0x10u
-#define KEYS_BODY_NONE 0x20u
-#define KEYS_BODY_HELD 0x40u
-#define KEYS_BODY_BIG  0x80u
-#define KEYS_CLOSED    0x100u
-#define KEYS_ALARM     0x200u
+#define KEYS_KNOCK       0x01u
+#define KEYS_BINDS       0x02u
+#define KEYS_REUSABLE    0x04u
+#define KEYS_FINAL       0x08u
+#define KEYS_CANDIDATE   0x10u
+#define KEYS_BODY_NONE   0x20u
+#define KEYS_BODY_HELD   0x40u
+#define KEYS_BODY_BIG    0x80u
+#define KEYS_CLOSED      0x100u
+#define KEYS_ALARM       0x200u
+#define KEYS_ASIDE       0x400u
+#define KEYS_AHEAD       0x800u
+#define KEYS_LOGIN_HELPS 0x1000u
 
-#define KEYS_LOGIN_HELPS 0x400u
+/* A name that cannot exist (RFC 6761 section 6.4): whatever a proxy does with a request for it, no origin server is reached. */
+#define KEYS_ASIDE_HOST   "exeat.invalid"
+#define KEYS_ASIDE_TARGET "http://" KEYS_ASIDE_HOST "/"
 
 struct keys_msg {
     enum keys_type type;

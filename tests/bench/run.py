@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Figures: run.py [WORD...] prints those whose names contain one of the words (transfer, tunnels, keepalive, admit, cpu), or all of them.
+"""Figures: run.py [WORD...] prints those whose names contain one of the words (transfer, tunnels, keepalive, trips, admit, cpu), or all of them.
 
 Nothing here fails because of a time. What must be equal (digests, counts of answers) is checked. Figures of other relays are taken in the
 same run, with the same load through the same upstream, and given as ratios: only those mean anything on another machine."""
@@ -18,9 +18,11 @@ import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [os.path.join(os.path.dirname(HERE), "lib")]
+sys.path[:0] = [os.path.join(os.path.dirname(HERE), "lib"), os.path.join(os.path.dirname(HERE), "scenarios")]
 
 import agent as lib_agent  # noqa: E402
+import gates  # noqa: E402
+import proxy as scripted  # noqa: E402
 from agent import Agent, cpu_seconds, memory, processes, wait_until  # noqa: E402
 from wire import Wire, get, once  # noqa: E402
 
@@ -290,6 +292,51 @@ def keepalive():
          counts["connections"], counts["asked"], counts["asked"] / counts["connections"])
 
 
+class Delayed(scripted.Asks):
+    """The scripted proxy at the end of a line on which each answer takes 20 ms."""
+
+    def handle(self, conn, request):
+        time.sleep(0.02)
+        return super().handle(conn, request)
+
+
+def connects(proxy, relay, ready=lambda opened: None, count=10):
+    """Round trips and milliseconds until the 200 of a CONNECT, without the first; ready(tunnels opened so far) before each."""
+    trips = spent = 0
+    for i in range(count + 1):
+        ready(i)
+        target, begin = "site%d.example:443" % i, time.monotonic()
+        with Wire.connect(relay.port) as client:
+            if client.ask(get(target, method="CONNECT"), "CONNECT").status != 200:
+                sys.exit("CONNECT: no tunnel")
+        if i:
+            spent += (time.monotonic() - begin) * 1000
+            trips += sum(1 for request in proxy.requests if request.target == target)
+    return trips / count, spent / count
+
+
+def trips():
+    """Round trips until a tunnel is open, with 20 ms for each; and how often a proxy asks plain requests for credentials."""
+    for name, gate, spares in (("Basic", gates.Basic, 0), ("Digest", gates.Digest, 0), ("NTLM, cold", gates.Ntlm, 0), ("NTLM, spares", gates.Ntlm, 2)):
+        lines = "auth = %s\nuser = %s\nsecret = file:@DIR@/secret\nspares = %d\n" % (gate.scheme.lower(), "CORP\\alice" if gate is gates.Ntlm else "alice", spares)
+        with scripted.Proxy(Delayed(gate())) as proxy, \
+                Agent(LISTEN + proxy.upstream(lines) + "[log]\nlevel = debug\n", files={"secret": "secret\n"}) as relay:
+
+            def ready(opened, relay=relay, spares=spares):  # each tunnel is followed by one spare at least
+                wait_until(lambda: not spares or relay.log().count("ready ahead of need") >= opened, "a spare")
+            line("trips      CONNECT, %-13s %.1f round trips, %.0f ms", name + ":", *connects(proxy, relay, ready))
+    if shutil.which("cntlm"):
+        with scripted.Proxy(Delayed(gates.Ntlm())) as proxy, Cntlm(proxy) as relay:
+            line("trips      CONNECT, %-13s %.1f round trips, %.0f ms", "cntlm:", *connects(proxy, relay))
+    for scheme in ("ntlm", "basic"):
+        with Upstream(scheme) as upstream, Exeat(upstream) as relay:
+            load("requests", relay.port, 8, 8, "bytes/500")
+            before = upstream.counts()["asked"]
+            load("requests", relay.port, 1000, 8, "bytes/500")
+            line("trips      1000 more requests over 8 client connections through %s: %d times 407 (aim: 8 and 0 at most)", scheme,
+                 upstream.counts()["asked"] - before)
+
+
 def accepting(relay, rounds, batch):
     """CPU seconds of the agent for so many connections; the answer on the last of a batch shows that all were accepted."""
     before = cpu_seconds(relay.pid)
@@ -353,7 +400,7 @@ def main():
     FILES = min(hard, 65536) if hard > 0 else 65536
     resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, hard))
     os.environ["PATH"] += ":/usr/sbin:/sbin"
-    for figure in (transfer, tunnels, keepalive, admit, cpu):
+    for figure in (transfer, tunnels, keepalive, trips, admit, cpu):
         if not words or any(word in figure.__name__ for word in words):
             figure()
 

@@ -19,7 +19,7 @@ FIELDS = ["", "context", "verdict", "flags", "generation", "port", "trial", "ups
           "target", "lines", "info", "body", "header", "identity", "scheme", "why", "remedy", "user", "secret"]
 INTEGERS = 6  # the fields up to this number
 KNOCK, BINDS, REUSABLE, FINAL, CANDIDATE = 1, 2, 4, 8, 16
-BODY_NONE, BODY_HELD, BODY_BIG, CLOSED, ALARM, LOGIN_HELPS = 0x20, 0x40, 0x80, 0x100, 0x200, 0x400
+BODY_NONE, BODY_HELD, BODY_BIG, CLOSED, ALARM, ASIDE, AHEAD, LOGIN_HELPS = 0x20, 0x40, 0x80, 0x100, 0x200, 0x400, 0x800, 0x1000
 
 
 class Message(dict):
@@ -144,11 +144,11 @@ class Context:
     def challenged(self, *args, **kwargs):
         return self.keys.end(self.begin_challenged(*args, **kwargs))
 
-    def begin_accepted(self, info="", lines=()):
-        return self.keys.begin("ACCEPTED", context=self.id, info=info, lines="".join(line + "\n" for line in lines))
+    def begin_accepted(self, info="", lines=(), flags=0):
+        return self.keys.begin("ACCEPTED", context=self.id, info=info, lines="".join(line + "\n" for line in lines), flags=flags)
 
-    def accepted(self, info="", lines=()):
-        return self.keys.end(self.begin_accepted(info, lines))
+    def accepted(self, info="", lines=(), flags=0):
+        return self.keys.end(self.begin_accepted(info, lines, flags))
 
     def close(self):
         self.keys.tell("CLOSE", context=self.id)

@@ -4,7 +4,7 @@ import os
 import tempfile
 import unittest
 
-from keyholder import BINDS, CLOSED, KNOCK, Context, Keyholder
+from keyholder import AHEAD, ASIDE, BINDS, BODY_NONE, CLOSED, KNOCK, Context, Keyholder
 from realm import Acceptor, NtlmAuthority, converse
 
 MORE = "[upstream %s]\nproxy = http://proxy.corp.example:8080\nauth = %s\nbasic-in-clear = yes\nuser = %s\nsecret = file:%s\n"
@@ -241,21 +241,6 @@ class Proven(GuardTest):
         done, rest = self.until(k, waiting, 3)
         self.assertEqual((len(done), len(rest)), (3, 7))
 
-    def test_a_slow_answer_does_not_hold_up_others(self):
-        """Three requests whose sites do not answer: a password would have been refused long before."""
-        k = self.keyholder()
-        self.prove(k)
-        waiting = self.at_type_3(k, ["http://slow%d.example/" % i for i in range(3)])
-        for _, call, _ in waiting:
-            self.assertEqual(k.end(call).verdict, "SEND")
-        (w,) = self.at_type_3(k, ["http://other.example/"])
-        self.assertEqual(k.end(w[1]).verdict, "SEND")
-        w[0].accepted()
-        waiting[0][0].accepted()
-        waiting[1][0].close()
-        # and when one of them is refused after all, that is a refusal
-        self.assertEqual(waiting[2][0].challenged(["NTLM"], target=waiting[2][2]).verdict, "SITE_REFUSED")
-
     def test_basic_is_free_once_proven(self):
         k = self.keyholder(auth="basic")
         c = Context(k)
@@ -286,6 +271,212 @@ class Proven(GuardTest):
         s = k.ask("STATUS", upstream="corp")
         self.assertRegex(s.why, r"^password refused \d\d:\d\d by proxy.corp.example:8080$")
         self.assertIn(self.path, s.remedy)
+
+
+class Asides(GuardTest):
+    """Two requests whose sites do not answer, and those that come then."""
+
+    def setUp(self):
+        super().setUp()
+        self.k = self.keyholder()
+        self.prove(self.k)
+        self.slow = self.at_type_3(self.k, ["http://slow%d.example/" % i for i in range(2)])
+        for _, call, _ in self.slow:
+            a = self.k.end(call)
+            self.assertEqual((a.verdict, a.flags), ("SEND", BINDS))
+
+    def aside(self, target="http://other.example/"):
+        (w,) = self.at_type_3(self.k, [target])
+        a = self.k.end(w[1])
+        self.assertEqual((a.verdict, a.flags), ("SEND", BINDS | KNOCK | ASIDE))
+        return w[0]
+
+    def waits(self, target="http://other.example/"):
+        (w,) = self.at_type_3(self.k, [target])
+        for _ in range(5):  # tokens of others are made meanwhile, so this one is, too: only the guard can keep it back
+            Context(self.k).challenged(["NTLM"])
+        self.assertEqual(self.answered(self.k, [w])[0], [])
+        return w
+
+    def test_slow_answers_hold_nobody_up(self):
+        for i in range(5):
+            self.aside("http://site%d.example/" % i).accepted()
+
+    def test_never_more_than_three(self):
+        c = self.aside()
+        waiting = self.at_type_3(self.k, ["http://site%d.example/" % i for i in range(10)])
+        self.assertEqual(len(self.answered(self.k, waiting)[1]), 10)
+        c.accepted()
+        done, rest = self.until(self.k, waiting, 1)
+        self.assertEqual((len(done), len(rest)), (1, 9))
+        self.assertTrue(self.k.end(done[0][1]).flags & ASIDE)
+        done[0][0].close()
+        self.slow[0][0].accepted()  # a request has its place again
+        done, rest = self.until(self.k, rest, 1)
+        self.assertFalse(self.k.end(done[0][1]).flags & ASIDE)
+
+    def test_an_aside_that_is_refused(self):
+        """The request itself was never sent: it begins again, and waits until the slow ones have their verdicts."""
+        self.assertEqual(self.aside().challenged(["NTLM"], target="http://other.example/").verdict, "RESTART")
+        w = self.waits()
+        for c, _, _ in self.slow:
+            c.accepted()
+        self.assertEqual(self.k.end(w[1]).flags, BINDS)
+        w[0].accepted()
+
+    def test_an_aside_that_is_refused_and_the_request_too(self):
+        self.aside().challenged(["NTLM"], target="http://other.example/")
+        w = self.waits()
+        for c, _, target in self.slow:
+            c.challenged(["NTLM"], target=target)
+        self.assertEqual(self.k.end(w[1]).verdict, "REFUSED")
+
+    def test_a_proxy_that_takes_no_asides(self):
+        self.aside().challenged(["NTLM"])
+        for c, _, _ in self.slow:
+            c.accepted()
+        self.prove(self.k)
+        self.slow = self.at_type_3(self.k, ["http://slow%d.example/" % i for i in range(2)])
+        for _, call, _ in self.slow:
+            self.assertEqual(self.k.end(call).flags, BINDS)
+        w = self.waits()
+        self.slow[1][0].accepted()
+        self.assertEqual(self.k.end(w[1]).flags, BINDS)
+
+    def test_a_proxy_that_closes_after_an_aside(self):
+        self.aside().accepted(flags=CLOSED)
+        w = self.waits()
+        self.slow[0][0].accepted()
+        self.assertEqual(self.k.end(w[1]).flags, BINDS)
+
+    def test_a_connection_lost_on_an_aside(self):
+        self.aside().close()
+        self.waits()
+
+    def test_asked_again_after_an_aside(self):
+        """A blocked site, or a proxy that lets in requests only: this site waits for a place of its own, others do not."""
+        c = self.aside("http://blocked.example/")
+        c.accepted()
+        self.assertEqual(c.challenged(["NTLM"], target="http://blocked.example/").verdict, "RESTART")
+        w = self.waits("http://blocked.example/")
+        self.aside().accepted()
+        self.slow[0][0].accepted()
+        self.assertEqual(self.k.end(w[1]).flags, BINDS)
+        self.assertEqual(w[0].challenged(["NTLM"], target="http://blocked.example/").verdict, "SITE_REFUSED")
+
+    def test_asked_again_after_every_aside(self):
+        for i in range(2):
+            c = self.aside("http://site%d.example/" % i)
+            c.accepted()
+            self.assertEqual(c.challenged(["NTLM"], target="http://site%d.example/" % i).verdict, "RESTART")
+        self.waits()
+
+    def test_the_password_changed(self):
+        """The slow ones went through before; what comes after costs no more than three, whenever they are answered."""
+        c = self.aside()
+        self.assertEqual(c.challenged(["NTLM"]).verdict, "RESTART")
+        rest = self.at_type_3(self.k, ["http://site%d.example/" % i for i in range(10)])
+        self.slow[0][0].accepted()
+        self.assertEqual(self.answered(self.k, rest)[0], [])
+        self.slow[1][0].accepted()
+        done, rest = self.until(self.k, rest, 1)
+        self.assertEqual(len(done), 1)
+        self.assertEqual(self.refuse(self.k, done[0]).verdict, "REFUSED")
+        for _, call, _ in rest:
+            self.assertEqual(self.k.end(call).verdict, "REFUSED")
+
+
+class Ahead(GuardTest):
+    """First tokens for connections that no request has asked for."""
+
+    TARGET = "http://exeat.invalid/"
+
+    def ahead(self, k, flags=BINDS | KNOCK):
+        c = Context(k)
+        a = c.authorize(target=self.TARGET, flags=AHEAD | BODY_NONE)
+        self.assertEqual((a.verdict, a.flags), ("SEND", flags))
+        self.assertEqual(bool(a.header), bool(flags))
+        c.proxy = Acceptor()
+        c.second = c.proxy.take(a.header) if flags else None
+        return c
+
+    def test_nothing_before_the_password_is_proven(self):
+        k = self.keyholder()
+        self.ahead(k, 0)
+        Context(k).challenged(["NTLM"])
+        self.ahead(k, 0)
+        self.prove(k)
+        self.ahead(k)
+
+    def test_one_question_less(self):
+        k = self.keyholder()
+        self.prove(k)
+        c = self.ahead(k)
+        a = c.challenged(c.second, target="site.example:443", method="CONNECT", flags=BODY_NONE)
+        self.assertEqual((a.verdict, a.flags), ("SEND", BINDS))
+        self.assertIsNone(c.proxy.take(a.header))  # it is content
+        c.accepted()
+
+    def test_it_is_no_attempt(self):
+        """However many lie about, and whatever becomes of them."""
+        k = self.keyholder()
+        self.prove(k)
+        kept = [self.ahead(k) for _ in range(10)]
+        for c in kept[:5]:
+            c.close()
+        waiting = self.at_type_3(k, ["http://site%d.example/" % i for i in range(2)])
+        for _, call, _ in waiting:
+            self.assertEqual(k.end(call).flags, BINDS)
+
+    def test_it_waits_for_the_guard_like_any_other(self):
+        k = self.keyholder()
+        self.prove(k)
+        c, d = self.ahead(k), self.ahead(k)
+        (w,) = self.at_type_3(k, ["http://one.example/"])
+        self.assertEqual(self.refuse(k, w).verdict, "SITE_REFUSED")
+        self.assertEqual(d.challenged(d.second, target="http://one.example/").verdict, "RESTART")  # there are words for that
+        a = c.challenged(c.second, target="http://two.example/")
+        self.assertEqual(a.verdict, "SEND")
+        self.assertEqual(c.challenged(["NTLM"], target="http://two.example/").verdict, "REFUSED")
+
+    def test_none_of_a_refused_password(self):
+        k = self.keyholder()
+        self.prove(k)
+        c = self.ahead(k)
+        for i in range(2):
+            (w,) = self.at_type_3(k, ["http://site%d.example/" % i])
+            self.refuse(k, w)
+        self.assertEqual(c.challenged(c.second).verdict, "RESTART")
+        self.ahead(k, 0)
+
+    def test_none_of_an_old_generation(self):
+        k = self.keyholder()
+        self.prove(k)
+        c = self.ahead(k)
+        self.put("another")
+        k.ask("RELOAD")
+        k.event("EVENT_GENERATION")
+        self.assertEqual(c.challenged(c.second).verdict, "RESTART")
+        self.ahead(k, 0)
+
+    def test_headers_are_not_made_ahead(self):
+        for line, auth in (("Basic realm=x", "basic"), ('Digest realm="x", nonce="n"', "digest")):
+            k = self.keyholder(auth=auth)
+            c = Context(k)
+            self.assertEqual(c.challenged([line]).verdict, "SEND")
+            self.ahead(k, 0)
+            c.accepted()
+            d = self.ahead(k, 0)
+            self.assertTrue(d.authorize().header)
+            k.finish()
+
+    def test_nothing_is_looked_up(self):
+        with tempfile.TemporaryDirectory() as folder:
+            k = Keyholder("auth = ntlm\nuser = CORP\\alice\nsecret = command: echo x >> %s/runs; echo Password\n" % folder)
+            self.addCleanup(lambda: k.process.poll() is None and k.finish())
+            for _ in range(3):
+                self.ahead(k, 0)
+            self.assertEqual(os.listdir(folder), [])
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """One wrong secret, one attempt: proved against a directory that locks an account at the fifth wrong password."""
 
 import os
+import subprocess
 import unittest
 
 import world
@@ -223,3 +224,40 @@ class ChangedPasswordTest(unittest.TestCase):
             self.assertFalse(lab.is_locked("lockme"))
             agent.write("secret", "Changed-by-Adm1n-2\n")
             self.assertEqual(set(storm(agent, 10, 4)), {200})
+
+    def test_changed_under_load_of_slow_sites(self):
+        """Two requests that have sent their final tokens wait for an origin that does not answer; the others are let in beside them. Then the
+        password is changed while they all go on."""
+        lab.reset("lockme")
+        self.addCleanup(lab.reset, "lockme")
+        with agent_for("ntlm", user="LAB\\lockme", more="connections = 200\nspares = 0\n") as agent, watching("ntlm") as lines:
+            self.assertEqual(ask(agent, TARGET).status, 200)
+            slow = []
+            with Crowd() as crowd:
+                for number in range(3):  # the first takes the connection that has been let in
+                    crowd.add(lambda number=number: slow.append(ask(agent, HTTP + "/hold/lockout-%d" % number).status))
+                crowd.go()
+                held = ["/hold/lockout-%d" % number for number in range(3)]
+                wait_until(lambda: {line["target"] for line in lab.origin_log()} >= set(held), "three held requests")
+                self.assertEqual(set(storm(agent, 20, 4)), {200})
+                for number in range(3):
+                    lab.reset("lockme", "Changed-2y-Adm1n-%d" % number)
+
+                def release():
+                    wait_until(lambda: lab.bad_count("lockme"), "the first wrong password")
+                    for number in range(3):
+                        subprocess.run(["curl", "-s", "--proxy", lab.proxy("none"), HTTP + "/release/lockout-%d" % number], check=True,
+                                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+
+                crowd.add(release)
+                storm(agent, 50, 4)
+            self.assertEqual(slow, [200] * 3)
+            self.assertLessEqual(lab.bad_count("lockme"), 3)
+            self.assertFalse(lab.is_locked("lockme"))
+            storm(agent, 10, 4)
+            self.assertLessEqual(lab.bad_count("lockme"), 3)
+            agent.write("secret", "Changed-2y-Adm1n-2\n")
+            self.assertEqual(set(storm(agent, 10, 4)), {200})
+        asides = [line for line in lines if "exeat.invalid" in line.url]
+        self.assertGreater(len([line for line in asides if line.status != 407]), 0)
+        self.assertEqual([line for line in lab.origin_log() if "exeat.invalid" in str(line)], [])

@@ -134,4 +134,40 @@ class KeepTest(unittest.TestCase):
         with agent_for("ntlm") as agent, Wire.connect(agent.port) as client:
             self.assertEqual(client.ask(get(TARGET)).status, 200)
             wait_until(lambda: agent.status()["upstreams"][0]["proxies"][0]["idle"] == 0, "the end of the idle connection")
+            self.assertLess(agent.status()["upstreams"][0]["proxies"][0]["idle_limit_ms"], 50000)  # the next one we close ourselves
             self.assertEqual(client.ask(get(TARGET, method="POST", body=b"x" * 10).replace(b"/bytes/1000", b"/echo")).status, 200)
+
+
+class SpareTest(unittest.TestCase):
+    """Connections that are made ready ahead of need, at a real Squid with its real helpers."""
+
+    def one_line_each(self, kind, **section):
+        more = "\n[log]\nlevel = debug\n"
+        with agent_for(kind, more=more, **section) as agent, watching(kind) as lines:
+            self.assertEqual(connect(agent).status, 200)
+            for made in range(1, 4):
+                wait_until(lambda made=made: agent.log().count("ready ahead of need, with a challenge") >= made, "a spare")
+                self.assertEqual(connect(agent, "www.origin.example:443").status, 200)
+            self.assertEqual(agent.status()["counters"]["refusals"], 0)
+        knocks = [line for line in lines if "exeat.invalid" in line.url]
+        self.assertGreaterEqual(len(knocks), 3)
+        self.assertEqual({(line.status, line.method) for line in knocks}, {(407, "GET")})  # asked, never forwarded
+        self.assertTrue(all(line.result.startswith("TCP_DENIED") for line in knocks), knocks)
+        connects = [line for line in lines if line.url == "www.origin.example:443"]
+        self.assertEqual([line.status for line in connects], [200] * 3)
+        self.assertTrue(all(line.client in {knock.client for knock in knocks} for line in connects), lines)
+        self.assertEqual(attempts(knocks), [])
+
+    def test_one_round_trip(self):
+        self.one_line_each("ntlm")
+
+    def test_one_round_trip_inside_spnego(self):
+        self.one_line_each("spnego", user="LAB\\alice", password=world.PASSWORDS["alice"])
+
+    def test_kerberos_needs_no_knock(self):
+        with agent_for("krb", more="\n[log]\nlevel = debug\n") as agent, watching("krb") as lines:
+            self.assertEqual(connect(agent).status, 200)
+            wait_until(lambda: "ready ahead of need" in agent.log(), "a spare")
+            self.assertEqual(connect(agent, "www.origin.example:443").status, 200)
+        self.assertEqual([line for line in lines if "exeat.invalid" in line.url], [])
+        self.assertEqual([line.status for line in lines if line.url == "www.origin.example:443"], [200])

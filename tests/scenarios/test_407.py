@@ -260,7 +260,7 @@ class Choice(Scenario):
     def test_remembered_and_spoken_first(self):
         gate = Ntlm()
         behaviour = Asks(gate, Basic())
-        proxy, agent = self.both(behaviour, corp("ntlm"))
+        proxy, agent = self.both(behaviour, corp("ntlm", more="spares = 0"))
         self.tunnel(agent)
         asked = behaviour.asked
         self.tunnel(agent)  # a new connection: Type 1 at once, one 407 with Type 2

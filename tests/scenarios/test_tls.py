@@ -335,7 +335,7 @@ class Handshake(Scenario):
         for most in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
             context = tls.context(most=most)
             proxy = self.proxy(Open(), tls=context)
-            agent = self.behind(proxy)
+            agent = self.behind(proxy, "spares = 0")
             for _ in range(4):
                 self.echoes(self.tunnel(agent))
             self.assertEqual([conn.sock.tls.session_reused for conn in proxy.connections], [False, True, True, True])

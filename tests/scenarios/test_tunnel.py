@@ -95,7 +95,7 @@ class Tunnel(Scenario):
         self.assertEqual(self.tunnel(agent, expect=403, early=b"x" * 1000).body, b"too much\n")
 
     def test_tunnels_are_never_used_again(self):
-        proxy, agent = self.both(Asks(Ntlm()), corp("ntlm"))
+        proxy, agent = self.both(Asks(Ntlm()), corp("ntlm", more="spares = 0"))
         for _ in range(3):
             tunnel = self.tunnel(agent)
             self.echoes(tunnel)

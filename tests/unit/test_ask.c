@@ -43,6 +43,8 @@ static void fake_challenged(const struct keys_msg *m, const char *name, unsigned
                                     .remedy = SPAN("type it")});
     else if (!strcmp(name, "restart") && restarted++ == 0)
         fake_answer(m->call, KEYS_RESTART);
+    else if (!strcmp(name, "aside"))
+        send_header(m, SPAN("T"), KEYS_KNOCK | KEYS_ASIDE | KEYS_BINDS);
     else if (!strcmp(name, "dies"))
         _exit(5);
     else if (!strcmp(name, "covers-body") && !(m->flags & KEYS_BODY_HELD))
@@ -428,6 +430,50 @@ static void test_a_knock_that_is_let_through(void **state)
     end();
 }
 
+/* The token goes out on a knock of our own; whatever is answered, the request follows on the connection that has been let in. */
+static void test_an_aside(void **state)
+{
+    (void)state;
+    static const char *const methods[] = {"GET", "POST"};
+    for (size_t i = 0; i < 2; i++) {
+        begin("aside", ANSWERS(ASKS_407, "HTTP/1.1 503 None\r\nContent-Length: 4\r\n\r\nbody", EMPTY_200));
+        ask_whole(methods[i], i ? "hello" : "", true);
+        assert_int_equal(owner.status, 204);
+        assert_int_equal(proxy.n_requests, 3);
+        assert_memory_equal(proxy.requests[1],
+                            "GET http://exeat.invalid/ HTTP/1.1\r\nHost: exeat.invalid\r\n", 56);
+        assert_true(request_has(1, "Proxy-Authorization: T\r\n"));
+        assert_false(request_has(1, "site.example") || request_has(1, "hello"));
+        assert_memory_equal(proxy.requests[2], methods[i], strlen(methods[i]));
+        assert_false(request_has(2, "Proxy-Authorization"));
+        assert_int_equal(proxy.n_lines, 1);
+        ask_figures();
+        assert_int_equal(acceptances, 1);
+        end();
+    }
+}
+
+/* The connection ends with the aside's answer, or without one: once more on another, and never without end. */
+static void test_an_aside_that_ends_the_connection(void **state)
+{
+    (void)state;
+    static const char *const ends[] = {"HTTP/1.1 503 None\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
+                                       HANGS_UP};
+    for (size_t i = 0; i < 2; i++) {
+        begin("aside", ANSWERS(ASKS_407, ends[i], ASKS_407, EMPTY_200, EMPTY_200));
+        ask_whole("GET", "", true);
+        assert_int_equal(owner.status, 204);
+        assert_int_equal(proxy.n_lines, 2);
+        end();
+        begin("aside", ANSWERS(ASKS_407, ends[i], ASKS_407, ends[i], ASKS_407, ends[i], ASKS_407, ends[i],
+                               ASKS_407, ends[i]));
+        ask_whole("GET", "", false);
+        assert_int_equal(owner.failed, 1);
+        assert_true(proxy.n_requests <= 10);
+        end();
+    }
+}
+
 static void test_one_header_for_each_request(void **state)
 {
     (void)state;
@@ -715,6 +761,8 @@ static int tests(void)
         with_loop(test_a_knock_that_is_let_through),
         with_loop(test_one_header_for_each_request),
         with_loop(test_a_body_that_the_header_covers),
+        with_loop(test_an_aside),
+        with_loop(test_an_aside_that_ends_the_connection),
         with_loop(test_refused),
         with_loop(test_mutual_authentication),
         with_loop(test_no_body_before_the_proof),

@@ -105,6 +105,7 @@ static void test_defaults(void **state)
     assert_null(u->key);
     assert_int_equal(u->client_credentials, CLIENT_CREDENTIALS_DROP);
     assert_int_equal(u->connections, 64);
+    assert_int_equal(u->spares, 2);
     assert_int_equal(u->dial_timeout, 10);
     assert_int_equal(u->answer_timeout, 300);
     assert_ptr_equal(config_ref(c), c);
@@ -125,7 +126,7 @@ static void test_everything_set(void **state)
         "[upstream b.C-2_]\nproxy = p.example:8080 HTTPS://[2001:DB8::0]:443/ http://10.0.0.1:3128\n"
         "auth = basic digest ntlm negotiate\nuser = CORP\\alice\nsecret = command: pass show \"my # proxy\"\n"
         "spn = HTTP/x@CORP.EXAMPLE\nmutual = off\nwait-for-password = 2m\nclient-credentials = "
-        "pass\nconnections = 7\ndial-timeout = 1h\n"
+        "pass\nconnections = 7\nspares = 0\ndial-timeout = 1h\n"
         "answer-timeout = 0\n"
         "[upstream none]\nproxy = p:1\nauth = none\nsecret = file:~/pw\ndial-timeout = \"2\"\nanswer-timeout "
         "= 3m\n"
@@ -167,6 +168,7 @@ static void test_everything_set(void **state)
     assert_int_equal(u->wait_for_password, 120);
     assert_int_equal(u->client_credentials, CLIENT_CREDENTIALS_PASS);
     assert_int_equal(u->connections, 7);
+    assert_int_equal(u->spares, 0);
     assert_int_equal(u->dial_timeout, 3600);
     assert_int_equal(u->answer_timeout, 0);
     u = &c->upstreams[1];
@@ -261,12 +263,12 @@ static void test_structure_errors(void **state)
          "t.conf:3: unknown key \"password\" in [upstream corp]; there are proxy, auth, basic-in-clear, "
          "user, secret, spn, "
          "mutual, wait-for-password, ca, pin, certificate, key, client-credentials, connections, "
-         "dial-timeout, answer-timeout"},
+         "spares, dial-timeout, answer-timeout"},
         {"[upstream " LONG60 "x]\n" LONG60 "gggggggggghhhhhhhhhhiiii = 1",
          "t.conf:2: unknown key \"" LONG60 "gggggggggghhhh...\" in [upstream " LONG60
          "]; there are proxy, auth, basic-in-clear, user, secret, spn, "
          "mutual, wait-for-password, ca, pin, certificate, key, client-credentials, connections, "
-         "dial-timeout, answer-timeout"},
+         "spares, dial-timeout, answer-timeout"},
         {"[upstrem corp]", "t.conf:1: unknown section \"upstrem\"; did you mean \"upstream\"?"},
         {"[Listen]", "t.conf:1: unknown section \"Listen\"; did you mean \"listen\"?"},
         {"[gateway]",
@@ -461,6 +463,7 @@ static void test_upstream_errors(void **state)
         {UP "client-credentials = allow", "t.conf:3: client-credentials: \"allow\" is not drop or pass"},
         {UP "connections = 0", "t.conf:3: connections: \"0\" is not between 1 and 10000"},
         {UP "connections = 10001", "t.conf:3: connections: \"10001\" is not between 1 and 10000"},
+        {UP "spares = 17", "t.conf:3: spares: \"17\" is not between 0 and 16"},
         {UP "connections = 8s", "t.conf:3: connections: \"8s\" is not a number"},
         {UP "dial-timeout = 0", "t.conf:3: dial-timeout: \"0\" is not between 1s and 1h"},
         {UP "dial-timeout = 61m", "t.conf:3: dial-timeout: \"61m\" is not between 1s and 1h"},
@@ -791,6 +794,7 @@ static void test_print(void **state)
                                        "# key is not set: it stands in the certificate's file\n"
                                        "client-credentials = drop  # default\n"
                                        "connections = 64  # default\n"
+                                       "spares = 2  # default\n"
                                        "dial-timeout = 10s  # default\n"
                                        "answer-timeout = 5m  # default\n"
                                        "\n"
@@ -809,6 +813,7 @@ static void test_print(void **state)
                                        "key = /home/alice/k  # t.conf:14\n"
                                        "client-credentials = drop  # default\n"
                                        "connections = 64  # default\n"
+                                       "spares = 2  # default\n"
                                        "dial-timeout = 10s  # default\n"
                                        "answer-timeout = 5m  # default\n"
                                        "\n"

@@ -415,6 +415,32 @@ static void test_an_idle_connection_that_ends(void **state)
     end();
 }
 
+/* The proxy closes one as soon as it lies idle: the others are closed before it does so, and not after 50 s. */
+static void test_the_idle_limit_is_learned(void **state)
+{
+    (void)state;
+    struct want a, b;
+    begin(2);
+    assert_int_equal(pool_figures(hop).idle_limit_ms, 0); /* no pool yet */
+    get(&a);
+    arrived();
+    get(&b);
+    arrived();
+    assert_int_equal(pool_figures(hop).idle_limit_ms, 50000);
+    give(&b);
+    give(&a);
+    shutdown(far[0], SHUT_RDWR);
+    until(pool_figures(hop).idle == 1);
+    assert_int_equal(pool_figures(hop).idle_limit_ms, 1000);
+    until(hung_up(1)); /* which was idle before that was known */
+    figures(0, 0, 0);
+    get(&b);
+    arrived();
+    give(&b);
+    until(hung_up(2));
+    end();
+}
+
 static void test_an_idle_connection_that_speaks(void **state)
 {
     (void)state;
@@ -664,6 +690,7 @@ int main(void)
         with_loop(test_cancel_what_was_promised),
         with_loop(test_cancel_after_the_end),
         with_loop(test_an_idle_connection_that_ends),
+        with_loop(test_the_idle_limit_is_learned),
         with_loop(test_an_idle_connection_that_speaks),
         with_loop(test_a_promised_connection_that_ends),
         with_loop(test_a_promised_connection_that_speaks),
