@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/secret.h"
 #include "cli/exit.h"
+#include "upstream/detour.h"
 #include "upstream/pool.h"
 #include "upstream/trial.h"
 
@@ -215,6 +216,7 @@ static bool take_down(struct agent *a)
         control_server_stop(a->control);
     if (a->out.keys) {
         relay_done(&a->relay);
+        detour_stop(&a->out);
         route_table_each(a->routes, pool_flush);
         keys_client_free(a->out.keys);
     }

@@ -6,6 +6,7 @@
 
 #include "agent.h"
 #include "base/log.h"
+#include "route/destination.h"
 #include "upstream/pool.h"
 
 struct status_query {
@@ -33,15 +34,27 @@ static json_t *proxies_of(struct agent *a, const char *upstream)
         if (strcmp(hops[i]->upstream, upstream) != 0)
             continue;
         struct pool_figures f = pool_figures(hops[i]);
-        const char *state = !hops[i]->known ? "not used yet"
-                            : hops[i]->asks ? "asks for authentication"
-                                            : "has not asked";
+        const char *state = hops[i]->failures ? "cannot be reached"
+                            : !hops[i]->known ? "not used yet"
+                            : hops[i]->asks   ? "asks for authentication"
+                                              : "has not asked";
         json_array_append_new(list, json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:s}", "proxy", hops[i]->name,
                                               "idle", (json_int_t)f.idle, "spare", (json_int_t)f.spare,
                                               "busy", (json_int_t)f.busy, "waiting", (json_int_t)f.waiting,
                                               "idle_limit_ms", (json_int_t)f.idle_limit_ms, "state", state));
     }
     return list;
+}
+
+/* Do requests of this upstream go direct at present, because none of its proxies can be reached? */
+static bool on_detour(const struct agent *a, const char *upstream)
+{
+    size_t n;
+    struct way *ways = route_table_ways(a->routes, &n);
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(ways[i].hops[0]->upstream, upstream) == 0)
+            return ways[i].detour;
+    return false;
 }
 
 static json_t *counters_of(const struct counters *c)
@@ -106,7 +119,8 @@ static void one_answered(void *owner, const struct keys_msg *m)
     struct status_query *q = owner;
     const char *name = q->config->upstreams[q->at].name;
     json_array_append_new(q->upstreams,
-                          json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:I, s:b, s:I}", "name", name, "proxies",
+                          json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:I, s:b, s:I}", "name", name,
+                                    "mode", on_detour(q->agent, name) ? "direct" : "proxy", "proxies",
                                     proxies_of(q->agent, name), "identity", text(m->identity), "scheme",
                                     text(m->scheme), "state", text(m->why), "remedy", text(m->remedy),
                                     "generation", (json_int_t)m->generation, "alarm",
@@ -137,6 +151,23 @@ static void status(void *owner, struct control_call *call, json_t *question)
     ask_next(q);
 }
 
+static void route(void *owner, struct control_call *call, json_t *question)
+{
+    struct agent *a = owner;
+    struct err e = {0};
+    struct span host;
+    uint16_t port;
+    const char *url = json_string_value(json_object_get(question, "url"));
+    if (!destination_read(span_str(url ? url : ""), &host, &port, &e)) {
+        control_refuse(call, e.text, "");
+        return;
+    }
+    struct buf text = {0};
+    route_explain(a->routes, host, port, &text);
+    control_answer(call, json_pack("{s:s}", "text", buf_cstr(&text)));
+    buf_free(&text);
+}
+
 static void reload(void *owner, struct control_call *call, json_t *question)
 {
     struct agent *a = owner;
@@ -158,8 +189,5 @@ static void stop(void *owner, struct control_call *call, json_t *question)
 }
 
 const struct control_verb agent_verbs[] = {
-    {"status", status},
-    {"reload", reload},
-    {"stop", stop},
-    {NULL, NULL},
+    {"status", status}, {"route", route}, {"reload", reload}, {"stop", stop}, {NULL, NULL},
 };

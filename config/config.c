@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/nearest.h"
 #include "config/kinds.h"
 #include "config/whole.h"
 
@@ -135,6 +136,28 @@ static bool check_mutual(const struct config_whole *w, struct err *e)
     return true;
 }
 
+static bool check_rules(const struct config_whole *w, struct err *e)
+{
+    size_t key = (size_t)(setting_find(section_find(SPAN("route")), SPAN("rule")) - settings);
+    for (size_t i = 0; i < w->c.n_rules; i++) {
+        const struct config_rule *r = &w->c.rules[i];
+        if (r->way != WAY_UPSTREAM || config_upstream_named(&w->c, span_str(r->goal)))
+            continue;
+        struct nearest near;
+        nearest_begin(&near, span_str(r->goal));
+        nearest_offer(&near, "direct");
+        nearest_offer(&near, "block");
+        for (size_t k = 0; k < w->c.n_upstreams; k++)
+            nearest_offer(&near, w->c.upstreams[k].name);
+        err_set(e, ERR_CONFIG, "rule = %s %s: there is no [upstream %s]%s%s%s", r->pattern, r->goal, r->goal,
+                near.name ? "; did you mean \"" : "", near.name ? near.name : "", near.name ? "\"?" : "");
+        struct origin at = w->single[section_find(SPAN("route")) - sections].keys[key];
+        return origin_blame((struct origin){.place = at.place},
+                            e); /* the line is that of the first rule only */
+    }
+    return true;
+}
+
 bool whole_complete(struct config_whole *w, const char *file, struct err *e)
 {
     for (size_t i = 0; i < n_sections; i++)
@@ -150,7 +173,7 @@ bool whole_complete(struct config_whole *w, const char *file, struct err *e)
             "%s: there is no [upstream NAME] section; write one like this:\n\n    [upstream corp]\n"
             "    proxy = http://proxy.corp.example:8080\n    user = CORP\\alice",
             file);
-    return check_tls(w, e) && check_mutual(w, e) && check_no_circle(w, e);
+    return check_tls(w, e) && check_mutual(w, e) && check_no_circle(w, e) && check_rules(w, e);
 }
 
 struct config *config_ref(struct config *c)
@@ -201,6 +224,11 @@ void config_unref(struct config *c)
         free_upstream(&c->upstreams[i]);
     free(c->upstreams);
     free_words(c->no_proxy, c->n_no_proxy);
+    for (size_t i = 0; i < c->n_rules; i++) {
+        free(c->rules[i].pattern);
+        free(c->rules[i].goal);
+    }
+    free(c->rules);
     free_words(w->places, w->n_places);
     free(w->each);
     free(c->file);

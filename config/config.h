@@ -87,6 +87,16 @@ struct config_upstream {
     unsigned line;           /* of the section's header, for messages; 0: from the environment */
 };
 
+enum config_way { WAY_UPSTREAM, WAY_DIRECT, WAY_BLOCK };
+
+struct config_rule {
+    char *pattern; /* as written: which destinations */
+    char *goal;    /* as written: the name of an [upstream], direct or block */
+    enum config_way way;
+};
+
+enum when_unreachable { UNREACHABLE_FAIL, UNREACHABLE_DIRECT };
+
 struct config {
     int refs;
     char *file; /* NULL: from the environment */
@@ -100,6 +110,9 @@ struct config {
     size_t n_upstreams;
     char **no_proxy;
     size_t n_no_proxy;
+    struct config_rule *rules; /* in order; each names an upstream that exists */
+    size_t n_rules;
+    enum when_unreachable when_unreachable; /* what happens when no proxy of an upstream can be reached */
     enum log_level log_level;
     bool log_requests;
 };

@@ -20,6 +20,7 @@ const struct section sections[] = {
 const size_t n_sections = sizeof sections / sizeof *sections;
 
 static const char *const level_choices[] = {"error", "warning", "info", "debug", NULL};
+static const char *const when_unreachable_choices[] = {"fail", "direct", NULL};
 static const char *const client_credentials_choices[] = {"drop", "pass", NULL};
 static const char *const mutual_choices[] = {"try", "require", "off", NULL};
 
@@ -96,6 +97,14 @@ const struct setting settings[] = {
     {"route", "no-proxy", &kind_words, .fallback = "", .example = "localhost 127.0.0.0/8 .internal.example",
      IN_CONFIG(no_proxy), ALSO(config, n_no_proxy),
      .help = "Hosts, .suffixes and networks, separated by blanks, that are reached without a proxy."},
+
+    {"route", "rule", &kind_rules, .absent = "all else goes to the first upstream", .repeats = true,
+     .example = "*.lab.example direct",
+     .help = "Where destinations go that no-proxy does not name; the first rule that matches decides."},
+    {"route", "when-unreachable", &kind_choice, .fallback = "fail", IN_CONFIG(when_unreachable),
+     .choices = when_unreachable_choices,
+     .help = "While no proxy of an upstream can be reached, requests fail, or go direct until one answers "
+             "again."},
 
     {"log", "level", &kind_choice, .fallback = "info", IN_CONFIG(log_level), .choices = level_choices,
      .help = "How much is logged."},

@@ -42,9 +42,10 @@ struct setting {
     size_t also_at;             /* offset of the second field: a list's count, a secret's argument */
     uint64_t least, most;       /* numbers, durations (seconds), sizes (bytes) */
     const char *const *choices; /* in the order of the enum, ends with NULL */
+    bool repeats;               /* the key may stand more than once: each line adds to the others */
 };
 
-#define SETTINGS_MAX 32 /* more than there are: for arrays with a place for each */
+#define SETTINGS_MAX 64 /* more than there are: for arrays with a place for each */
 #define SECTIONS_MAX 8
 
 extern const struct section sections[];

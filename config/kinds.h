@@ -24,6 +24,8 @@ extern const struct kind kind_users; /* config.allow_uids, n_allow_uids and allo
 extern const struct kind kind_path; /* char *; absolute */
 extern const struct kind kind_pins; /* struct config_pin *, size_t count */
 
+extern const struct kind kind_rules; /* config.rules, n_rules: one more with each line */
+
 extern const struct kind kind_schemes; /* config_upstream.auth and n_auth */
 extern const struct kind kind_secret;  /* enum secret_source, char *argument */
 

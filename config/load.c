@@ -173,10 +173,11 @@ static bool set(struct place *p, const struct ini_line *line, struct origin at, 
     if (!s)
         return setting_unknown(p->section, p->name, line->key, e);
     struct origin *origin = &p->origins->keys[s - settings];
-    if (origin->place)
+    if (origin->place && !s->repeats)
         return err_set(e, ERR_CONFIG, "key \"%s\" stands here again; it was set in line %u", s->name,
                        origin->line);
-    *origin = at;
+    if (!origin->place)
+        *origin = at;
     struct buf text;
     buf_init(&text, 0);
     bool ok = s->kind->list || ini_value(line->value, &text, e);

@@ -5,7 +5,6 @@
 #include "cli/say.h"
 #include "cli/verb.h"
 #include "config/config.h"
-#include "route/bypass.h"
 #include "route/route.h"
 
 static const char *plural(size_t n)
@@ -32,11 +31,7 @@ static int check(const struct config *c)
 {
     const char *place = c->file ? c->file : "the environment";
     struct err e = {0};
-    struct bypass *rules = bypass_new(c->no_proxy, c->n_no_proxy, &e);
-    if (!rules)
-        return say_error(EXIT_CONFIG, "%s: %s", place, e.text);
-    bypass_free(rules);
-    struct route_table *routes = route_table_new(c, &e); /* reads what the proxies' TLS settings name */
+    struct route_table *routes = route_table_new(c, &e); /* reads patterns, and what TLS settings name */
     if (!routes)
         return say_error(EXIT_CONFIG, "%s: %s", place, e.text);
     route_table_unref(routes);

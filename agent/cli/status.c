@@ -101,6 +101,8 @@ static void upstream_paragraph(struct buf *out, json_t *upstream)
     json_t *proxy;
     size_t i;
     buf_addf(out, "\nUpstream %s\n", text_of(upstream, "name"));
+    if (strcmp(text_of(upstream, "mode"), "direct") == 0)
+        line(out, "mode", "direct: no proxy can be reached; taken back when one answers");
     bool alarm = json_is_true(json_object_get(upstream, "alarm"));
     line(out, alarm ? "ALARM" : "state", text_of(upstream, "state"));
     line(out, "what to do", text_of(upstream, "remedy"));

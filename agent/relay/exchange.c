@@ -11,6 +11,7 @@
 #include "relay/forward.h"
 #include "relay/handover.h"
 #include "relay/reply.h"
+#include "upstream/detour.h"
 
 static void move(struct exchange *e, enum exchange_state to)
 {
@@ -312,14 +313,27 @@ static struct exchange *exchange_new(struct client *c)
     return e;
 }
 
-static void find_route(struct exchange *e)
+/* false: it was answered here. */
+static bool find_route(struct exchange *e)
 {
     struct route route;
+    struct buf why = {0};
     route_find(e->relay->routes, e->target.host, e->target.port, &route);
-    e->why = mem_strdup(route.why);
-    e->hops = mem_alloc(route.n * sizeof(struct hop *));
-    for (size_t i = 0; i < route.n; i++)
-        e->hops[e->n_hops++] = hop_ref(route.hops[i]);
+    e->hops = mem_alloc((route.n + 1) * sizeof(struct hop *));
+    e->n_hops =
+        detour_order(e->relay->out, e->relay->routes, &route, e->target.host, e->target.port, e->hops);
+    for (size_t i = 0; i < e->n_hops; i++)
+        hop_ref(e->hops[i]);
+    buf_addf(&why, "%s%s", route.why,
+             route.way && route.way->detour ? ", which cannot be reached: direct" : "");
+    e->why = span_dup(buf_span(&why));
+    buf_clear(&why);
+    if (e->n_hops == 0) {
+        buf_addf(&why, "the configuration blocks this destination (%s)", route.why);
+        refuse(e, PAGE_NOT_ALLOWED, 0, buf_span(&why), SPAN("exeat.conf: [route] rule"));
+    }
+    buf_free(&why);
+    return e->n_hops > 0;
 }
 
 struct exchange *exchange_start(struct client *c, struct head *head)
@@ -340,8 +354,8 @@ struct exchange *exchange_start(struct client *c, struct head *head)
         e->keep_client = false; /* who writes such a target may mean something else by what follows */
         refuse(e, PAGE_BAD_REQUEST, fault.status, span_str(fault.why), SPAN(""));
     } else if (!forward_answer_here(e)) {
-        find_route(e);
-        ask_hop(e);
+        if (find_route(e))
+            ask_hop(e);
     }
     return e;
 }

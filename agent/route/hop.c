@@ -10,6 +10,8 @@
 #define DIRECT_CONNECTIONS 256
 #define DIRECT_DIAL_MS     15000
 #define DIRECT_ANSWER_MS   300000
+#define SLEEP_MS           1000 /* after the first failure */
+#define SLEEP_MOST_MS      60000
 
 static struct hop *hop_new(struct span host, uint16_t port)
 {
@@ -82,9 +84,36 @@ void hop_unref(struct hop *h)
         h->pool_free(h->pool);
     tls_client_unref(h->tls);
     free(h->upstream);
+    free(h->asleep_why);
     free(h->host);
     free(h->name);
     free(h);
+}
+
+void hop_failed(struct hop *h, uint64_t now, unsigned random, const char *why)
+{
+    uint64_t sleep = SLEEP_MS;
+    for (unsigned i = 0; i < h->failures && sleep < SLEEP_MOST_MS; i++)
+        sleep *= 2;
+    if (sleep > SLEEP_MOST_MS)
+        sleep = SLEEP_MOST_MS;
+    h->failures++;
+    h->asleep_until = now + sleep - random % (sleep / 4);
+    free(h->asleep_why);
+    h->asleep_why = mem_strdup(why);
+}
+
+void hop_wake(struct hop *h)
+{
+    h->failures = 0;
+    h->asleep_until = 0;
+    free(h->asleep_why);
+    h->asleep_why = NULL;
+}
+
+bool hop_asleep(const struct hop *h, uint64_t now)
+{
+    return h->asleep_until > now;
 }
 
 bool hop_is_direct(const struct hop *h)

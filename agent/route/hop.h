@@ -22,11 +22,15 @@ struct hop {
     unsigned connections;   /* most at once */
     unsigned spares;        /* of these made ready ahead of need, at most */
     unsigned dial_ms;
-    unsigned answer_ms; /* 0: no limit */
-    bool asks;          /* it has sent a 407 */
-    bool known;         /* it has answered something */
-    bool retired;       /* out of use for new requests: its connections are not kept */
-    void *pool;         /* upstream/pool.c keeps its connections here */
+    unsigned answer_ms;    /* 0: no limit */
+    bool asks;             /* it has sent a 407 */
+    bool known;            /* it has answered something */
+    bool retired;          /* out of use for new requests: its connections are not kept */
+    unsigned failures;     /* in a row: no connection could be made */
+    uint64_t asleep_until; /* loop_now; others are tried first until then; 0: awake */
+    char *asleep_why;      /* a sentence, while `failures` */
+    bool probing;          /* somebody looks whether it answers again */
+    void *pool;            /* upstream/pool.c keeps its connections here */
     void (*pool_free)(void *pool);
 };
 
@@ -36,5 +40,13 @@ struct hop *hop_new_direct(struct span host, uint16_t port);
 struct hop *hop_ref(struct hop *h);
 void hop_unref(struct hop *h);
 bool hop_is_direct(const struct hop *h);
+
+/* No connection could be made at `now` (milliseconds): it sleeps, twice as long each time, with jitter so that not all who share a proxy come back at once.
+   `random` is any number. */
+void hop_failed(struct hop *h, uint64_t now, unsigned random, const char *why);
+void hop_wake(
+    struct hop
+        *h); /* a connection was made, or the network has changed: past failures say nothing any more */
+bool hop_asleep(const struct hop *h, uint64_t now);
 
 #endif

@@ -1,56 +1,64 @@
 /*
- * The decision where a request goes: no-proxy destinations directly, all else to the proxies of the first upstream in order.
+ * The decision where a request goes: the rules first (route/rules.h), all else to the proxies of the first upstream, in order.
  * Direct hops are made when first needed and kept while they are among the most recent, so that their idle connections can be used again.
  */
 #include "route/route.h"
 
 #include <stdlib.h>
 
-#include "base/buf.h"
-#include "route/bypass.h"
+#include "route/rules.h"
 
 #define DIRECT_HOPS_KEPT 64
 
 struct route_table {
     int refs;
-    struct bypass *bypass;
-    struct hop **proxies;
+    struct rules rules;
+    struct hop **proxies; /* of all upstreams */
     size_t n_proxies;
-    size_t n_first; /* how many of them belong to the first upstream */
-    char *first_reason;
+    struct way *ways; /* their hops stand in `proxies` */
+    size_t n_ways;
+    bool may_go_direct;
     struct list direct; /* most recently used first */
     size_t n_direct;
     struct hop *direct_answer;
-    struct buf reason;
 };
+
+static bool add_proxies(struct route_table *t, const struct config_upstream *u, struct err *e)
+{
+    struct way *out = &t->ways[t->n_ways++];
+    struct buf reason = {0};
+    for (size_t k = 0; k < u->n_proxies; k++) {
+        struct hop *h = hop_new_proxy(u, &u->proxies[k], e);
+        if (!h)
+            return false;
+        t->proxies[t->n_proxies++] = h;
+    }
+    out->hops = t->proxies + t->n_proxies - u->n_proxies;
+    out->n = u->n_proxies;
+    buf_addf(&reason, "upstream %s", u->name);
+    out->reason = span_dup(buf_span(&reason));
+    buf_free(&reason);
+    return true;
+}
 
 struct route_table *route_table_new(const struct config *c, struct err *e)
 {
-    struct bypass *bypass = bypass_new(c->no_proxy, c->n_no_proxy, e);
-    if (!bypass)
-        return NULL;
     struct route_table *t = mem_zero(sizeof *t);
-    struct buf reason = {0};
+    size_t n = 0;
     t->refs = 1;
-    t->bypass = bypass;
+    t->may_go_direct = c->when_unreachable == UNREACHABLE_DIRECT;
     list_init(&t->direct);
-    for (size_t i = 0; i < c->n_upstreams; i++) {
-        const struct config_upstream *u = &c->upstreams[i];
-        t->proxies = mem_grow(t->proxies, (t->n_proxies + u->n_proxies) * sizeof(struct hop *));
-        for (size_t k = 0; k < u->n_proxies; k++) {
-            struct hop *h = hop_new_proxy(u, &u->proxies[k], e);
-            if (!h) {
-                route_table_unref(t);
-                return NULL;
-            }
-            t->proxies[t->n_proxies++] = h;
-        }
-    }
-    t->n_first = c->upstreams[0].n_proxies;
-    buf_addf(&reason, "upstream %s", c->upstreams[0].name);
-    t->first_reason = span_dup(buf_span(&reason));
-    buf_free(&reason);
-    return t;
+    for (size_t i = 0; i < c->n_upstreams; i++)
+        n += c->upstreams[i].n_proxies;
+    t->proxies = mem_zero(n * sizeof *t->proxies);
+    t->ways = mem_zero(c->n_upstreams * sizeof *t->ways);
+    bool ok = rules_read(&t->rules, c, e);
+    for (size_t i = 0; ok && i < c->n_upstreams; i++)
+        ok = add_proxies(t, &c->upstreams[i], e);
+    if (ok)
+        return t;
+    route_table_unref(t);
+    return NULL;
 }
 
 struct route_table *route_table_ref(struct route_table *t)
@@ -74,10 +82,11 @@ void route_table_unref(struct route_table *t)
         drop_direct(t, list_entry(t->direct.next, struct hop, link));
     for (size_t i = 0; i < t->n_proxies; i++)
         hop_unref(t->proxies[i]);
+    for (size_t i = 0; i < t->n_ways; i++)
+        free(t->ways[i].reason);
+    free(t->ways);
     free(t->proxies);
-    free(t->first_reason);
-    buf_free(&t->reason);
-    bypass_free(t->bypass);
+    rules_free(&t->rules);
     free(t);
 }
 
@@ -100,17 +109,62 @@ static struct hop *direct_hop(struct route_table *t, struct span host, uint16_t 
     return h;
 }
 
+struct hop *route_direct(struct route_table *t, struct span host, uint16_t port)
+{
+    return direct_hop(t, host, port);
+}
+
 void route_find(struct route_table *t, struct span host, uint16_t port, struct route *answer)
 {
-    const char *entry = bypass_match(t->bypass, host, port);
-    if (!entry) {
-        *answer = (struct route){.hops = t->proxies, .n = t->n_first, .why = t->first_reason};
-        return;
+    const struct rule *rule = rules_match(&t->rules, host, port);
+    struct way *out = &t->ways[rule ? rule->upstream : 0];
+    *answer = (struct route){.why = rule ? rule->text : out->reason};
+    switch (rule ? rule->way : WAY_UPSTREAM) {
+    case WAY_BLOCK:
+        break;
+    case WAY_DIRECT:
+        t->direct_answer = direct_hop(t, host, port);
+        answer->hops = &t->direct_answer;
+        answer->n = 1;
+        break;
+    case WAY_UPSTREAM:
+        answer->way = out;
+        answer->hops = out->hops;
+        answer->n = out->n;
+        answer->may_go_direct = t->may_go_direct;
+        break;
     }
-    t->direct_answer = direct_hop(t, host, port);
-    buf_clear(&t->reason);
-    buf_addf(&t->reason, "no-proxy %s", entry);
-    *answer = (struct route){.hops = &t->direct_answer, .n = 1, .why = buf_cstr(&t->reason)};
+}
+
+void route_explain(struct route_table *t, struct span host, uint16_t port, struct buf *out)
+{
+    struct route answer;
+    const struct rule *rule = rules_match(&t->rules, host, port);
+    for (size_t i = 0; i < t->rules.n && &t->rules.rows[i] != rule; i++)
+        buf_addf(out, "%s: does not match\n", t->rules.rows[i].text);
+    if (rule)
+        buf_addf(out, "%s: matches\n", rule->text);
+    else
+        buf_addf(out, "no rule matches: the first upstream\n");
+    route_find(t, host, port, &answer);
+    if (answer.n == 0)
+        buf_add_str(out, "=> blocked\n");
+    for (size_t i = 0; i < answer.n; i++) {
+        const struct hop *h = answer.hops[i];
+        if (hop_is_direct(h))
+            buf_addf(out, "=> direct to %s\n", h->name);
+        else
+            buf_addf(out, "%s proxy %s (upstream %s)%s%s\n", i ? "   else" : "=>", h->name, h->upstream,
+                     h->failures ? ", which could not be reached: " : "", h->failures ? h->asleep_why : "");
+    }
+    if (answer.may_go_direct)
+        buf_add_str(out, "   else direct (when-unreachable = direct)\n");
+}
+
+struct way *route_table_ways(const struct route_table *t, size_t *n)
+{
+    *n = t->n_ways;
+    return t->ways;
 }
 
 struct hop **route_table_proxies(const struct route_table *t, size_t *n)

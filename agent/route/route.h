@@ -5,23 +5,41 @@
 #ifndef EXEAT_ROUTE_ROUTE_H
 #define EXEAT_ROUTE_ROUTE_H
 
+#include "base/buf.h"
 #include "route/hop.h"
 
 struct route_table;
 
-struct route {
-    struct hop **hops; /* the table's; take a reference to keep one */
+/* An upstream, as a way out. */
+struct way {
+    struct hop **hops;
     size_t n;
-    const char *why; /* "no-proxy .internal.example", "upstream corp" */
+    char *reason; /* "upstream corp" */
+    bool detour;  /* upstream/detour.c: requests go direct at present */
+};
+
+struct route {
+    struct way *way;   /* NULL: direct, or blocked */
+    struct hop **hops; /* the table's; take a reference to keep one */
+    size_t n;          /* 0: the destination is blocked */
+    bool
+        may_go_direct; /* when-unreachable = direct: without a proxy, while none of these can be reached (route_direct) */
+    const char *why; /* "no-proxy .internal.example", "rule *.lab.example lab", "upstream corp" */
 };
 
 struct route_table *route_table_new(const struct config *c, struct err *e);
 struct route_table *route_table_ref(struct route_table *t);
 void route_table_unref(struct route_table *t);
 
-/* The answer's hops are valid until the next route_find or the table's end. */
+/* The answer's hops are valid until the next route_find or route_direct, or the table's end. */
 void route_find(struct route_table *t, struct span host, uint16_t port, struct route *answer);
+/* The destination itself as a hop; the table's, as above. */
+struct hop *route_direct(struct route_table *t, struct span host, uint16_t port);
+/* How route_find decides, line by line, for people. */
+void route_explain(struct route_table *t, struct span host, uint16_t port, struct buf *out);
 
+/* The ways out, in the order of the configuration. */
+struct way *route_table_ways(const struct route_table *t, size_t *n);
 /* The hops of the configured proxies, upstream after upstream. */
 struct hop **route_table_proxies(const struct route_table *t, size_t *n);
 /* Every hop there is, direct ones too. `visit` must not end the table. */

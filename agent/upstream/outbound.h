@@ -16,10 +16,13 @@ struct counters {
     uint64_t bytes_up, bytes_down; /* content and tunnels, without heads */
 };
 
+struct probe;
+
 struct outbound {
     struct loop *loop;
     struct keys_client *keys;
     struct counters counters;
+    struct probe *probes; /* upstream/detour.c: under way */
     char pseudonym
         [24]; /* for Via: random per process, so that a loop through ourselves is seen and no two agents are mistaken */
 };

@@ -174,6 +174,7 @@ static void dialled(void *owner, struct stream *s)
     l->dial = NULL;
     struct upstream *u = pool_dialled(p, s);
     l->active = false;
+    hop_wake(p->hop);
     l->events->granted(l->owner, u);
 }
 
@@ -185,6 +186,8 @@ static void dial_failed(void *owner, enum dial_failure kind, const struct err *w
     l->dial = NULL;
     p->dialling--;
     l->active = false;
+    if (kind != DIAL_DESCRIPTORS) /* that is our own want */
+        hop_failed(hop, loop_now(p->out->loop), (unsigned)random(), why->text);
     l->events->failed(l->owner, kind, why);
     pool_serve(p);
     hop_unref(hop);

@@ -73,7 +73,7 @@ class Connection(Wire):
 
 
 class Proxy:
-    def __init__(self, behaviour, host="127.0.0.1", name="proxy", backlog=512, receive_buffer=None, tls=None):
+    def __init__(self, behaviour, host="127.0.0.1", name="proxy", backlog=512, receive_buffer=None, tls=None, port=0):
         """tls: a context (lib/tls.py) for a proxy that is reached by TLS; handshakes that failed are in .refused then."""
         self.behaviour, self.name, self.tls = behaviour, name, tls
         self.refused = []
@@ -84,7 +84,7 @@ class Proxy:
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if receive_buffer:
             self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        self.listener.bind((host, 0))
+        self.listener.bind((host, port))
         self.listener.listen(backlog)
         self.host, self.port = host, self.listener.getsockname()[1]
         self.address = "%s:%d" % ("[%s]" % host if ":" in host else host, self.port)

@@ -369,6 +369,14 @@ static void test_value_errors(void **state)
         {"[listen]\nmax-head = M", "t.conf:2: max-head: \"M\" is not a size (4096, 256K, 1M)"},
         {"[listen]\nmax-head = -1", "t.conf:2: max-head: \"-1\" is not a size (4096, 256K, 1M)"},
         {"[listen]\nmax-head =", "t.conf:2: max-head: \"\" is not a size (4096, 256K, 1M)"},
+        {"[route]\nrule = a",
+         "t.conf:2: rule: a rule is a pattern and where it leads, like: *.lab.example lab (the name of an "
+         "[upstream], direct, or block)"},
+        {"[route]\nrule = a b c",
+         "t.conf:2: rule: a rule is a pattern and where it leads, like: *.lab.example lab (the name of "
+         "an [upstream], direct, or block)"},
+        {"[upstream corp]\nproxy = http://a:1\n[route]\nrule = a direct\nrule = b cor",
+         "t.conf: rule = b cor: there is no [upstream cor]; did you mean \"corp\"?"},
         {"[route]\nno-proxy = a \"\"", "t.conf:2: no-proxy: an item of the list is empty"},
         {"[route]\nno-proxy = a b\"c\"",
          "t.conf:2: no-proxy: a double quote inside a word; put the whole word in double quotes"},
@@ -773,7 +781,8 @@ static void test_print(void **state)
         "secret = command:echo hunter2\n[upstream b]\nproxy = https://q:1\nsecret = \"file:/a # b\"\nspn = "
         "x\n"
         "ca = /c.pem\npin = " PIN_A " sha256//" PIN_B "\ncertificate = \"/d e\"\nkey = ~/k\n"
-        "[listen]\nhttp = \"unix:/a b\"\nallow-uids = any\nmax-head = 5000\n[route]\nno-proxy = a \"b c\"\n");
+        "[listen]\nhttp = \"unix:/a b\"\nallow-uids = any\nmax-head = 5000\n[route]\nno-proxy = a \"b c\"\n"
+        "rule = x b\nrule = \"y z\" direct\n");
     static const char *const printed = "[listen]\n"
                                        "http = \"unix:/a b\"  # t.conf:16\n"
                                        "allow-uids = any  # t.conf:17\n"
@@ -819,6 +828,9 @@ static void test_print(void **state)
                                        "\n"
                                        "[route]\n"
                                        "no-proxy = a \"b c\"  # t.conf:20\n"
+                                       "rule = x b\n"
+                                       "rule = \"y z\" direct  # t.conf:21\n"
+                                       "when-unreachable = fail  # default\n"
                                        "\n"
                                        "[log]\n"
                                        "level = info  # default\n"

@@ -248,6 +248,77 @@ static void test_a_bad_rule_makes_no_table(void **state)
     config_unref(c);
 }
 
+/* A blocked destination has no hops; a rule for an upstream gives its hops alone. */
+static void test_rules_decide(void **state)
+{
+    (void)state;
+    struct route_table *t =
+        table("[upstream corp]\nproxy = http://one.example:8080\n"
+              "[upstream lab]\nproxy = http://two.example:81\n"
+              "[route]\nrule = *.ads.example block\nrule = *.lab.example lab\nwhen-unreachable = direct\n");
+    struct route r;
+    route_find(t, SPAN("x.ads.example"), 443, &r);
+    assert_int_equal(r.n, 0);
+    assert_null(r.way);
+    assert_string_equal(r.why, "rule *.ads.example block");
+    route_find(t, SPAN("x.lab.example"), 443, &r);
+    assert_int_equal(r.n, 1);
+    assert_string_equal(r.hops[0]->name, "two.example:81");
+    assert_string_equal(r.way->reason, "upstream lab");
+    assert_true(r.may_go_direct);
+    route_table_unref(t);
+}
+
+static void test_a_hop_sleeps_longer_each_time(void **state)
+{
+    (void)state;
+    struct hop *h = hop_new_direct(SPAN("a.example"), 80);
+    uint64_t now = 1000, least = 0;
+    assert_false(hop_asleep(h, now));
+    for (unsigned i = 0; i < 12; i++) {
+        hop_failed(h, now, i * 7919, "no route");
+        assert_true(hop_asleep(h, now));
+        uint64_t sleeps = h->asleep_until - now, whole = i < 6 ? 1000u << i : 60000;
+        assert_true(sleeps > whole * 3 / 4 && sleeps <= whole);
+        assert_true(sleeps > least);
+        least = i < 6 ? sleeps : 0;
+        assert_false(hop_asleep(h, h->asleep_until));
+    }
+    assert_int_equal(h->failures, 12);
+    assert_string_equal(h->asleep_why, "no route");
+    hop_wake(h);
+    assert_false(hop_asleep(h, now));
+    hop_failed(h, now, 0, "again");
+    assert_int_equal(h->asleep_until, now + 1000); /* from the beginning */
+    hop_unref(h);
+}
+
+static void explained(struct route_table *t, const char *host, uint16_t port, const char *expected)
+{
+    struct buf text = {0};
+    route_explain(t, span_str(host), port, &text);
+    assert_string_equal(buf_cstr(&text), expected);
+    buf_free(&text);
+}
+
+static void test_explained(void **state)
+{
+    (void)state;
+    struct route_table *t = table(two_upstreams);
+    size_t n;
+    explained(t, "10.1.2.3", 80,
+              "no-proxy .internal.example: does not match\nno-proxy 10.0.0.0/8: matches\n=> direct to "
+              "10.1.2.3:80\n");
+    hop_failed(route_table_proxies(t, &n)[0], 0, 0, "no route");
+    explained(t, "www.example", 80,
+              "no-proxy .internal.example: does not match\nno-proxy 10.0.0.0/8: does not match\nno-proxy "
+              "*:22: does not match\n"
+              "no rule matches: the first upstream\n=> proxy one.example:8080 (upstream corp), which could "
+              "not be reached: no route\n"
+              "   else proxy two.example:3128 (upstream corp)\n");
+    route_table_unref(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -262,6 +333,9 @@ int main(void)
         cmocka_unit_test(test_references),
         cmocka_unit_test(test_the_pool_goes_with_the_last_reference),
         cmocka_unit_test(test_a_bad_rule_makes_no_table),
+        cmocka_unit_test(test_rules_decide),
+        cmocka_unit_test(test_a_hop_sleeps_longer_each_time),
+        cmocka_unit_test(test_explained),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

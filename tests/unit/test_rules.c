@@ -1,4 +1,4 @@
-/* The no-proxy rules: each kind of entry against the hosts it must and must not take, ports, the first entry that matches, and the
+/* The rules for routes: each kind of pattern against the hosts it must and must not take, ports, the first entry that matches, and the
    sentence for entries that cannot be read. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,19 +8,32 @@
 
 #include <stdio.h>
 
-#include "route/bypass.h"
+#include "route/rules.h"
 
-static struct bypass *rules(const char *const *entries, size_t n)
+static bool read_entries(struct rules *r, const char *const *entries, size_t n, struct err *e)
 {
     char *copies[8];
-    struct err e = {0};
     assert_true(n <= 8);
     for (size_t i = 0; i < n; i++)
         copies[i] = (char *)(uintptr_t)entries[i];
-    struct bypass *b = bypass_new(copies, n, &e);
-    if (!b)
+    struct config c = {.no_proxy = copies, .n_no_proxy = n};
+    return rules_read(r, &c, e);
+}
+
+static struct rules rules(const char *const *entries, size_t n)
+{
+    struct err e = {0};
+    struct rules r;
+    if (!read_entries(&r, entries, n, &e))
         fail_msg("refused: %s", e.text);
-    return b;
+    return r;
+}
+
+/* The pattern that matches, or NULL. */
+static const char *match(const struct rules *r, struct span host, uint16_t port)
+{
+    const struct rule *rule = rules_match(r, host, port);
+    return rule ? rule->pattern.text : NULL;
 }
 
 static const struct {
@@ -123,14 +136,14 @@ static void test_each_entry(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct bypass *b = rules(&cases[i].entry, 1);
-        const char *found = bypass_match(b, span_str(cases[i].host), cases[i].port);
+        struct rules b = rules(&cases[i].entry, 1);
+        const char *found = match(&b, span_str(cases[i].host), cases[i].port);
         if ((found != NULL) != cases[i].direct)
             fail_msg("%s, %s:%u: %s", cases[i].entry, cases[i].host, cases[i].port,
                      found ? "direct" : "through the proxy");
         if (found)
             assert_string_equal(found, cases[i].entry);
-        bypass_free(b);
+        rules_free(&b);
     }
 }
 
@@ -138,21 +151,20 @@ static void test_the_first_that_matches_is_told(void **state)
 {
     (void)state;
     static const char *const entries[] = {"a.example:8080", ".example", "a.example", "10.0.0.0/8"};
-    struct bypass *b = rules(entries, 4);
-    assert_string_equal(bypass_match(b, SPAN("a.example"), 8080), "a.example:8080");
-    assert_string_equal(bypass_match(b, SPAN("a.example"), 80), ".example");
-    assert_string_equal(bypass_match(b, SPAN("10.9.9.9"), 80), "10.0.0.0/8");
-    assert_null(bypass_match(b, SPAN("a.test"), 80));
-    bypass_free(b);
+    struct rules b = rules(entries, 4);
+    assert_string_equal(match(&b, SPAN("a.example"), 8080), "a.example:8080");
+    assert_string_equal(match(&b, SPAN("a.example"), 80), ".example");
+    assert_string_equal(match(&b, SPAN("10.9.9.9"), 80), "10.0.0.0/8");
+    assert_null(match(&b, SPAN("a.test"), 80));
+    rules_free(&b);
 }
 
 static void test_no_rules(void **state)
 {
     (void)state;
-    struct bypass *b = rules(NULL, 0);
-    assert_null(bypass_match(b, SPAN("a.example"), 80));
-    bypass_free(b);
-    bypass_free(NULL);
+    struct rules b = rules(NULL, 0);
+    assert_null(match(&b, SPAN("a.example"), 80));
+    rules_free(&b);
 }
 
 /* The host is a view: nothing behind its end may be looked at. */
@@ -160,11 +172,11 @@ static void test_host_is_a_view(void **state)
 {
     (void)state;
     static const char *const entries[] = {"192.0.2.1"};
-    struct bypass *b = rules(entries, 1);
+    struct rules b = rules(entries, 1);
     char text[] = {'1', '9', '2', '.', '0', '.', '2', '.', '1', '0', '0'};
-    assert_string_equal(bypass_match(b, span_make(text, 9), 80), "192.0.2.1");
-    assert_null(bypass_match(b, span_make(text, 11), 80));
-    bypass_free(b);
+    assert_string_equal(match(&b, span_make(text, 9), 80), "192.0.2.1");
+    assert_null(match(&b, span_make(text, 11), 80));
+    rules_free(&b);
 }
 
 /* A long host of one letter against many stars must not take longer than its square. */
@@ -172,13 +184,13 @@ static void test_stars_against_a_long_host(void **state)
 {
     (void)state;
     static const char *const entries[] = {"*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*b"};
-    struct bypass *b = rules(entries, 1);
+    struct rules b = rules(entries, 1);
     static char host[20000];
     memset(host, 'a', sizeof host);
-    assert_null(bypass_match(b, span_make(host, sizeof host), 80));
+    assert_null(match(&b, span_make(host, sizeof host), 80));
     host[sizeof host - 1] = 'b';
-    assert_non_null(bypass_match(b, span_make(host, sizeof host), 80));
-    bypass_free(b);
+    assert_non_null(match(&b, span_make(host, sizeof host), 80));
+    rules_free(&b);
 }
 
 static void test_bad_entries(void **state)
@@ -192,11 +204,11 @@ static void test_bad_entries(void **state)
         "a#b",     "\"a\"",     "<loca>",      "a\x01",       "a\\b",        "[a]]",         "a\x7f",
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        char *entries[] = {(char *)(uintptr_t) "good.example", (char *)(uintptr_t)bad[i]};
+        const char *const entries[] = {"good.example", bad[i]};
         char quoted[64];
         struct err e = {0};
-        struct bypass *b = bypass_new(entries, 2, &e);
-        if (b)
+        struct rules b;
+        if (read_entries(&b, entries, 2, &e))
             fail_msg("taken: \"%s\"", bad[i]);
         snprintf(quoted, sizeof quoted, "no-proxy: cannot read \"%s\"; ", bad[i]);
         assert_int_equal(e.code, ERR_CONFIG);
@@ -205,12 +217,57 @@ static void test_bad_entries(void **state)
     }
 }
 
+static void test_ways_in_order(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    struct rules r;
+    struct config *c = config_load_text("t.conf",
+                                        SPAN("[upstream corp]\nproxy = http://a.example:80\n"
+                                             "[upstream lab]\nproxy = http://b.example:80\n"
+                                             "[route]\nno-proxy = wiki.lab.example\n"
+                                             "rule = *.ads.example block\n"
+                                             "rule = *.lab.example:443 lab\n"
+                                             "rule = *.lab.example direct\n"
+                                             "rule = \"10.0.0.0/8\" corp\n"),
+                                        &e);
+    static const struct {
+        const char *host;
+        uint16_t port;
+        enum config_way way;
+        const char *text;
+    } rows[] = {
+        {"wiki.lab.example", 443, WAY_DIRECT, "no-proxy wiki.lab.example"},
+        {"x.ads.example", 80, WAY_BLOCK, "rule *.ads.example block"},
+        {"x.lab.example", 443, WAY_UPSTREAM, "rule *.lab.example:443 lab"},
+        {"x.lab.example", 80, WAY_DIRECT, "rule *.lab.example direct"},
+        {"10.1.2.3", 80, WAY_UPSTREAM, "rule 10.0.0.0/8 corp"},
+    };
+    if (!c || !rules_read(&r, c, &e))
+        fail_msg("%s", e.text);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const struct rule *found = rules_match(&r, span_str(rows[i].host), rows[i].port);
+        assert_non_null(found);
+        assert_string_equal(found->text, rows[i].text);
+        assert_int_equal(found->way, rows[i].way);
+    }
+    assert_int_equal(rules_match(&r, SPAN("x.lab.example"), 443)->upstream, 1);
+    assert_int_equal(rules_match(&r, SPAN("10.1.2.3"), 443)->upstream, 0);
+    assert_null(rules_match(&r, SPAN("www.example"), 443));
+    rules_free(&r);
+    config_unref(c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_each_entry),  cmocka_unit_test(test_the_first_that_matches_is_told),
-        cmocka_unit_test(test_no_rules),    cmocka_unit_test(test_host_is_a_view),
-        cmocka_unit_test(test_bad_entries), cmocka_unit_test(test_stars_against_a_long_host),
+        cmocka_unit_test(test_each_entry),
+        cmocka_unit_test(test_the_first_that_matches_is_told),
+        cmocka_unit_test(test_no_rules),
+        cmocka_unit_test(test_host_is_a_view),
+        cmocka_unit_test(test_ways_in_order),
+        cmocka_unit_test(test_bad_entries),
+        cmocka_unit_test(test_stars_against_a_long_host),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,105 @@
+/*
+ * Detours. A proxy that failed stays out of use in direct mode until a probe (or, before that, another request) has made a connection to it: a request must not
+ * wait for a dial that will most likely fail.
+ */
+#include "upstream/detour.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "upstream/pool.h"
+
+struct probe {
+    struct probe *next;
+    struct outbound *out;
+    struct hop *hop; /* a reference */
+    struct lease lease;
+};
+
+static void end(struct probe *p)
+{
+    struct probe **at = &p->out->probes;
+    while (*at != p)
+        at = &(*at)->next;
+    *at = p->next;
+    p->hop->probing = false;
+    hop_unref(p->hop);
+    free(p);
+}
+
+static void granted(void *owner, struct upstream *u)
+{
+    struct probe *p = owner;
+    log_info(NULL, "proxy %s answers again", p->hop->name);
+    pool_give(u); /* the next request can use it */
+    end(p);
+}
+
+static void failed(void *owner, enum dial_failure kind, const struct err *why)
+{
+    struct probe *p = owner;
+    (void)kind;
+    log_debug(NULL, "proxy %s still cannot be reached: %s", p->hop->name, why->text);
+    end(p);
+}
+
+static void probe(struct outbound *out, struct hop *hop)
+{
+    static const struct lease_events events = {granted, failed};
+    if (hop->probing || hop_asleep(hop, loop_now(out->loop)))
+        return;
+    struct probe *p = mem_zero(sizeof *p);
+    *p = (struct probe){.next = out->probes, .out = out, .hop = hop_ref(hop)};
+    out->probes = p;
+    hop->probing = true;
+    lease_start(&p->lease, out, hop, true, &events, p);
+}
+
+void detour_stop(struct outbound *out)
+{
+    while (out->probes) {
+        lease_cancel(&out->probes->lease);
+        end(out->probes);
+    }
+}
+
+/* In direct mode only a proxy that has not failed since it was last reached is used. */
+static bool usable(const struct route *route, const struct hop *h, uint64_t now)
+{
+    return route->may_go_direct ? h->failures == 0 : !hop_asleep(h, now);
+}
+
+static void tell_mode(struct way *way, bool direct)
+{
+    if (way->detour == direct)
+        return;
+    way->detour = direct;
+    if (direct)
+        log_warning(NULL, "%s: no proxy can be reached (%s); requests go direct until one answers",
+                    way->reason, way->hops[0]->asleep_why ? way->hops[0]->asleep_why : "");
+    else
+        log_info(NULL, "%s: back on the proxy", way->reason);
+}
+
+size_t detour_order(struct outbound *out, struct route_table *routes, const struct route *route,
+                    struct span host, uint16_t port, struct hop **hops)
+{
+    uint64_t now = loop_now(out->loop);
+    size_t n = 0;
+    for (size_t i = 0; i < route->n; i++)
+        if (usable(route, route->hops[i], now))
+            hops[n++] = route->hops[i];
+    if (route->way)
+        tell_mode(route->way, route->may_go_direct && n == 0);
+    for (size_t i = 0; i < route->n; i++) {
+        if (usable(route, route->hops[i], now))
+            continue;
+        if (route->may_go_direct)
+            probe(out, route->hops[i]);
+        else
+            hops[n++] = route->hops[i]; /* better late than never */
+    }
+    if (route->may_go_direct)
+        hops[n++] = route_direct(routes, host, port);
+    return n;
+}
