@@ -3,6 +3,7 @@
  */
 #include "relay/forward.h"
 
+#include "relay/home.h"
 #include "relay/reply.h"
 
 static struct span via(const struct exchange *e)
@@ -67,10 +68,7 @@ bool forward_answer_here(struct exchange *e)
         return true;
     }
     if (e->target.form == TARGET_ORIGIN || e->target.form == TARGET_ASTERISK) {
-        e->keep_client = false;
-        reply_page(e, PAGE_BAD_REQUEST, 0,
-                   SPAN("this is a proxy, and the request is written for a web server"),
-                   SPAN("set http_proxy and https_proxy to this address instead of opening it"));
+        home_answer(e);
         return true;
     }
     return answer_max_forwards(e);

@@ -5,9 +5,10 @@ import re
 import threading
 
 import wire
-from base import SITE, Scenario
+from base import SITE, Scenario, corp
 from behaviours import Canned, Continue, Early, Slow, trailing
-from proxy import Open, content, sha, wait_closed
+from gates import Basic
+from proxy import Asks, Open, content, sha, wait_closed
 from wire import Wire, chunked, get
 
 
@@ -483,8 +484,50 @@ class Targets(Scenario):
     def test_origin_form_is_for_ourselves(self):
         proxy, agent = self.both(Open())
         answer = wire.once(agent.port, "GET / HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n\r\n" % agent.port)
-        self.assertIn(answer.status, (200, 400, 404))
-        self.assertEqual(proxy.requests, [])
+        self.assertEqual((answer.status, proxy.requests), (200, []))
+
+
+class Home(Scenario):
+    """The agent's own pages."""
+
+    def home(self, agent, path, *fields, method="GET", host=None):
+        lines = ["%s %s HTTP/1.1" % (method, path), "Host: %s" % (host or "127.0.0.1:%d" % agent.port), *fields, "", ""]
+        return wire.once(agent.port, "\r\n".join(lines), method)
+
+    def test_pac(self):
+        proxy, agent = self.both(Open())
+        answer = self.home(agent, "/exeat.pac")
+        self.assertEqual((answer.status, answer.get("Content-Type")), (200, "application/x-ns-proxy-autoconfig"))
+        self.assertIn('return "PROXY 127.0.0.1:%d";' % agent.port, answer.text)
+        self.assertIn('"PROXY localhost:%d"' % agent.port, self.home(agent, "/exeat.pac?x", host="localhost:%d" % agent.port).text)
+        self.assertEqual(self.home(agent, "/exeat.pac", method="HEAD").body, b"")
+        self.assertEqual(proxy.connections, [])
+
+    def test_status_without_secrets(self):
+        gate = Basic()
+        _, agent = self.both(Asks(gate), corp("basic", user="alice"))
+        self.assertEqual(self.ask(agent).status, 200)
+        answer = self.home(agent, "/")
+        self.assertEqual(answer.status, 200)
+        self.assertRegex(answer.text, r"(?s)exeat .* is running.*upstream corp\n.*requests: 2\n")
+        for secret in ("alice", "secret", "YWxp"):
+            self.assertNotIn(secret, answer.text)
+
+    def test_other_names_are_refused(self):
+        """A web page may let its own name point at 127.0.0.1, and so read what answers there."""
+        _, agent = self.both(Open())
+        for host in ("evil.example", "evil.example:%d" % agent.port, "127.0.0.1.evil.example", "10.0.0.1", "localhost.evil.example", "[fe80::1]"):
+            for path in ("/", "/exeat.pac"):
+                self.own(self.home(agent, path, host=host), 403, "http_request_denied", "another host")
+        for origin in ("http://evil.example", "null", "https://127.0.0.1.evil.example", "file://"):
+            self.own(self.home(agent, "/", "Origin: " + origin), 403, "http_request_denied")
+        for origin in ("http://localhost:9", "http://127.0.0.1", "http://[::1]:80"):
+            self.assertEqual(self.home(agent, "/", "Origin: " + origin).status, 200)
+
+    def test_anything_else_is_explained(self):
+        _, agent = self.both(Open())
+        for path, method in (("/index.html", "GET"), ("/", "POST"), ("/exeat.pac", "DELETE"), ("/exeat.pac/", "GET"), ("*", "OPTIONS")):
+            self.own(self.home(agent, path, "Content-Length: 0", method=method), 400, "http_request_error", "http_proxy")
 
 
 class Routes(Scenario):
