@@ -116,15 +116,21 @@ static bool check_tls(const struct config_whole *w, struct err *e)
     return true;
 }
 
+static bool is_named(const struct config_upstream *u, enum auth_scheme scheme)
+{
+    for (size_t i = 0; i < u->n_auth; i++)
+        if (u->auth[i] == scheme)
+            return true;
+    return false;
+}
+
 /* A proof that could never come: each request would fail. */
 static bool check_mutual(const struct config_whole *w, struct err *e)
 {
     size_t key = (size_t)(setting_find(section_find(SPAN("upstream")), SPAN("mutual")) - settings);
     for (size_t i = 0; i < w->c.n_upstreams; i++) {
         const struct config_upstream *u = &w->c.upstreams[i];
-        bool negotiate = false;
-        for (size_t k = 0; k < u->n_auth; k++)
-            negotiate = negotiate || u->auth[k] == AUTH_NEGOTIATE;
+        bool negotiate = is_named(u, AUTH_NEGOTIATE);
         if (u->mutual != MUTUAL_REQUIRE || (negotiate && u->client_credentials == CLIENT_CREDENTIALS_DROP))
             continue;
         err_set(e, ERR_CONFIG,
@@ -132,6 +138,28 @@ static bool check_mutual(const struct config_whole *w, struct err *e)
                 negotiate ? "passes the programs' own credentials on: write client-credentials = drop"
                           : "does not answer it: name negotiate in auth =");
         return origin_blame(w->each[i].keys[key], e);
+    }
+    return true;
+}
+
+/* Kerberos without what it is made of. */
+static bool check_kerberos(const struct config_whole *w, struct err *e)
+{
+    const struct section *section = section_find(SPAN("upstream"));
+    size_t kerberos = (size_t)(setting_find(section, SPAN("kerberos")) - settings);
+    size_t secret = (size_t)(setting_find(section, SPAN("secret")) - settings);
+    for (size_t i = 0; i < w->c.n_upstreams; i++) {
+        const struct config_upstream *u = &w->c.upstreams[i];
+        if (u->kerberos == KERBEROS_ACQUIRE && u->secret == SECRET_NONE) {
+            err_set(e, ERR_CONFIG,
+                    "kerberos: acquire gets a ticket with a password, and secret = none says that there is "
+                    "none");
+            return origin_blame(w->each[i].keys[kerberos], e);
+        }
+        if (u->secret == SECRET_KEYTAB && !is_named(u, AUTH_NEGOTIATE)) {
+            err_set(e, ERR_CONFIG, "secret: a keytab is for Kerberos, and auth does not name negotiate");
+            return origin_blame(w->each[i].keys[secret], e);
+        }
     }
     return true;
 }
@@ -173,7 +201,8 @@ bool whole_complete(struct config_whole *w, const char *file, struct err *e)
             "%s: there is no [upstream NAME] section; write one like this:\n\n    [upstream corp]\n"
             "    proxy = http://proxy.corp.example:8080\n    user = CORP\\alice",
             file);
-    return check_tls(w, e) && check_mutual(w, e) && check_no_circle(w, e) && check_rules(w, e);
+    return check_tls(w, e) && check_mutual(w, e) && check_kerberos(w, e) && check_no_circle(w, e) &&
+           check_rules(w, e);
 }
 
 struct config *config_ref(struct config *c)

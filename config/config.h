@@ -22,8 +22,21 @@ enum secret_source {
                           newline */
     SECRET_FILE,       /* argument: path; the same */
     SECRET_CREDENTIAL, /* argument: name below $CREDENTIALS_DIRECTORY */
+    SECRET_KEYTAB,     /* argument: path; a Kerberos key instead of a password */
     SECRET_PROMPT,     /* asked for with exeat login, kept in memory only */
     SECRET_NONE,       /* tickets only */
+};
+
+enum kerberos_source {
+    KERBEROS_FIND,    /* the tickets that are there already */
+    KERBEROS_ACQUIRE, /* where there is none, one is got with the password */
+};
+
+/* What DNS has to say about the host name in the proxy's service name. */
+enum canonicalize {
+    CANONICALIZE_SYSTEM, /* as krb5.conf has it (dns_canonicalize_hostname, rdns) */
+    CANONICALIZE_YES,    /* an alias (CNAME) is followed */
+    CANONICALIZE_NO,     /* the name as configured */
 };
 
 enum client_credentials {
@@ -71,7 +84,10 @@ struct config_upstream {
     char *user;                          /* NULL: the ticket's own principal */
     enum secret_source secret;
     char *secret_argument;
+    enum kerberos_source kerberos;
     char *spn; /* NULL: HTTP/host */
+    enum canonicalize canonicalize;
+    bool delegate; /* the proxy gets a ticket of ours, to act with */
     enum mutual mutual;
     unsigned wait_for_password; /* seconds that a CONNECT waits for a new one; 0: it fails at once */
     char *ca; /* PEM file of the authorities that may vouch for an https:// proxy; NULL: the system's */

@@ -21,6 +21,8 @@ const size_t n_sections = sizeof sections / sizeof *sections;
 
 static const char *const level_choices[] = {"error", "warning", "info", "debug", NULL};
 static const char *const when_unreachable_choices[] = {"fail", "direct", NULL};
+static const char *const kerberos_choices[] = {"find", "acquire", NULL};
+static const char *const canonicalize_choices[] = {"system", "yes", "no", NULL};
 static const char *const client_credentials_choices[] = {"drop", "pass", NULL};
 static const char *const mutual_choices[] = {"try", "require", "off", NULL};
 
@@ -52,10 +54,21 @@ const struct setting settings[] = {
      .help = "Who you are to the proxy: CORP\\alice, alice@CORP.EXAMPLE or alice."},
     {"upstream", "secret", &kind_secret, .fallback = "keyring", IN_UPSTREAM(secret),
      ALSO(config_upstream, secret_argument),
-     .help = "Where the password comes from. The password itself never stands here."},
+     .help = "Where the password or key comes from. The password itself never stands here."},
+    {"upstream", "kerberos", &kind_choice, .fallback = "find", IN_UPSTREAM(kerberos),
+     .choices = kerberos_choices,
+     .help =
+         "Find uses the Kerberos tickets that are there (kinit); acquire gets one with the password where "
+         "there is none."},
     {"upstream", "spn", &kind_text, .absent = "HTTP/ and the proxy's host name",
      .example = "HTTP/proxy.corp.example", IN_UPSTREAM(spn),
      .help = "The Kerberos service name of the proxy."},
+    {"upstream", "canonicalize", &kind_choice, .fallback = "system", IN_UPSTREAM(canonicalize),
+     .choices = canonicalize_choices,
+     .help = "Whether an alias (CNAME) of the proxy's name is followed for its service name; system: as "
+             "krb5.conf says."},
+    {"upstream", "delegate", &kind_yes_no, .fallback = "no", IN_UPSTREAM(delegate),
+     .help = "Whether the proxy gets a Kerberos ticket with which it can act as you."},
     {"upstream", "mutual", &kind_choice, .fallback = "try", IN_UPSTREAM(mutual), .choices = mutual_choices,
      .help = "Whether a proxy that takes a Kerberos ticket has to prove who it is in return: try checks the "
              "proof if it sends one, require lets nothing through without (and answers Kerberos alone), off "

@@ -68,13 +68,10 @@ const struct kind kind_schemes = {"negotiate, ntlm, digest, basic, separated by 
                                   parse_schemes, print_schemes};
 
 static const char *const source_names[] = {
-    [SECRET_KEYRING] = "keyring",
-    [SECRET_COMMAND] = "command",
-    [SECRET_FILE] = "file",
-    [SECRET_CREDENTIAL] = "credential",
-    [SECRET_PROMPT] = "prompt",
-    [SECRET_NONE] = "none",
-    NULL,
+    [SECRET_KEYRING] = "keyring", [SECRET_COMMAND] = "command",
+    [SECRET_FILE] = "file",       [SECRET_CREDENTIAL] = "credential",
+    [SECRET_KEYTAB] = "keytab",   [SECRET_PROMPT] = "prompt",
+    [SECRET_NONE] = "none",       NULL,
 };
 
 const char *secret_source_name(enum secret_source source)
@@ -95,6 +92,7 @@ static char *secret_argument(enum secret_source source, struct span argument, st
 {
     switch (source) {
     case SECRET_FILE:
+    case SECRET_KEYTAB:
         return path_absolute(argument, e);
     case SECRET_CREDENTIAL:
         return credential_name(argument, e);
@@ -122,7 +120,8 @@ static bool parse_secret(const struct setting *s, void *object, struct span valu
     struct config_upstream *u = object;
     size_t colon = span_find(value, ':');
     int source = choice_find(source_names, span_head(value, colon), NULL);
-    bool wants_argument = source == SECRET_COMMAND || source == SECRET_FILE || source == SECRET_CREDENTIAL;
+    bool wants_argument = source == SECRET_COMMAND || source == SECRET_FILE || source == SECRET_CREDENTIAL ||
+                          source == SECRET_KEYTAB;
     if (source < 0 || wants_argument != (colon < value.n))
         return unknown_source(s, source < 0 ? span_head(value, colon) : span_make(NULL, 0), e);
     u->secret = (enum secret_source)source;
@@ -146,5 +145,6 @@ static bool print_secret(const struct setting *s, const void *object, struct buf
     return true;
 }
 
-const struct kind kind_secret = {"keyring, command:COMMAND, file:PATH, credential:NAME, prompt or none",
-                                 false, parse_secret, print_secret};
+const struct kind kind_secret = {
+    "keyring, command:COMMAND, file:PATH, credential:NAME, keytab:PATH, prompt or none", false, parse_secret,
+    print_secret};

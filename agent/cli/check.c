@@ -2,6 +2,10 @@
  * exeat check: reads the configuration as the agent would, and says what is wrong with it, without starting
  * anything.
  */
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
 #include "cli/say.h"
 #include "cli/verb.h"
 #include "config/config.h"
@@ -27,6 +31,19 @@ static void warn_of_basic(const struct config_upstream *u)
                 u->name, u->proxies[i].text);
 }
 
+/* Whose keys it has is for the keyholder to find out; here it is only opened, as the agent's user would. */
+static bool keytab_is_there(const struct config *c, const struct config_upstream *u, struct err *e)
+{
+    if (u->secret != SECRET_KEYTAB)
+        return true;
+    int fd = open(u->secret_argument, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (fd < 0)
+        return err_errno(e, ERR_CONFIG, errno, "%s: [upstream %s]: the keytab %s cannot be read",
+                         c->file ? c->file : "the environment", u->name, u->secret_argument);
+    close(fd);
+    return true;
+}
+
 static int check(const struct config *c)
 {
     const char *place = c->file ? c->file : "the environment";
@@ -35,6 +52,9 @@ static int check(const struct config *c)
     if (!routes)
         return say_error(EXIT_CONFIG, "%s: %s", place, e.text);
     route_table_unref(routes);
+    for (size_t i = 0; i < c->n_upstreams; i++)
+        if (!keytab_is_there(c, &c->upstreams[i], &e))
+            return say_error(EXIT_CONFIG, "%s", e.text);
     for (size_t i = 0; i < c->n_upstreams; i++)
         warn_of_basic(&c->upstreams[i]);
     say_clean(stdout, span_str(place));

@@ -32,6 +32,7 @@ struct question {
     uint64_t since; /* tick */
     struct buf method, target, body;
     unsigned tried;        /* SCHEME_BITs that could not be started */
+    bool doubted;          /* the ticket in hand was no good any more, and another one was looked for */
     struct buf whys;       /* why not, sentence by sentence */
     const char *waits_for; /* for the time-out's sentence */
 };

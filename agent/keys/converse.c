@@ -255,13 +255,19 @@ static void failed(struct context *c, bool service, const struct err *why)
         converse_broken(c, why->text);
         return;
     }
-    context_reset(c);
+    const struct bundle *used = c->bundle;
+    bool ticket = c->scheme == AUTH_NEGOTIATE && !c->ntlm_only && !c->raw;
     c->stage = STAGE_CHOOSE;
     if (service) { /* else the proxy's own note of it leads to another way */
+        bool again = ticket && !c->q.doubted && used && !used->ticket.private;
         note_why(c, c->scheme, why);
-        if (c->scheme == AUTH_NEGOTIATE)
+        if (again) /* a kinit may have replaced it since it was found: once, not for ever */
+            c->q.tried &= ~SCHEME_BIT(c->scheme);
+        c->q.doubted = true;
+        if (c->scheme == AUTH_NEGOTIATE && (!used || c->e->bundle == used))
             edition_doubt_ticket(c->e);
     }
+    context_reset(c);
     converse_run(c);
 }
 

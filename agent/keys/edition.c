@@ -13,8 +13,9 @@
 #include "keys/work.h"
 
 /* How soon a provider may be asked again, in milliseconds. */
-static const int64_t look_pause[] = {[SECRET_KEYRING] = 1000, [SECRET_COMMAND] = 5000, [SECRET_FILE] = 0,
-                                     [SECRET_CREDENTIAL] = 0, [SECRET_PROMPT] = 0,     [SECRET_NONE] = 0};
+static const int64_t look_pause[] = {
+    [SECRET_KEYRING] = 1000, [SECRET_COMMAND] = 5000, [SECRET_FILE] = 0,  [SECRET_CREDENTIAL] = 0,
+    [SECRET_PROMPT] = 0,     [SECRET_NONE] = 0,       [SECRET_KEYTAB] = 0};
 
 struct secret_job {
     struct job job;
@@ -36,6 +37,7 @@ struct edition *edition_new(struct identity *who)
     e->who = who;
     e->generation = ++who->last_generation;
     e->looked_at = INT64_MIN / 2;
+    renewal_init(&e->renewal);
     account_copy(&e->account, &who->account);
     return e;
 }
@@ -51,6 +53,7 @@ void edition_unref(struct edition *e)
 {
     if (!e || --e->refs > 0)
         return;
+    deadline_unset(&e->renewal.deadline);
     guard_passed(&e->acquiring);
     bundle_unref(e->bundle);
     gss_cred_free(e->ntlm);
@@ -60,6 +63,7 @@ void edition_unref(struct edition *e)
     secret_free(&e->nt_hash);
     account_free(&e->account);
     free(e->realm);
+    free(e->keytab_print);
     free(e);
 }
 

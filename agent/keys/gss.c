@@ -1,6 +1,8 @@
 /*
- * The only home of gssapi on the client side. What we ask of it is little: no delegation, no confidentiality, and mutual authentication of
+ * The only home of gssapi on the client side. What we ask of it is little: no confidentiality, delegation only on demand, and mutual authentication of
  * Kerberos alone (gss-ntlmssp fails when the server does not offer what was asked, and calls mutual authentication granted, which NTLM cannot do).
+ * A proxy has two names: Kerberos gets the very principal that the ticket in the cache is for, so that nothing is made of it by DNS; NTLM
+ * knows only host-based names. SPNEGO hands on the name of each call, so it gets the other one when the proxy has chosen NTLM.
  * Worker threads.
  */
 #include "keys/gss.h"
@@ -24,8 +26,9 @@ struct gss_cred {
 
 struct gss_handshake {
     gss_ctx_id_t id;
-    gss_cred_id_t cred; /* lent: its owner keeps it as long as the handshake */
-    gss_name_t target;
+    gss_cred_id_t cred;   /* lent: its owner keeps it as long as the handshake */
+    gss_name_t principal; /* GSS_C_NO_NAME: no Kerberos, or not any more */
+    gss_name_t service;
     gss_OID mech;
     struct buf binding;
     OM_uint32 wanted;  /* flags, at the next step */
@@ -117,43 +120,46 @@ void gss_cred_free(struct gss_cred *c)
     free(c);
 }
 
-/* HTTP/host becomes a host-based name, which NTLM understands too; with a realm only Kerberos' own form can say it. */
-static gss_name_t import_target(const char *host, const char *spn, struct err *e)
+static bool import(const char *text, gss_OID form, gss_name_t *name, struct err *e)
 {
-    OM_uint32 major, minor;
-    gss_name_t name = GSS_C_NO_NAME;
+    OM_uint32 minor;
+    gss_buffer_desc bytes = {strlen(text), (char *)text};
+    OM_uint32 major = gss_import_name(&minor, &bytes, form, name);
+    return !GSS_ERROR(major) || explain(e, "the proxy's service name is no name", major, minor, GSS_C_NO_OID);
+}
+
+/* HTTP/host@REALM as the host-based name HTTP@host. */
+static bool import_service(const struct gss_handshake_request *r, gss_name_t *name, struct err *e)
+{
     struct buf text = {0};
-    gss_OID form = GSS_C_NT_HOSTBASED_SERVICE;
-    const char *slash = spn ? strchr(spn, '/') : NULL;
-    if (!spn)
-        buf_addf(&text, "HTTP@%s", host);
-    else if (slash && !strchr(spn, '@'))
-        buf_addf(&text, "%.*s@%s", (int)(slash - spn), spn, slash + 1);
-    else {
-        buf_add_str(&text, spn);
-        form = (gss_OID)GSS_KRB5_NT_PRINCIPAL_NAME;
-    }
-    gss_buffer_desc bytes = {text.n, text.p};
-    major = gss_import_name(&minor, &bytes, form, &name);
+    struct span spn = span_str(r->spn);
+    struct span plain = span_head(spn, span_rfind(spn, '@'));
+    size_t slash = span_find(plain, '/');
+    if (slash < plain.n)
+        buf_addf(&text, "%.*s@%.*s", SPAN_ARG(span_head(plain, slash)),
+                 SPAN_ARG(span_from(plain, slash + 1)));
+    else
+        buf_addf(&text, "HTTP@%s", r->host);
+    bool good = import(buf_cstr(&text), GSS_C_NT_HOSTBASED_SERVICE, name, e);
     buf_free(&text);
-    if (GSS_ERROR(major)) {
-        explain(e, "the proxy's service name is no name", major, minor, GSS_C_NO_OID);
-        return GSS_C_NO_NAME;
-    }
-    return name;
+    return good;
 }
 
 struct gss_handshake *gss_handshake_new(const struct gss_handshake_request *request, struct err *e)
 {
-    gss_name_t target = import_target(request->host, request->spn, e);
-    if (target == GSS_C_NO_NAME)
-        return NULL;
     struct gss_handshake *h = mem_zero(sizeof *h);
     h->id = GSS_C_NO_CONTEXT;
+    h->principal = h->service = GSS_C_NO_NAME;
     h->cred = request->cred->id;
-    h->target = target;
     h->mech = mech_of(request->mech);
-    h->wanted = request->mutual ? GSS_C_MUTUAL_FLAG : 0;
+    if (!import_service(request, &h->service, e) ||
+        (request->principal &&
+         !import(request->principal, (gss_OID)GSS_KRB5_NT_PRINCIPAL_NAME, &h->principal, e))) {
+        gss_handshake_free(h);
+        return NULL;
+    }
+    h->wanted = (request->mutual ? GSS_C_MUTUAL_FLAG : 0) |
+                (request->principal && request->delegate ? GSS_C_DELEG_FLAG : 0);
     if (request->binding.n) {
         buf_add_str(&h->binding, "tls-server-end-point:");
         buf_add_span(&h->binding, request->binding);
@@ -169,9 +175,10 @@ enum gss_outcome gss_handshake_step(struct gss_handshake *h, struct span in, str
     struct gss_channel_bindings_struct bindings = {0};
     bindings.application_data = (gss_buffer_desc){h->binding.n, h->binding.p};
 
-    major = gss_init_sec_context(&minor, h->cred, &h->id, h->target, h->mech, h->wanted, GSS_C_INDEFINITE,
-                                 h->binding.n ? &bindings : GSS_C_NO_CHANNEL_BINDINGS,
-                                 in.n ? &input : GSS_C_NO_BUFFER, NULL, &output, &h->granted, NULL);
+    major = gss_init_sec_context(
+        &minor, h->cred, &h->id, h->principal != GSS_C_NO_NAME ? h->principal : h->service, h->mech,
+        h->wanted, GSS_C_INDEFINITE, h->binding.n ? &bindings : GSS_C_NO_CHANNEL_BINDINGS,
+        in.n ? &input : GSS_C_NO_BUFFER, NULL, &output, &h->granted, NULL);
     h->complete = major == GSS_S_COMPLETE;
     if (output.length) {
         secret_set(out, span_make(output.value, output.length));
@@ -190,9 +197,12 @@ bool gss_handshake_is_mutual(const struct gss_handshake *h)
     return h->wanted & GSS_C_MUTUAL_FLAG;
 }
 
-void gss_handshake_drop_mutual(struct gss_handshake *h)
+void gss_handshake_chose_ntlm(struct gss_handshake *h)
 {
-    h->wanted &= ~(OM_uint32)GSS_C_MUTUAL_FLAG;
+    OM_uint32 minor;
+    h->wanted &= ~(OM_uint32)(GSS_C_MUTUAL_FLAG | GSS_C_DELEG_FLAG);
+    if (h->principal != GSS_C_NO_NAME)
+        gss_release_name(&minor, &h->principal);
 }
 
 bool gss_handshake_proved(const struct gss_handshake *h)
@@ -207,7 +217,10 @@ void gss_handshake_free(struct gss_handshake *h)
         return;
     if (h->id != GSS_C_NO_CONTEXT)
         gss_delete_sec_context(&minor, &h->id, GSS_C_NO_BUFFER);
-    gss_release_name(&minor, &h->target);
+    if (h->principal != GSS_C_NO_NAME)
+        gss_release_name(&minor, &h->principal);
+    if (h->service != GSS_C_NO_NAME)
+        gss_release_name(&minor, &h->service);
     buf_free(&h->binding);
     free(h);
 }

@@ -35,10 +35,12 @@ enum gss_outcome {
 struct gss_handshake_request {
     struct gss_cred *cred; /* lent for as long as the handshake lives */
     enum gss_mech mech;
-    const char *host;
-    const char *spn;     /* HTTP/host, with or without @REALM; NULL: HTTP/host */
-    struct span binding; /* the tls-server-end-point hash (RFC 5929 section 4), or empty */
-    bool mutual;         /* the other side shall prove itself (Kerberos only: see gss.c) */
+    const char *host;      /* of the proxy */
+    const char *spn;       /* HTTP/host, with or without @REALM; NULL: HTTP/ and the host */
+    const char *principal; /* what the Kerberos ticket in the cache is for; NULL: no Kerberos here */
+    struct span binding;   /* the tls-server-end-point hash (RFC 5929 section 4), or empty */
+    bool mutual;           /* the other side shall prove itself (Kerberos only: see gss.c) */
+    bool delegate;         /* it gets our ticket, to act with (Kerberos only) */
 };
 
 struct gss_handshake *gss_handshake_new(const struct gss_handshake_request *request, struct err *e);
@@ -46,8 +48,8 @@ enum gss_outcome gss_handshake_step(struct gss_handshake *h, struct span in, str
                                     struct err *e);
 /* Is an answer wanted that proves who the other side is? */
 bool gss_handshake_is_mutual(const struct gss_handshake *h);
-/* From here on it is not: the other side has chosen a mechanism that cannot give it. */
-void gss_handshake_drop_mutual(struct gss_handshake *h);
+/* The other side has: no proof is to be had and no ticket handed on from here, and it goes by its other name. */
+void gss_handshake_chose_ntlm(struct gss_handshake *h);
 /* It was given, and it was right. */
 bool gss_handshake_proved(const struct gss_handshake *h);
 void gss_handshake_free(struct gss_handshake *h);

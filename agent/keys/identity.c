@@ -22,6 +22,7 @@ static void hop_free(struct hop *h)
     free(h->text);
     free(h->offer_text);
     free(h->in_vain_site);
+    free(h->service_name);
     digest_free(h->digest);
     free(h);
 }
@@ -58,7 +59,9 @@ static bool adopt(struct identity *who, struct config *config, const struct conf
     const struct config_upstream *old = who->u;
     bool changed = !old || !same_text(old->user, u->user) || old->secret != u->secret ||
                    !same_text(old->secret_argument, u->secret_argument) || !same_text(old->spn, u->spn) ||
-                   old->mutual != u->mutual || !same_auth(old, u) || old->basic_in_clear != u->basic_in_clear;
+                   old->mutual != u->mutual || !same_auth(old, u) ||
+                   old->basic_in_clear != u->basic_in_clear || old->kerberos != u->kerberos ||
+                   old->canonicalize != u->canonicalize || old->delegate != u->delegate;
     struct config *before = who->config;
     who->config = config_ref(config);
     who->u = u;
@@ -206,6 +209,7 @@ static bool run_waiting(struct identity *who)
     if (!who->wake)
         return false;
     who->wake = false;
+    renewal_go_on(who->current);
     struct list now;
     list_init(&now);
     while (!list_empty(&who->waiting)) {

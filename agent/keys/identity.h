@@ -11,6 +11,7 @@
 #include "keys/guard.h"
 #include "keys/keyholder.h"
 #include "keys/provider.h"
+#include "keys/renewal.h"
 #include "keys/ticket.h"
 
 enum part { PART_UNKNOWN, PART_RUNNING, PART_READY, PART_FAILED };
@@ -53,6 +54,9 @@ struct edition {
     enum ticket_result ticket_result;
     uint64_t negotiate_looked;      /* tick of the last search for a ticket */
     int64_t negotiate_retry;        /* not before, after a failure */
+    char *keytab_print;             /* what the keytab held when it was used last; NULL: it was not */
+    unsigned refusals;              /* by a KDC, one after another */
+    struct renewal renewal;         /* of the ticket in `bundle` */
     struct guard *ticket_guard;     /* of the ticket in `bundle` */
     struct guard_attempt acquiring; /* the password is at the KDC */
 };
@@ -84,6 +88,7 @@ struct hop {
     uint32_t service_generation;
     int64_t service_retry;
     struct err service_why;
+    char *service_name; /* whom the ticket is for, with realm */
 };
 
 struct trial;
@@ -162,6 +167,9 @@ bool edition_peek(struct edition *e, uint64_t since);
 void edition_doubt_ticket(struct edition *e);
 /* Loads a password that was typed in. */
 void edition_give(struct edition *e, struct span user, struct secret *password);
+/* For renewal.c: looks for a later ticket while the one in hand still serves; and goes on when there is news. */
+void edition_renew(struct edition *e);
+void edition_renew_further(struct edition *e);
 /* Drops what is not needed any more. */
 void edition_tidy(struct edition *e);
 

@@ -91,6 +91,9 @@ static bool takes_typed(struct keyholder *k, struct identity *who, uint32_t peer
     if (source == SECRET_NONE)
         buf_addf(&why, "the configuration says secret = none for upstream %s: it takes Kerberos tickets only",
                  who->name);
+    else if (source == SECRET_KEYTAB)
+        buf_addf(&why, "upstream %s takes its Kerberos tickets from the keytab %s: there is nothing to type",
+                 who->name, who->u->secret_argument);
     else
         buf_addf(&why, "the password for upstream %s comes from %s%s%s, not from a login", who->name,
                  from[source],

@@ -50,7 +50,7 @@ enum scheme_outcome negotiate_step(struct gss_handshake *h, struct span in, stru
         if (accepts_without_proof(h, &says))
             return SCHEME_OVER;
         if (says.ntlm)
-            gss_handshake_drop_mutual(h);
+            gss_handshake_chose_ntlm(h);
     }
     if (gss_handshake_step(h, in, out, e) == GSS_FAILED)
         return SCHEME_FAILED;

@@ -1,7 +1,8 @@
 /*
- * The Kerberos side of an edition: the user's own ticket, else one acquired with the password, and the SPNEGO credentials made of it and of
- * the NT hash. Asking a KDC with a password is an attempt that the guard counts; it is made once for all who wait, and by nobody
- * while another attempt with the same password is unanswered. Main thread, but for negotiate_run, which touches its job alone.
+ * The Kerberos side of an edition: the user's own ticket, one of a keytab, or one acquired with the password where the configuration says so;
+ * and the SPNEGO credentials made of it and of the NT hash. Asking a KDC with a password is an attempt that the guard counts; it is made once
+ * for all who wait, and by nobody while another attempt with the same password is unanswered. Main thread; the worker's half is
+ * in negotiate_job.c, and when a ticket is renewed in renewal.c.
  */
 #include <stdlib.h>
 #include <time.h>
@@ -9,97 +10,32 @@
 #include "base/buf.h"
 #include "base/log.h"
 #include "keys/choose.h"
-#include "keys/identity.h"
-#include "keys/work.h"
+#include "keys/negotiate_job.h"
 
-#define LOOK_AGAIN_MS  30000 /* for a ticket, while NTLM does without */
-#define RETRY_MS       60000 /* after a KDC said no */
-#define UNREACHABLE_MS 2000  /* after none answered: the network may be back any moment */
-#define TICKET_SECONDS 60    /* a ticket that ends sooner is looked for again */
+#define LOOK_AGAIN_MS 30000 /* for a ticket, while NTLM does without */
+#define RETRY_MS      60000 /* after a KDC said no */
+#define RETRY_KEY_MOST                                                                                       \
+    3600000 /* to a key: twice as long each time, up to this: nobody types another one meanwhile */
+#define UNREACHABLE_MS 2000 /* after none answered: the network may be back any moment */
 
-struct negotiate_job {
-    struct job job;
-    struct edition *e; /* a reference; the worker does not look at it */
-    struct account account;
-    char *realm; /* ask its KDC with `password`; NULL: look for the user's own ticket */
-    struct secret password;
-    struct secret nt_hash; /* present where NTLM is allowed inside Negotiate */
-    bool own;              /* the user's own ticket will do */
-    bool may_acquire;
-    bool acquire; /* out: there is no ticket, and `realm` knows how to get one */
-    enum ticket_result result;
-    struct bundle *bundle;
-    struct err why;
-};
-
-struct bundle *bundle_ref(struct bundle *b)
+static bool is_usable(const struct bundle *b)
 {
-    if (b)
-        b->refs++;
-    return b;
+    return b && (!b->ticket.cache || ticket_lasts(&b->ticket, time(NULL)));
 }
 
-void bundle_unref(struct bundle *b)
+static bool has_ticket(const struct edition *e)
 {
-    if (!b || --b->refs > 0)
-        return;
-    gss_cred_free(b->full);
-    gss_cred_free(b->ntlm_only);
-    ticket_free(&b->ticket);
-    free(b);
+    return is_usable(e->bundle) && e->bundle->ticket.cache;
 }
 
-/* Worker. Credentials of what there is; a bundle with none is given back. */
-static void make_credentials(struct negotiate_job *j, struct ticket *ticket)
-{
-    struct bundle *b = mem_zero(sizeof *b);
-    b->refs = 1;
-    b->ticket = *ticket;
-    if (b->ticket.cache) {
-        struct gss_cred_request full = {.mech = GSS_MECH_SPNEGO,
-                                        .name = b->ticket.principal,
-                                        .cache = b->ticket.cache,
-                                        .nt_hash = &j->nt_hash};
-        b->full = gss_cred_new(&full, &j->why);
-        if (!b->full)
-            j->result = TICKET_FAILED;
-    }
-    if (secret_present(&j->nt_hash) && j->account.form != ACCOUNT_NONE) {
-        struct gss_cred_request ntlm = {
-            .mech = GSS_MECH_SPNEGO, .name = j->account.text, .nt_hash = &j->nt_hash};
-        b->ntlm_only = gss_cred_new(&ntlm, b->full ? NULL : &j->why);
-    }
-    if (b->full || b->ntlm_only)
-        j->bundle = b;
-    else
-        bundle_unref(b);
-}
-
-/* Worker. */
-static void negotiate_run(struct job *job)
-{
-    struct negotiate_job *j = (struct negotiate_job *)job;
-    struct ticket ticket = {0};
-    j->result = TICKET_NONE;
-    if (j->realm) {
-        j->result = ticket_acquire(&j->account, j->realm, &j->password, &ticket, &j->why);
-    } else {
-        if (j->own)
-            j->result = ticket_find(&j->account, &ticket, &j->why);
-        if (j->result != TICKET_OK && j->may_acquire)
-            j->realm = ticket_realm(&j->account);
-        if (j->result != TICKET_OK && j->realm) {
-            j->acquire = true;
-            return;
-        }
-    }
-    make_credentials(j, &ticket);
-}
+/* --- what a job found --- */
 
 static struct guard *guard_of_ticket(const struct edition *e, const struct ticket *t)
 {
     struct buf mark = {0};
-    if (t->private)
+    if (e->keytab_print) /* not the ticket's own time: each refused one could be followed by a new one for ever */
+        buf_addf(&mark, "ticket of keytab %s", e->keytab_print);
+    else if (t->private)
         buf_addf(&mark, "ticket of %s", e->guard->mark);
     else
         buf_addf(&mark, "ticket %s %lld", t->principal, (long long)t->since);
@@ -122,8 +58,30 @@ static bool is_news(const struct edition *e, const struct guard *fresh)
     return is_frozen(e, old) || strcmp(old->account, fresh->account) != 0;
 }
 
-static void take_bundle(struct edition *e, struct bundle *b)
+/* What the old ticket's cache had, and the new one has again. */
+static void take_services(struct edition *e, struct negotiate_job *j)
 {
+    struct list *it, *safe;
+    list_each(it, safe, &e->who->hops)
+    {
+        struct hop *h = list_entry(it, struct hop, node);
+        if (h->service_generation == e->generation && h->service_state == PART_READY)
+            h->service_state = PART_UNKNOWN;
+    }
+    for (size_t i = 0; i < j->n_services; i++) {
+        struct hop *h = j->services[i].hop;
+        if (!j->services[i].name || h->service_generation != e->generation)
+            continue;
+        free(h->service_name);
+        h->service_name = j->services[i].name;
+        j->services[i].name = NULL;
+        h->service_state = PART_READY;
+    }
+}
+
+static void take_bundle(struct edition *e, struct negotiate_job *j)
+{
+    struct bundle *b = j->bundle;
     if (b->ticket.cache) {
         struct guard *fresh = guard_of_ticket(e, &b->ticket);
         if (is_news(e, fresh)) {
@@ -136,9 +94,11 @@ static void take_bundle(struct edition *e, struct bundle *b)
         e->ticket_guard = fresh;
         log_debug(NULL, "upstream %s: Kerberos ticket of %s", e->who->name, b->ticket.principal);
     }
+    take_services(e, j);
     bundle_unref(e->bundle);
     e->bundle = b;
     e->negotiate_state = PART_READY;
+    renewal_plan(e);
 }
 
 /* The KDC has spoken, or not: what that says about the password. */
@@ -157,71 +117,136 @@ static void settle_attempt(struct edition *e, const struct negotiate_job *j)
         identities_wake_guard(e->who->k, e->guard);
 }
 
-static int64_t retry_after(enum ticket_result result, bool bundle)
+static int64_t retry_after(struct edition *e, const struct negotiate_job *j)
 {
-    switch (result) {
+    int64_t pause = RETRY_MS;
+    switch (j->result) {
     case TICKET_OK:
+        e->refusals = 0;
         return 0;
     case TICKET_NONE:
-        return bundle ? now_ms() + LOOK_AGAIN_MS : 0;
+        return j->bundle ? now_ms() + LOOK_AGAIN_MS : 0;
     case TICKET_UNREACHABLE:
         return now_ms() + UNREACHABLE_MS;
     default:
-        return now_ms() + RETRY_MS;
+        for (unsigned i = 0; j->keytab && i < e->refusals && pause < RETRY_KEY_MOST; i++)
+            pause *= 2;
+        e->refusals++;
+        return now_ms() + (pause < RETRY_KEY_MOST ? pause : RETRY_KEY_MOST);
     }
+}
+
+static void take_print(struct edition *e, struct negotiate_job *j)
+{
+    if (!j->print)
+        return;
+    if (!e->keytab_print || strcmp(e->keytab_print, j->print) != 0)
+        e->refusals = 0;
+    free(e->keytab_print);
+    e->keytab_print = j->print;
+    j->print = NULL;
+}
+
+/* The KDC or the caches have spoken. A ticket of ours that still lasts is kept, whatever they said about another one. */
+static void take_result(struct edition *e, struct negotiate_job *j)
+{
+    bool same_failure = e->ticket_result == j->result && strcmp(e->negotiate_why.text, j->why.text) == 0;
+    bool keep = j->result != TICKET_OK && has_ticket(e) && e->bundle->ticket.private;
+    e->negotiate_why = j->why;
+    e->ticket_result = j->result;
+    take_print(e, j);
+    e->negotiate_retry = retry_after(e, j);
+    if (j->result != TICKET_OK && !same_failure && e->renewal.state != RENEWAL_DUE)
+        log_info(NULL, "upstream %s: %s", e->who->name, j->why.text);
+    if (keep) {
+        e->negotiate_state = PART_READY;
+        bundle_unref(j->bundle);
+        renewal_failed(e, j->result, &j->why);
+    } else if (j->bundle) {
+        take_bundle(e, j);
+    } else if (j->result == TICKET_NONE) { /* it was the user's own, and has been destroyed */
+        bundle_unref(e->bundle);
+        e->bundle = NULL;
+    }
+    j->bundle = NULL;
 }
 
 static void negotiate_done(struct job *job)
 {
     struct negotiate_job *j = (struct negotiate_job *)job;
     struct edition *e = j->e;
-    bool same_failure = e->ticket_result == j->result && strcmp(e->negotiate_why.text, j->why.text) == 0;
     e->negotiate_looked = ++e->who->k->tick;
-    e->negotiate_state = PART_FAILED;
-    e->negotiate_why = j->why;
-    e->ticket_result = j->result;
     settle_attempt(e, j);
     if (j->acquire) {
         e->acquire = true;
         e->negotiate_state = e->bundle ? PART_READY : PART_UNKNOWN;
         free(e->realm);
         e->realm = mem_strdup(j->realm);
+    } else if (j->result == TICKET_SAME) {
+        e->negotiate_state = e->bundle ? PART_READY : e->keytab_print ? PART_FAILED : PART_UNKNOWN;
     } else {
-        e->negotiate_retry = retry_after(j->result, j->bundle != NULL);
-        if (j->result != TICKET_OK && !same_failure)
-            log_info(NULL, "upstream %s: %s", e->who->name, j->why.text);
-        if (j->bundle)
-            take_bundle(e, j->bundle);
+        e->negotiate_state = PART_FAILED;
+        take_result(e, j);
     }
     e->who->wake = true;
-    edition_unref(e);
-    secret_free(&j->password);
-    secret_free(&j->nt_hash);
-    account_free(&j->account);
-    free(j->realm);
-    free(j);
+    negotiate_job_free(j);
 }
 
-static void submit(struct edition *e, bool acquire)
+static void want_services(struct edition *e, struct negotiate_job *j)
 {
+    struct list *it, *safe;
+    list_each(it, safe, &e->who->hops)
+    {
+        struct hop *h = list_entry(it, struct hop, node);
+        if (h->service_generation != e->generation || h->service_state != PART_READY)
+            continue;
+        j->services = mem_grow(j->services, (j->n_services + 1) * sizeof *j->services);
+        j->services[j->n_services++] = (struct wanted_service){.hop = h, .host = mem_strdup(h->host)};
+    }
+}
+
+enum look {
+    LOOK,    /* for whatever there is */
+    RENEW,   /* the same, and what we got ourselves may be renewed */
+    PEEK,    /* the same as LOOK, without a word to any KDC */
+    ACQUIRE, /* with the password */
+};
+
+static void submit(struct edition *e, enum look look)
+{
+    const struct config_upstream *u = e->who->u;
     struct negotiate_job *j = mem_zero(sizeof *j);
     j->job.run = negotiate_run;
     j->job.done = negotiate_done;
     j->e = edition_ref(e);
     account_copy(&j->account, &e->account);
     j->own = !e->candidate; /* a trial must prove the password, not the ticket that lies about */
-    j->may_acquire = e->guard != NULL;
-    if (acquire) {
+    j->may_acquire = u->kerberos == KERBEROS_ACQUIRE && e->guard != NULL;
+    j->forwardable = u->delegate;
+    j->spn = mem_strdup(u->spn);
+    j->canonicalize = u->canonicalize;
+    if (u->secret == SECRET_KEYTAB) {
+        j->keytab = mem_strdup(u->secret_argument);
+        j->look_only = look == PEEK;
+        if (now_ms() < e->negotiate_retry || is_frozen(e, e->ticket_guard))
+            j->refused = mem_strdup(e->keytab_print);
+    }
+    if (look == ACQUIRE) {
         j->realm = mem_strdup(e->realm);
         secret_set(&j->password, secret_reveal(&e->password));
         e->acquire = false;
+    } else if (look == RENEW && e->bundle->ticket.private && e->bundle->ticket.renew_until > time(NULL)) {
+        j->old = bundle_ref(e->bundle);
     }
-    if (secret_present(&e->nt_hash) && choose_allows(e->who->u, AUTH_NTLM) &&
-        e->who->u->mutual != MUTUAL_REQUIRE)
+    if (has_ticket(e))
+        want_services(e, j);
+    if (secret_present(&e->nt_hash) && choose_allows(u, AUTH_NTLM) && u->mutual != MUTUAL_REQUIRE)
         secret_set(&j->nt_hash, secret_reveal(&e->nt_hash));
     e->negotiate_state = PART_RUNNING;
     work_submit(&j->job);
 }
+
+/* --- who needs it --- */
 
 /* The second half of a search that found no ticket: the password goes to the KDC, if the guard lets it. */
 static enum ready acquire(struct edition *e, uint64_t since, struct err *why)
@@ -233,7 +258,7 @@ static enum ready acquire(struct edition *e, uint64_t since, struct err *why)
         return r;
     switch (guard_begin(e->guard, e->who->name, SPAN(""), GUARD_ASIDE, now_ms(), &e->acquiring)) {
     case GUARD_GO:
-        submit(e, true);
+        submit(e, ACQUIRE);
         return READY_WAIT;
     case GUARD_FROZEN:
         return READY_REFUSED;
@@ -246,48 +271,73 @@ static enum ready acquire(struct edition *e, uint64_t since, struct err *why)
     }
 }
 
-static bool is_usable(const struct bundle *b)
-{
-    return b && (!b->ticket.cache || b->ticket.until > time(NULL) + TICKET_SECONDS);
-}
-
 static bool is_final(enum ticket_result r)
 {
     return r == TICKET_PASSWORD_EXPIRED || r == TICKET_REVOKED;
 }
 
+/* A keytab may be replaced at any moment, and looking at it costs nobody anything: its own pause is kept by the worker. */
 static bool may_look(const struct edition *e, uint64_t since)
 {
     return e->negotiate_state != PART_RUNNING && e->negotiate_looked < since &&
-           now_ms() >= e->negotiate_retry;
+           (now_ms() >= e->negotiate_retry || e->who->u->secret == SECRET_KEYTAB);
 }
 
-enum ready edition_need_negotiate(struct edition *e, uint64_t since, struct err *why)
+static enum ready without_ticket(struct edition *e, uint64_t since, struct err *why)
 {
-    bool usable = is_usable(e->bundle);
-    enum ready r = READY_WAIT;
-    if (e->rereading)
-        return READY_WAIT;
-    if (e->acquire)
-        r = acquire(e, since, why);
-    if (r == READY_REFUSED)
+    const struct config_upstream *u = e->who->u;
+    bool stale = e->bundle && e->negotiate_state == PART_READY && !is_usable(e->bundle);
+    enum ready r = e->acquire ? acquire(e, since, why) : READY_WAIT;
+    if (r == READY_REFUSED || e->acquire || e->negotiate_state == PART_RUNNING)
         return r;
-    if (usable && !is_final(e->ticket_result)) {
-        /* With NTLM alone we look for a ticket now and then, without making anybody wait for it. */
-        if (!e->bundle->ticket.cache && !e->acquire && may_look(e, since))
-            submit(e, false);
-        return READY_YES;
-    }
-    if (e->acquire || e->negotiate_state == PART_RUNNING)
-        return r;
-    if (e->who->u->secret != SECRET_NONE && edition_need_secret(e, since, why) == READY_WAIT)
+    bool password = u->secret != SECRET_NONE && u->secret != SECRET_KEYTAB;
+    if (password && edition_need_secret(e, since, why) == READY_WAIT)
         return READY_WAIT;
-    if (may_look(e, since) || (e->bundle && !usable && e->negotiate_state == PART_READY)) {
-        submit(e, false);
+    if (may_look(e, since) || (stale && e->negotiate_looked < since)) {
+        submit(e, LOOK);
         return READY_WAIT;
     }
     *why = e->negotiate_why;
     return is_final(e->ticket_result) ? READY_NEVER : READY_NO;
+}
+
+enum ready edition_need_negotiate(struct edition *e, uint64_t since, struct err *why)
+{
+    struct err ignored;
+    if (e->rereading)
+        return READY_WAIT;
+    if (has_ticket(e)) {
+        renewal_use(e);
+        return READY_YES;
+    }
+    if (!is_usable(e->bundle) || is_final(e->ticket_result))
+        return without_ticket(e, since, why);
+    /* With NTLM alone we look for a ticket now and then, without making anybody wait for it. */
+    if (e->acquire)
+        return acquire(e, since, &ignored) == READY_REFUSED ? READY_REFUSED : READY_YES;
+    if (may_look(e, since))
+        submit(e, LOOK);
+    return READY_YES;
+}
+
+void edition_renew(struct edition *e)
+{
+    if (e->negotiate_state != PART_RUNNING)
+        submit(e, RENEW);
+}
+
+void edition_renew_further(struct edition *e)
+{
+    struct err why = {0};
+    if (!e->acquire || e->negotiate_state == PART_RUNNING || !has_ticket(e))
+        return;
+    enum ready r = acquire(e, e->renewal.since, &why);
+    if (r == READY_WAIT)
+        return;
+    e->acquire = false;
+    if (r == READY_REFUSED)
+        err_set(&why, ERR_REFUSED, "the password was refused");
+    renewal_failed(e, r == READY_REFUSED ? TICKET_WRONG_PASSWORD : TICKET_UNREACHABLE, &why);
 }
 
 enum ready edition_look_for_ticket(struct edition *e, uint64_t since)
@@ -297,7 +347,7 @@ enum ready edition_look_for_ticket(struct edition *e, uint64_t since)
         !(is_frozen(e, e->ticket_guard) || (without && is_frozen(e, e->guard))))
         return READY_NO;
     if (e->negotiate_state != PART_RUNNING && e->negotiate_looked < since)
-        submit(e, false);
+        submit(e, LOOK);
     return e->negotiate_state == PART_RUNNING ? READY_WAIT : READY_NO;
 }
 
@@ -307,10 +357,11 @@ bool edition_peek(struct edition *e, uint64_t since)
     struct err why;
     if (!u || (u->secret == SECRET_COMMAND && e->secret_state == PART_UNKNOWN))
         return false;
-    if (u->secret != SECRET_NONE && edition_need_secret(e, since, &why) == READY_WAIT)
+    bool password = u->secret != SECRET_NONE && u->secret != SECRET_KEYTAB;
+    if (password && edition_need_secret(e, since, &why) == READY_WAIT)
         return true;
     if (choose_allows(u, AUTH_NEGOTIATE) && !e->acquire && !is_usable(e->bundle) && may_look(e, since))
-        submit(e, false);
+        submit(e, PEEK);
     return e->negotiate_state == PART_RUNNING;
 }
 

@@ -23,6 +23,9 @@ void provider_fetch(const struct provider_ask *ask, struct provided *out)
     case SECRET_CREDENTIAL:
         credential_fetch(ask->argument, out);
         break;
+    case SECRET_KEYTAB:
+        err_set(&out->e, ERR_NONE, "the configuration names a keytab, which is for Kerberos alone");
+        break;
     case SECRET_PROMPT:
         err_set(&out->e, ERR_NONE, "no password has been typed yet");
         break;

@@ -23,6 +23,10 @@ struct step_job {
     uint32_t generation;
     bool fetch_service;
     char *host, *spn;
+    enum canonicalize canonicalize;
+    char *principal; /* the service's, in the ticket cache */
+    bool follow;     /* nobody said who we are: whoever the user's primary cache says */
+    bool delegate;
     struct buf in, binding;
     struct gss_cred *cred; /* the context's bundle or edition keeps it */
     const struct ticket *ticket;
@@ -218,26 +222,42 @@ enum spoken speak_header(struct context *c, struct err *why)
 
 /* --- tokens --- */
 
+/* Worker. A kinit may have put somebody else into the cache since it was looked at. */
+static bool is_current(struct step_job *j)
+{
+    return !j->ticket || j->ticket->private || ticket_is_current(j->ticket, j->follow) ||
+           err_set(&j->why, ERR_SYSTEM, "the Kerberos ticket of %s is gone", j->ticket->principal);
+}
+
+/* Worker. */
+static bool begin_handshake(struct step_job *j)
+{
+    struct service service = {j->host, j->spn, j->canonicalize};
+    if (!is_current(j))
+        return false;
+    if (j->fetch_service)
+        j->service = ticket_service(j->ticket, &service, &j->principal, &j->why);
+    if (j->service != TICKET_OK)
+        return false;
+    struct gss_handshake_request request = {.cred = j->cred,
+                                            .mech = j->mech,
+                                            .host = j->host,
+                                            .spn = j->spn,
+                                            .principal = j->ticket ? j->principal : NULL,
+                                            .binding = buf_span(&j->binding),
+                                            .mutual = j->mutual,
+                                            .delegate = j->delegate};
+    j->handshake = gss_handshake_new(&request, &j->why);
+    return j->handshake != NULL;
+}
+
 /* Worker. */
 static void step_run(struct job *job)
 {
     struct step_job *j = (struct step_job *)job;
     j->service = TICKET_OK;
     j->outcome = SCHEME_FAILED;
-    if (j->fetch_service)
-        j->service = ticket_service(j->ticket, j->host, j->spn, &j->why);
-    if (j->service != TICKET_OK)
-        return;
-    if (!j->handshake) {
-        struct gss_handshake_request r = {.cred = j->cred,
-                                          .mech = j->mech,
-                                          .host = j->host,
-                                          .spn = j->spn,
-                                          .binding = buf_span(&j->binding),
-                                          .mutual = j->mutual};
-        j->handshake = gss_handshake_new(&r, &j->why);
-    }
-    if (j->handshake)
+    if (j->handshake || begin_handshake(j))
         j->outcome = j->scheme->step(j->handshake, buf_span(&j->in), &j->token, &j->why);
 }
 
@@ -249,9 +269,11 @@ static void take_service(struct step_job *j)
     j->c->who->wake = true;
     if (h->service_generation != j->generation)
         return;
-    h->service_state = j->service == TICKET_OK ? PART_READY : PART_FAILED;
+    h->service_state = j->principal ? PART_READY : j->service == TICKET_OK ? PART_UNKNOWN : PART_FAILED;
     h->service_retry = now_ms() + SERVICE_RETRY_MS;
     h->service_why = j->why;
+    free(h->service_name);
+    h->service_name = mem_strdup(j->principal);
 }
 
 static void take_token(struct step_job *j)
@@ -289,6 +311,7 @@ static void step_done(struct job *job)
     buf_free(&j->binding);
     free(j->host);
     free(j->spn);
+    free(j->principal);
     free(j);
 }
 
@@ -306,11 +329,17 @@ static void choose_credential(struct context *c, struct step_job *j)
     j->mech = GSS_MECH_SPNEGO;
     j->scheme = &schemes[AUTH_NEGOTIATE];
     j->cred = c->ntlm_only ? c->bundle->ntlm_only : c->bundle->full;
+    if (c->ntlm_only || c->handshake)
+        return;
     j->ticket = &c->bundle->ticket;
-    j->mutual = !c->ntlm_only && c->who->u->mutual != MUTUAL_OFF;
-    if (!c->ntlm_only && !c->handshake && service_part(c) == PART_UNKNOWN) {
+    j->follow = c->e->account.form == ACCOUNT_NONE;
+    j->delegate = c->who->u->delegate;
+    j->mutual = c->who->u->mutual != MUTUAL_OFF;
+    if (service_part(c) == PART_UNKNOWN) {
         j->fetch_service = true;
         c->hop->service_state = PART_RUNNING;
+    } else {
+        j->principal = mem_strdup(c->hop->service_name);
     }
 }
 
@@ -324,6 +353,7 @@ void speak_token(struct context *c, struct span in)
     j->generation = c->e->generation;
     j->host = mem_strdup(c->hop->host);
     j->spn = mem_strdup(c->who->u->spn);
+    j->canonicalize = c->who->u->canonicalize;
     buf_add_span(&j->in, in);
     buf_add_span(&j->binding, buf_span(&c->binding));
     choose_credential(c, j);

@@ -78,6 +78,8 @@ static void describe(const struct edition *e, struct buf *why, struct buf *remed
                  e->who->name);
     } else if (ticket) {
         add_time(why, "ready, ticket until %s", e->bundle->ticket.until);
+        if (e->ticket_result != TICKET_OK) /* of a later one */
+            buf_addf(why, " (not renewed: %s)", e->negotiate_why.text);
     } else if (e->secret_state == PART_READY) {
         buf_add_str(why, "ready");
     } else if (e->secret_state == PART_RUNNING || e->negotiate_state == PART_RUNNING) {

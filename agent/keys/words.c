@@ -47,6 +47,11 @@ static void secret_remedy(const struct edition *e, struct buf *remedy)
         buf_add_str(remedy,
                     "Correct what the configured command prints; it is run again at the next request.");
         break;
+    case SECRET_KEYTAB:
+        buf_addf(remedy,
+                 "Put the account's present key into the keytab %s; it is read again at the next request.",
+                 u->secret_argument);
+        break;
     case SECRET_NONE:
         buf_add_str(remedy, "Get a new ticket with: kinit");
         break;
@@ -67,7 +72,7 @@ void words_refused(const struct edition *e, const struct guard *g, struct buf *w
             why,
             "The %s of %s was refused earlier and has not changed since. It is not sent again until it does.",
             what, whose(e));
-    if (ticket)
+    if (ticket && !e->keytab_print)
         buf_add_str(remedy, "Get a new ticket with: kinit");
     else
         secret_remedy(e, remedy);
@@ -132,6 +137,21 @@ void words_unproved(const struct edition *e, const char *proxy, const char *reas
              name);
 }
 
+static void keytab_remedy(const struct edition *e, bool kerberos, struct buf *remedy)
+{
+    const struct config_upstream *u = e->who->u;
+    if (!kerberos)
+        buf_addf(remedy,
+                 "A keytab answers Negotiate with Kerberos alone. For other schemes upstream %s needs a "
+                 "password: set secret = keyring, prompt or file:PATH.",
+                 e->who->name);
+    else if (e->ticket_result == TICKET_NONE || e->ticket_result == TICKET_WRONG_KEY)
+        buf_addf(remedy,
+                 "Correct the keytab %s (klist -k shows whose keys it has); it is read again at the next "
+                 "request.",
+                 u->secret_argument);
+}
+
 void words_unavailable_remedy(const struct edition *e, bool kerberos, struct buf *remedy)
 {
     const struct config_upstream *u = e->who->u;
@@ -146,6 +166,14 @@ void words_unavailable_remedy(const struct edition *e, bool kerberos, struct buf
             name, name, kerberos ? ", or run kinit" : "");
     else if (u->secret == SECRET_KEYRING && e->secret_kind == PROVIDED_LOCKED)
         buf_add_str(remedy, "Unlock the keyring (log in to the desktop, or use its password manager).");
+    else if (u->secret == SECRET_KEYTAB)
+        keytab_remedy(e, kerberos, remedy);
+    else if (kerberos && e->guard && u->kerberos == KERBEROS_FIND && e->ticket_result == TICKET_NONE)
+        buf_addf(
+            remedy,
+            "Run kinit, or set kerberos = acquire for upstream %s, so that exeat gets the ticket with the "
+            "password.",
+            name);
     else if (e->account.form == ACCOUNT_NONE && e->guard)
         buf_addf(remedy, "Set user = for upstream %s.", name);
     else if (u->secret == SECRET_KEYRING || u->secret == SECRET_PROMPT)

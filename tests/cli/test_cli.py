@@ -106,6 +106,13 @@ class Check(place.Place):
                     self.assertIn("basic-in-clear = yes", line)
         self.expect(0, "ok", "", "check", "--config", self.write("no.conf", "[upstream a]\nproxy = http://p:1\n"))
 
+    def test_keytab(self):
+        keytab = self.write("robot.keytab", "")
+        path = self.write("keytab.conf", "[upstream a]\nproxy = http://p:8080\nsecret = keytab:%s\n" % keytab)
+        self.expect(0, path + ": ok", "", "check", "--config", path)
+        os.unlink(keytab)
+        self.expect(3, "", "the keytab %s cannot be read: No such file" % keytab, "check", "--config", path)
+
     def test_nothing_configured(self):
         self.expect(3, "", "no proxy is configured", "check")
 

@@ -1,5 +1,6 @@
 """A throw-away Kerberos realm on a loopback port, and an NTLM authority: what a proxy's acceptor needs."""
 import base64
+import glob
 import os
 import shutil
 import signal
@@ -55,6 +56,7 @@ kdc_tcp_listen = 127.0.0.1:%(port)d
  acl_file = %(directory)s/acl
  supported_enctypes = aes256-cts:normal aes128-cts:normal
  max_life = 10h
+ max_renewable_life = 1d
 }
 [logging]
 kdc = FILE:%(log)s
@@ -79,10 +81,13 @@ kdc = FILE:%(log)s
     def admin(self, query):
         self._run(["kadmin.local", "-r", self.name, "-q", query])
 
-    def start(self):
-        """The KDC writes "commencing operation" when it listens."""
+    def start(self, clock=None):
+        """The KDC writes "commencing operation" when it listens. clock: what its clock shows besides the time ("+2h")."""
         self._write(self.log, "")
-        self.process = subprocess.Popen(["krb5kdc", "-n", "-r", self.name], env=self.env, stdin=subprocess.DEVNULL,
+        env = dict(self.env)
+        if clock:
+            env.update(FAKETIME=clock, LD_PRELOAD=glob.glob("/usr/lib/*/faketime/libfaketime.so.1")[0])
+        self.process = subprocess.Popen(["krb5kdc", "-n", "-r", self.name], env=env, stdin=subprocess.DEVNULL,
                                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         while "commencing operation" not in self.read_log():
             if self.process.poll() is not None:
@@ -103,9 +108,21 @@ kdc = FILE:%(log)s
     def count(self, text):
         return self.read_log().count(text)
 
+    def issued(self, user, kind="AS_REQ"):
+        """Tickets that the KDC has given to that user. kind TGS_REQ: for an older one."""
+        lines = self.read_log().splitlines()
+        return sum(kind in line and " ISSUE: " in line and " %s@%s for " % (user, self.name) in line for line in lines)
+
+    def own_conf(self, path, *libdefaults):
+        """The realm's krb5.conf with more settings, at that path."""
+        with open(self.conf) as f:
+            self._write(path, f.read().replace("[libdefaults]\n", "[libdefaults]\n" + "".join(l + "\n" for l in libdefaults), 1))
+        return path
+
     def kinit(self, cache, user="alice", password="Password", life="1h"):
-        subprocess.run(["kinit", "-l", life, "-c", cache, user], env=self.env, check=True, input=password + "\n",
-                       text=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        """As a person does it: in a collection another user's ticket gets a cache of its own, which becomes the primary one."""
+        subprocess.run(["kinit", "-l", life, user], env=dict(self.env, KRB5CCNAME=cache), check=True,
+                       input=password + "\n", text=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
     def destroy(self):
         if self.process.poll() is None:
@@ -141,6 +158,7 @@ class Acceptor:
         self.context = None
         self.user = None
         self.final = b""  # the token that belongs into the answer to an accepted request
+        self.delegated = None
 
     def _credentials(self):
         store = {"keytab": self.keytab} if self.keytab else None
@@ -165,6 +183,8 @@ class Acceptor:
         if complete:
             self.user = str(self.context.initiator_name).rstrip("\0")
             self.final = answer or b""
+            if gssapi.RequirementFlag.delegate_to_peer in self.context.actual_flags:
+                self.delegated = self.context.delegated_creds
             return None
         return ["%s %s" % (self.wire, base64.b64encode(answer).decode())]
 

@@ -61,6 +61,7 @@ class BindingOfKerberos(Binding, SchemeTest):
     auth = "negotiate"
     user = "alice@CORP.EXAMPLE"
     password = "Password"
+    kerberos = "acquire"
 
     @classmethod
     def setUpClass(cls):

@@ -40,6 +40,8 @@ class FloorTest(SchemeTest):
         if rows:
             self.put_floors(*rows)
         user = self.user if user is None else user
+        if "@" in user:
+            more = "kerberos = acquire\n" + more
         k = Keyholder("auth = %s\nbasic-in-clear = %s\n%ssecret = %s\n" % (auth or self.auth, in_clear, "user = %s\n" % user if user else "",
                                                                       secret or "file:" + self.file.path),
                       directory=self.directory, env=dict(self.env, **(env or {})), more=more)

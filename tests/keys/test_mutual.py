@@ -36,6 +36,7 @@ class MutualTest(SchemeTest):
     auth = "negotiate ntlm digest"
     user = "alice@CORP.EXAMPLE"
     password = "Password"
+    kerberos = "acquire"
 
     @classmethod
     def setUpClass(cls):
@@ -244,7 +245,8 @@ class Require(MutualTest):
         context, _, _ = self.shaken(k)
         self.assertVerdict(context.accepted(), "OK")
         k.more = ""
-        k.configure("auth = negotiate ntlm digest\nuser = %s\nsecret = file:%s\nmutual = require\n" % (self.user, self.file.path))
+        k.configure("auth = negotiate ntlm digest\nuser = %s\nsecret = file:%s\nkerberos = acquire\nmutual = require\n"
+                    % (self.user, self.file.path))
         self.assertVerdict(k.ask("RELOAD"), "OK")
         self.assertEqual(k.event("EVENT_GENERATION").generation, 2)
         context, _, _ = self.shaken(k)

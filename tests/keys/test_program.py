@@ -237,7 +237,7 @@ class DeadKdc(ProgramTest):
                 f.write("[libdefaults]\ndns_lookup_kdc = false\ndns_canonicalize_hostname = false\n[realms]\n"
                         "CORP.EXAMPLE = {\n kdc = 127.0.0.1:%d\n}\n" % port)
             k = self.keyholder(auth="negotiate ntlm", user="alice@CORP.EXAMPLE", env={"KRB5_CONFIG": d + "/krb5.conf"},
-                               more="[upstream other]\nproxy = http://other.example:1\nauth = ntlm\nuser = bob\nsecret = file:%s\n"
+                               more="kerberos = acquire\n[upstream other]\nproxy = http://other.example:1\nauth = ntlm\nuser = bob\nsecret = file:%s\n"
                                     % self.path)
             calls = [Context(k).begin_challenged(["Negotiate", "NTLM"]) for _ in range(40)]
             for _ in range(5):

@@ -148,10 +148,11 @@ class Lab:
     # --- Kerberos
 
     def kinit(self, cache, principal="alice@" + world.REALM, password=None):
-        """A ticket in that cache ("FILE:...", "DIR:...", "KEYRING:...")."""
+        """A ticket in that cache ("FILE:...", "DIR:...", "KEYRING:...", "KCM:"), as a person gets it: in a collection another user's ticket
+        gets a cache of its own, which becomes the primary one."""
         password = password or world.PASSWORDS[principal.split("@")[0]]
-        subprocess.run(["kinit", "-c", cache, principal], input=password + "\n", text=True, check=True, stdout=subprocess.DEVNULL,
-                       env=dict(os.environ, KRB5_CONFIG="/etc/krb5.conf"))
+        subprocess.run(["kinit", principal], input=password + "\n", text=True, check=True, stdout=subprocess.DEVNULL,
+                       env=dict(os.environ, KRB5_CONFIG="/etc/krb5.conf", KRB5CCNAME=cache))
 
     @contextlib.contextmanager
     def silent(self, address):

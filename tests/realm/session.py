@@ -20,6 +20,7 @@ SCHEMES = {
     "negotiate": ("krb", "negotiate"),
 }
 COUNTED_BY_DIRECTORY = ("ntlm", "negotiate")
+WITH_KERBEROS = ("krb", "multi", "spnego", "tls", "mit")
 
 
 def user_name(kind, user):
@@ -31,17 +32,21 @@ def user_name(kind, user):
     return "%s@%s" % (user, world.CORP_REALM) if kind == "mit" else "%s\\%s" % (world.DOMAIN, user)
 
 
-def upstream(kind, user="alice", auth=None, secret="file:@DIR@/secret", host=None, name="corp", more=""):
-    """An [upstream] section. user: as in world.py, or as it shall be spelt when it has a realm or domain; None leaves it out."""
+def upstream(kind, user="alice", auth=None, secret="file:@DIR@/secret", host=None, name="corp", kerberos=None, more=""):
+    """An [upstream] section. user: as in world.py, or as it shall be spelt when it has a realm or domain; None leaves it out. kerberos:
+    "acquire" unless told otherwise, where the proxy takes tickets and the user is spelt with a realm."""
     lines = ["[upstream %s]" % name, "proxy = " + lab.proxy(kind, host)]
     if auth:
         lines.append("auth = " + auth)
         if "basic" in auth.split() and kind != "tls":
             lines.append("basic-in-clear = yes")
     if user is not None:
-        lines.append("user = " + (user if "@" in user or "\\" in user else user_name(kind, user)))
+        user = user if "@" in user or "\\" in user else user_name(kind, user)
+        lines.append("user = " + user)
     if secret:
         lines.append("secret = " + secret)
+    if kerberos or (kind in WITH_KERBEROS and "@" in (user or "") and not (secret or "").startswith(("none", "keytab:"))):
+        lines.append("kerberos = " + (kerberos or "acquire"))
     return "\n".join(lines) + "\n" + more
 
 

@@ -62,7 +62,7 @@ class FloorTest(unittest.TestCase):
         switch = Switch("krb")
         self.addCleanup(switch.close)
         config = ("[upstream corp]\nproxy = http://127.0.0.1:%d\nauth = negotiate ntlm digest basic\nuser = alice@%s\n"
-                  "secret = file:@DIR@/secret\nspn = %s\n" % (switch.port, world.REALM, world.SPN_LAB))
+                  "secret = file:@DIR@/secret\nkerberos = acquire\nspn = %s\n" % (switch.port, world.REALM, world.SPN_LAB))
         with Agent(config, files={"secret": world.PASSWORDS["alice"] + "\n"}, env={"KRB5_CONFIG": "/etc/krb5.conf"}) as agent:
             self.assertEqual(ask(agent, TARGET).status, 200)
             self.assertIn("Kerberos", agent.status()["upstreams"][0]["scheme"])

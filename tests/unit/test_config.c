@@ -96,7 +96,10 @@ static void test_defaults(void **state)
     assert_null(u->user);
     assert_int_equal(u->secret, SECRET_KEYRING);
     assert_null(u->secret_argument);
+    assert_int_equal(u->kerberos, KERBEROS_FIND);
     assert_null(u->spn);
+    assert_int_equal(u->canonicalize, CANONICALIZE_SYSTEM);
+    assert_false(u->delegate);
     assert_int_equal(u->mutual, MUTUAL_TRY);
     assert_int_equal(u->wait_for_password, 0);
     assert_null(u->ca);
@@ -125,8 +128,9 @@ static void test_everything_set(void **state)
         "daemon root \"self\" 4294967294\nmax-head = 1M\n"
         "[upstream b.C-2_]\nproxy = p.example:8080 HTTPS://[2001:DB8::0]:443/ http://10.0.0.1:3128\n"
         "auth = basic digest ntlm negotiate\nuser = CORP\\alice\nsecret = command: pass show \"my # proxy\"\n"
-        "spn = HTTP/x@CORP.EXAMPLE\nmutual = off\nwait-for-password = 2m\nclient-credentials = "
-        "pass\nconnections = 7\nspares = 0\ndial-timeout = 1h\n"
+        "spn = HTTP/x@CORP.EXAMPLE\nkerberos = acquire\ncanonicalize = no\ndelegate = yes\n"
+        "mutual = off\nwait-for-password = 2m\nclient-credentials = pass\nconnections = 7\nspares = 0\n"
+        "dial-timeout = 1h\n"
         "answer-timeout = 0\n"
         "[upstream none]\nproxy = p:1\nauth = none\nsecret = file:~/pw\ndial-timeout = \"2\"\nanswer-timeout "
         "= 3m\n"
@@ -164,6 +168,9 @@ static void test_everything_set(void **state)
     assert_int_equal(u->secret, SECRET_COMMAND);
     assert_string_equal(u->secret_argument, "pass show \"my # proxy\"");
     assert_string_equal(u->spn, "HTTP/x@CORP.EXAMPLE");
+    assert_int_equal(u->kerberos, KERBEROS_ACQUIRE);
+    assert_int_equal(u->canonicalize, CANONICALIZE_NO);
+    assert_true(u->delegate);
     assert_int_equal(u->mutual, MUTUAL_OFF);
     assert_int_equal(u->wait_for_password, 120);
     assert_int_equal(u->client_credentials, CLIENT_CREDENTIALS_PASS);
@@ -198,6 +205,7 @@ static void test_choices(void **state)
         {"none", SECRET_NONE, NULL},
         {"file:/x", SECRET_FILE, "/x"},
         {"credential:pw", SECRET_CREDENTIAL, "pw"},
+        {"keytab:/etc/krb5.keytab", SECRET_KEYTAB, "/etc/krb5.keytab"},
         {"command:a:b", SECRET_COMMAND, "a:b"},
     };
     char text[200];
@@ -229,8 +237,8 @@ static void test_choices(void **state)
     "\"user = NAME\" in exeat.conf, "                                                                        \
     "and store the password with \"exeat login\""
 #define SECRET_SENTENCE                                                                                      \
-    "t.conf:3: secret: the value is not keyring, command:COMMAND, file:PATH, credential:NAME, prompt or "    \
-    "none (the password "                                                                                    \
+    "t.conf:3: secret: the value is not keyring, command:COMMAND, file:PATH, credential:NAME, keytab:PATH, " \
+    "prompt or none (the password "                                                                          \
     "itself must not stand here)"
 #define PIN_A    "dGhlIGtleSB3aXRoIHRoaXMgaGFzaCBpcyBoaWRkZW4="
 #define PIN_B    "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAP8="
@@ -261,12 +269,12 @@ static void test_structure_errors(void **state)
          "t.conf:2: unknown key \"zzz\" in [listen]; there are http, allow-uids, max-head"},
         {UP "password = hunter2",
          "t.conf:3: unknown key \"password\" in [upstream corp]; there are proxy, auth, basic-in-clear, "
-         "user, secret, spn, "
+         "user, secret, kerberos, spn, canonicalize, delegate, "
          "mutual, wait-for-password, ca, pin, certificate, key, client-credentials, connections, "
          "spares, dial-timeout, answer-timeout"},
         {"[upstream " LONG60 "x]\n" LONG60 "gggggggggghhhhhhhhhhiiii = 1",
          "t.conf:2: unknown key \"" LONG60 "gggggggggghhhh...\" in [upstream " LONG60
-         "]; there are proxy, auth, basic-in-clear, user, secret, spn, "
+         "]; there are proxy, auth, basic-in-clear, user, secret, kerberos, spn, canonicalize, delegate, "
          "mutual, wait-for-password, ca, pin, certificate, key, client-credentials, connections, "
          "spares, dial-timeout, answer-timeout"},
         {"[upstrem corp]", "t.conf:1: unknown section \"upstrem\"; did you mean \"upstream\"?"},
@@ -459,6 +467,14 @@ static void test_upstream_errors(void **state)
         {UP "secret = command: ",
          "t.conf:3: secret: command: needs a command, whose first line of output is the password"},
         {UP "secret = file:pw", "t.conf:3: secret: a path begins with / or ~/"},
+        {UP "secret = keytab:krb5.keytab", "t.conf:3: secret: a path begins with / or ~/"},
+        {UP "auth = ntlm digest\nsecret = keytab:/k",
+         "t.conf:4: secret: a keytab is for Kerberos, and auth does not name negotiate"},
+        {UP "kerberos = yes", "t.conf:3: kerberos: \"yes\" is not find or acquire"},
+        {UP "kerberos = acquire\nsecret = none", "t.conf:3: kerberos: acquire gets a ticket with a password, "
+                                                 "and secret = none says that there is none"},
+        {UP "canonicalize = maybe", "t.conf:3: canonicalize: \"maybe\" is not system, yes or no"},
+        {UP "delegate = 1", "t.conf:3: delegate: \"1\" is not no or yes"},
         {UP "secret = file:~bob/pw", "t.conf:3: secret: a path begins with / or ~/"},
         {UP "secret = credential:",
          "t.conf:3: secret: credential:NAME needs the name of a systemd credential, without slashes"},
@@ -794,7 +810,10 @@ static void test_print(void **state)
                                        "basic-in-clear = yes  # t.conf:4\n"
                                        "user = \"CORP\\\\alice #1\"  # t.conf:5\n"
                                        "secret = command:(hidden)  # t.conf:6\n"
+                                       "kerberos = find  # default\n"
                                        "# spn is not set: HTTP/ and the proxy's host name\n"
+                                       "canonicalize = system  # default\n"
+                                       "delegate = no  # default\n"
                                        "mutual = try  # default\n"
                                        "wait-for-password = 0  # default\n"
                                        "# ca is not set: those that this machine trusts\n"
@@ -813,7 +832,10 @@ static void test_print(void **state)
                                        "basic-in-clear = no  # default\n"
                                        "# user is not set: the Kerberos ticket's own principal\n"
                                        "secret = \"file:/a # b\"  # t.conf:9\n"
+                                       "kerberos = find  # default\n"
                                        "spn = x  # t.conf:10\n"
+                                       "canonicalize = system  # default\n"
+                                       "delegate = no  # default\n"
                                        "mutual = try  # default\n"
                                        "wait-for-password = 0  # default\n"
                                        "ca = /c.pem  # t.conf:11\n"

@@ -1,0 +1,124 @@
+/*
+ * Finds, acquires or renews the ticket, and makes the SPNEGO credentials of it and of the NT hash. negotiate_run is a worker's, which touches its
+ * job alone; the rest is the main thread's.
+ */
+#include "keys/negotiate_job.h"
+
+#include <stdlib.h>
+
+struct bundle *bundle_ref(struct bundle *b)
+{
+    if (b)
+        b->refs++;
+    return b;
+}
+
+void bundle_unref(struct bundle *b)
+{
+    if (!b || --b->refs > 0)
+        return;
+    gss_cred_free(b->full);
+    gss_cred_free(b->ntlm_only);
+    ticket_free(&b->ticket);
+    free(b);
+}
+
+/* Credentials of what there is; a bundle with none is given back. */
+static void make_credentials(struct negotiate_job *j, struct ticket *ticket)
+{
+    struct bundle *b = mem_zero(sizeof *b);
+    b->refs = 1;
+    b->ticket = *ticket;
+    if (b->ticket.cache) {
+        struct gss_cred_request full = {.mech = GSS_MECH_SPNEGO,
+                                        .name = b->ticket.principal,
+                                        .cache = b->ticket.cache,
+                                        .nt_hash = &j->nt_hash};
+        b->full = gss_cred_new(&full, &j->why);
+        if (!b->full)
+            j->result = TICKET_FAILED;
+    }
+    if (secret_present(&j->nt_hash) && j->account.form != ACCOUNT_NONE) {
+        struct gss_cred_request ntlm = {
+            .mech = GSS_MECH_SPNEGO, .name = j->account.text, .nt_hash = &j->nt_hash};
+        b->ntlm_only = gss_cred_new(&ntlm, b->full ? NULL : &j->why);
+    }
+    if (b->full || b->ntlm_only)
+        j->bundle = b;
+    else
+        bundle_unref(b);
+}
+
+/* The user's own ticket, else ours renewed. false: there is none, but the realm where a password may get one is known now. */
+static bool find(struct negotiate_job *j, struct ticket *ticket)
+{
+    if (j->own)
+        j->result = ticket_find(&j->account, ticket, &j->why);
+    if (j->result != TICKET_OK && j->old)
+        j->result = ticket_renew(&j->old->ticket, ticket, &j->why);
+    if (!j->own && !j->may_acquire)
+        err_set(&j->why, ERR_CONFIG, "a password gets no Kerberos ticket here (kerberos = find)");
+    if (j->result != TICKET_OK && j->result != TICKET_UNREACHABLE && j->may_acquire)
+        j->realm = ticket_realm(&j->account, &j->why);
+    return j->result == TICKET_OK || !j->realm;
+}
+
+/* The KDC's clock and ours do not agree on what has just come: asking again would bring the same. */
+static void check_lasts(struct negotiate_job *j, struct ticket *ticket)
+{
+    if (j->result != TICKET_OK || ticket_lasts(ticket, time(NULL)))
+        return;
+    j->result = TICKET_CLOCK_SKEW;
+    err_set(&j->why, ERR_SYSTEM,
+            "the Kerberos ticket of %s is new and has ended already: is the clock of this computer right?",
+            ticket->principal);
+    ticket_free(ticket);
+}
+
+static void fetch_services(struct negotiate_job *j, const struct ticket *ticket)
+{
+    for (size_t i = 0; i < j->n_services && ticket->cache; i++) {
+        struct service s = {j->services[i].host, j->spn, j->canonicalize};
+        struct err ignored;
+        ticket_service(ticket, &s, &j->services[i].name, &ignored);
+    }
+}
+
+void negotiate_run(struct job *job)
+{
+    struct negotiate_job *j = (struct negotiate_job *)job;
+    struct ticket ticket = {0};
+    j->result = TICKET_NONE;
+    if (j->realm) {
+        j->result = ticket_acquire(&j->account, j->realm, &j->password, j->forwardable, &ticket, &j->why);
+    } else if (j->keytab) {
+        struct keytab_ask ask = {&j->account, j->keytab, j->forwardable, j->look_only, j->refused};
+        j->result = ticket_from_keytab(&ask, &ticket, &j->print, &j->why);
+    } else if (!find(j, &ticket)) {
+        j->acquire = true;
+        return;
+    }
+    check_lasts(j, &ticket);
+    fetch_services(j, &ticket);
+    make_credentials(j, &ticket);
+}
+
+void negotiate_job_free(struct negotiate_job *j)
+{
+    for (size_t i = 0; i < j->n_services; i++) {
+        free(j->services[i].host);
+        free(j->services[i].name);
+    }
+    free(j->services);
+    bundle_unref(j->old);
+    edition_unref(j->e);
+    secret_free(&j->password);
+    secret_free(&j->nt_hash);
+    account_free(&j->account);
+    free(j->keytab);
+    free(j->refused);
+    free(j->print);
+    free(j->spn);
+    free(j->realm);
+    free(j);
+}
