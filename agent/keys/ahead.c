@@ -5,6 +5,7 @@
 
 #include "keys/alarm.h"
 #include "keys/choose.h"
+#include "keys/mutual.h"
 
 bool ahead_wanted(const struct context *c)
 {
@@ -18,7 +19,7 @@ static bool may_begin(const struct context *c)
     const struct edition *e = c->e;
     return h->worked[0] && h->worked_generation == e->generation && !e->rereading && e->guard &&
            guard_look(e->guard, c->who->name, SPAN(""), now_ms()) == GUARD_GO && identity_names(c->who, h) &&
-           !alarm_rings(c->who, h);
+           !alarm_rings(c->who, h) && !mutual_required(c);
 }
 
 bool ahead_prepare(struct context *c)

@@ -21,13 +21,13 @@ bool knock_write(struct buf *out, const char *method, const struct header_reques
     return whole && buf_add_str(out, "\r\n");
 }
 
-bool knock_write_aside(struct buf *out, const struct header_request *how)
+bool knock_write_aside(struct buf *out, const char *method, const struct header_request *how)
 {
     const struct header_request aside = {.target = SPAN(KEYS_ASIDE_TARGET),
                                          .host = SPAN(KEYS_ASIDE_HOST),
                                          .via = how->via,
                                          .authorization = how->authorization};
-    return knock_write(out, "GET", &aside);
+    return knock_write(out, method, &aside);
 }
 
 bool knock_or_request(struct buf *out, const struct head *request, const struct header_request *how,
@@ -35,7 +35,7 @@ bool knock_or_request(struct buf *out, const struct head *request, const struct 
 {
     /* Room for all of it at once: a buffer that grows would leave a copy of the credentials behind. */
     buf_reserve(out, request->bytes.n + how->target.n + how->host.n + how->authorization.n + ADDED_BYTES);
-    return aside          ? knock_write_aside(out, how)
+    return aside          ? knock_write_aside(out, knock_method, how)
            : knock_method ? knock_write(out, knock_method, how)
                           : header_write_request(out, request, how);
 }

@@ -11,7 +11,7 @@ bool knock_write(struct buf *out, const char *method, const struct header_reques
 
 /* The same for KEYS_ASIDE_TARGET (wire/keys_msg.h), with `how`'s authorization and via: it is about the connection, not about any request. Never answered by
    an origin server: the name cannot be resolved, whatever the proxy lets through. */
-bool knock_write_aside(struct buf *out, const struct header_request *how);
+bool knock_write_aside(struct buf *out, const char *method, const struct header_request *how);
 
 /* The head of a leg: one of these, or without a knock_method the request itself. `out` is empty. */
 bool knock_or_request(struct buf *out, const struct head *request, const struct header_request *how,

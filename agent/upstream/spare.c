@@ -225,7 +225,7 @@ static void knock(struct spare *s, struct span token)
     struct buf head = {0};
     struct header_request how = {.via = span_str(s->pool->out->pseudonym), .authorization = token};
     upstream_move(s->upstream, UPSTREAM_SHAKING);
-    knock_write_aside(&head, &how);
+    knock_write_aside(&head, "GET", &how);
     leg_send(&s->leg, buf_span(&head), SPAN("GET"), ANSWER_MS);
     buf_free(&head);
 }

@@ -459,6 +459,14 @@ class Ahead(GuardTest):
         self.assertEqual(c.challenged(c.second).verdict, "RESTART")
         self.ahead(k, 0)
 
+    def test_none_after_an_offer_that_is_too_weak(self):
+        k = self.keyholder()
+        self.prove(k)
+        c = self.ahead(k)
+        self.assertEqual(Context(k).challenged(["Basic realm=x"]).verdict, "DOWNGRADED")
+        self.assertEqual(c.challenged(c.second).verdict, "RESTART")
+        self.ahead(k, 0)
+
     def test_headers_are_not_made_ahead(self):
         for line, auth in (("Basic realm=x", "basic"), ('Digest realm="x", nonce="n"', "digest")):
             k = self.keyholder(auth=auth)

@@ -111,7 +111,7 @@ class Floor(Scenario):
 
     def test_connections_that_were_let_in_stay(self):
         """The proxy dropped NTLM between two connections; the older one is still who it was."""
-        proxy, agent = self.both(Asks(Ntlm()), corp("ntlm basic", ME))
+        proxy, agent = self.both(Asks(Ntlm()), corp("ntlm basic", ME, more="spares = 0"))
         tunnel = self.tunnel(agent)
         proxy.behaviour.gates = (Basic(user=ME),)
         self.own(self.ask(agent), 502, "http_request_denied", ALARM)

@@ -108,7 +108,7 @@ class Spares(Scenario):
                     before = agent.log().count("ready ahead of need")
                     self.tunnel(agent)
                     self.ready(agent, before + 1)
-                self.assertGreater(len(self.spare(proxy)), 0)
+                proxy.wait(lambda: self.spare(proxy), "a spare")
                 for request in self.asked(proxy, NOWHERE):
                     scheme, _, token = request.get("Proxy-Authorization").partition(" ")
                     self.assertEqual(scheme.lower(), name)

@@ -393,7 +393,7 @@ class Ends(OverTls):
         self.assertEqual(tunnel.read_to_end(), content(3000000))
 
     def test_we_say_it(self):
-        proxy, agent = self.both(Open())
+        proxy, agent = self.both(Open(), "auth = none\nspares = 0")
         tunnel = self.tunnel(agent)
         tunnel.shut()
         self.assertEqual(tunnel.read_to_end(), b"<0 bytes>")
