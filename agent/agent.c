@@ -45,6 +45,24 @@ static void trial_wanted(void *owner, const struct keys_msg *event)
     trial_for_keyholder(&a->out, hops, n, event);
 }
 
+/* --- the network --- */
+
+static void begin_anew(struct hop *h)
+{
+    hop_wake(h);
+    pool_drop_idle(h);
+}
+
+static void network_changed(void *owner, bool slept)
+{
+    struct agent *a = owner;
+    log_info(NULL, "%s: idle connections are closed, and what could not be reached is tried again",
+             slept ? "this computer slept" : "the network has changed");
+    route_table_each(a->routes, begin_anew);
+    keys_client_tell(a->out.keys, keys_client_instance(a->out.keys),
+                     &(struct keys_msg){.type = KEYS_NETWORK});
+}
+
 /* --- listeners --- */
 
 static struct listener *listen_on(struct agent *a, const struct config_address *address, struct err *e)
@@ -199,6 +217,7 @@ static bool build(struct agent *a, struct err *e)
         return false;
     a->out.keys = keys_client_new(a->loop, a->config_path, true, &keys_events, a);
     relay_init(&a->relay, &a->out, a->config, a->routes);
+    a->netwatch = netwatch_start(a->loop, network_changed, a);
     loop_watch_signal(a->loop, SIGTERM, on_signal, a);
     loop_watch_signal(a->loop, SIGINT, on_signal, a);
     loop_watch_signal(a->loop, SIGHUP, on_signal, a);
@@ -211,6 +230,7 @@ static bool take_down(struct agent *a)
     for (size_t i = 0; i < a->n_listeners; i++)
         close_listener(&a->listeners[i]);
     agent_drop_queries(a);
+    netwatch_stop(a->netwatch);
     keys_call_cancel(&a->reload_call);
     if (a->control)
         control_server_stop(a->control);

@@ -5,6 +5,7 @@
 #define EXEAT_AGENT_H
 
 #include "control/server.h"
+#include "net/netwatch.h"
 #include "relay/relay.h"
 
 #define AGENT_LISTENERS_MOST 64
@@ -24,6 +25,7 @@ struct agent {
     struct control_server *control;
     struct list queries; /* status questions that wait for the keyholder (verbs.c) */
     struct keys_call reload_call;
+    struct netwatch *netwatch;
     struct agent_listener listeners[AGENT_LISTENERS_MOST];
     size_t n_listeners;
     uint64_t started; /* loop_now */

@@ -45,7 +45,7 @@ uint32_t keys_client_instance(const struct keys_client *k);
 void keys_call_start(struct keys_client *k, struct keys_call *call, struct keys_msg *question,
                      keys_answer_fn answered, void *owner);
 void keys_call_cancel(struct keys_call *call);
-/* For CLOSE and TRIAL_END: no answer. Dropped when the instance has changed. */
+/* For CLOSE, TRIAL_END and NETWORK: no answer. Dropped when the instance has changed. */
 void keys_client_tell(struct keys_client *k, uint32_t instance, struct keys_msg *message);
 
 #endif

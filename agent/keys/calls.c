@@ -26,6 +26,14 @@ static void reload(struct keyholder *k, uint32_t peer, const struct keys_msg *m)
                                       .why = fresh ? SPAN("") : span_str(e.text)});
 }
 
+static void network(struct keyholder *k, const struct keys_msg *m)
+{
+    (void)m;
+    log_debug(NULL, "another network: what failed in the old one is tried again");
+    k->network++;
+    identities_retry(k);
+}
+
 static const struct {
     void (*of_context)(struct keyholder *k, const struct keys_msg *m); /* the agent only */
     void (*of_peer)(struct keyholder *k, uint32_t peer, const struct keys_msg *m);
@@ -37,6 +45,7 @@ static const struct {
     [KEYS_ACCEPTED] = {context_accepted, NULL, false},
     [KEYS_CLOSE] = {context_close, NULL, false},
     [KEYS_TRIAL_END] = {login_end_trial, NULL, false},
+    [KEYS_NETWORK] = {network, NULL, false},
     [KEYS_RELOAD] = {NULL, reload, false},
     [KEYS_STATUS] = {NULL, status_begin, true},
     [KEYS_LOGIN] = {NULL, login_begin, true},

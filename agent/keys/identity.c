@@ -204,6 +204,19 @@ void identities_wake_guard(struct keyholder *k, const struct guard *g)
     }
 }
 
+void identities_retry(struct keyholder *k)
+{
+    struct list *it, *safe, *h, *h_safe;
+    list_each(it, safe, &k->identities)
+    {
+        struct identity *who = list_entry(it, struct identity, node);
+        edition_retry(who->current);
+        if (who->candidate)
+            edition_retry(who->candidate);
+        list_each(h, h_safe, &who->hops) list_entry(h, struct hop, node)->service_retry = 0;
+    }
+}
+
 static bool run_waiting(struct identity *who)
 {
     if (!who->wake)

@@ -123,6 +123,8 @@ const char *identity_text(const struct edition *e); /* for people; "" while unkn
 void identity_put(struct identity *who, struct edition *e);
 /* All who wait on this guard's verdict run again. */
 void identities_wake_guard(struct keyholder *k, const struct guard *g);
+/* In a new network: no failure keeps from asking KDCs again. */
+void identities_retry(struct keyholder *k);
 /* Runs them, until nothing moves any more. Once per turn of the loop. */
 void identities_run(struct keyholder *k);
 
@@ -165,6 +167,8 @@ enum ready edition_look_for_ticket(struct edition *e,
 bool edition_peek(struct edition *e, uint64_t since);
 /* GSSAPI failed with what we had found: look again at the next question. */
 void edition_doubt_ticket(struct edition *e);
+/* A failure to find or get a ticket is no reason to wait any more. */
+void edition_retry(struct edition *e);
 /* Loads a password that was typed in. */
 void edition_give(struct edition *e, struct span user, struct secret *password);
 /* For renewal.c: looks for a later ticket while the one in hand still serves; and goes on when there is news. */

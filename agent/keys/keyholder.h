@@ -27,7 +27,8 @@ struct keyholder {
     struct serve *serve;
     bool agent; /* descriptor 3 leads to an agent that can make trial connections, not to a one-shot login */
     uint32_t last_trial;
-    uint64_t tick; /* grows with each question and each finding: what was before what */
+    unsigned network; /* another one each time the agent says so: what failed in an older one says nothing */
+    uint64_t tick;    /* grows with each question and each finding: what was before what */
 };
 
 /* One message from a peer, well-formed. Answers go out through serve_send, now or later. */

@@ -24,6 +24,7 @@ struct negotiate_job {
     char *keytab;          /* the ticket is made of its key, and of nothing else */
     char *refused;         /* print of the keytab that is not to be tried now */
     bool look_only;        /* the keytab is looked at; no KDC is asked */
+    unsigned network;      /* the one in which it was begun */
     bool own;              /* the user's own ticket will do */
     bool may_acquire;
     bool forwardable;

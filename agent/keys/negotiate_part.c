@@ -156,6 +156,8 @@ static void take_result(struct edition *e, struct negotiate_job *j)
     e->ticket_result = j->result;
     take_print(e, j);
     e->negotiate_retry = retry_after(e, j);
+    if (j->network != e->who->k->network)
+        edition_retry(e);
     if (j->result != TICKET_OK && !same_failure && e->renewal.state != RENEWAL_DUE)
         log_info(NULL, "upstream %s: %s", e->who->name, j->why.text);
     if (keep) {
@@ -219,6 +221,7 @@ static void submit(struct edition *e, enum look look)
     j->job.run = negotiate_run;
     j->job.done = negotiate_done;
     j->e = edition_ref(e);
+    j->network = e->who->k->network;
     account_copy(&j->account, &e->account);
     j->own = !e->candidate; /* a trial must prove the password, not the ticket that lies about */
     j->may_acquire = u->kerberos == KERBEROS_ACQUIRE && e->guard != NULL;
@@ -363,6 +366,12 @@ bool edition_peek(struct edition *e, uint64_t since)
     if (choose_allows(u, AUTH_NEGOTIATE) && !e->acquire && !is_usable(e->bundle) && may_look(e, since))
         submit(e, PEEK);
     return e->negotiate_state == PART_RUNNING;
+}
+
+void edition_retry(struct edition *e)
+{
+    if (e->refusals == 0) /* a KDC that said no says it in any network */
+        e->negotiate_retry = 0;
 }
 
 void edition_doubt_ticket(struct edition *e)

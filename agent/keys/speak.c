@@ -21,6 +21,7 @@ struct step_job {
     struct context *c; /* not freed before the job is done */
     struct hop *hop;
     uint32_t generation;
+    unsigned network; /* the one in which it was begun */
     bool fetch_service;
     char *host, *spn;
     enum canonicalize canonicalize;
@@ -270,7 +271,7 @@ static void take_service(struct step_job *j)
     if (h->service_generation != j->generation)
         return;
     h->service_state = j->principal ? PART_READY : j->service == TICKET_OK ? PART_UNKNOWN : PART_FAILED;
-    h->service_retry = now_ms() + SERVICE_RETRY_MS;
+    h->service_retry = j->network == j->c->who->k->network ? now_ms() + SERVICE_RETRY_MS : 0;
     h->service_why = j->why;
     free(h->service_name);
     h->service_name = mem_strdup(j->principal);
@@ -351,6 +352,7 @@ void speak_token(struct context *c, struct span in)
     j->c = c;
     j->hop = c->hop;
     j->generation = c->e->generation;
+    j->network = c->who->k->network;
     j->host = mem_strdup(c->hop->host);
     j->spn = mem_strdup(c->who->u->spn);
     j->canonicalize = c->who->u->canonicalize;

@@ -346,6 +346,17 @@ struct stream *pool_take_stream(struct upstream *u)
     return s;
 }
 
+/* Idle ones and spares. */
+static void drop_ready(struct pool *p)
+{
+    struct hop *hop = hop_ref(p->hop);
+    while (!list_empty(&p->idle))
+        close_one(p, list_entry(p->idle.next, struct upstream, idle));
+    spares_flush(p);
+    pool_serve(p);
+    hop_unref(hop);
+}
+
 void pool_flush(struct hop *hop)
 {
     struct pool *p = hop->pool;
@@ -353,12 +364,22 @@ void pool_flush(struct hop *hop)
         return;
     struct list *it, *safe;
     list_each(it, safe, &p->all) list_entry(it, struct upstream, link)->stale = true;
-    hop_ref(hop);
-    while (!list_empty(&p->idle))
-        close_one(p, list_entry(p->idle.next, struct upstream, idle));
-    spares_flush(p);
-    pool_serve(p);
-    hop_unref(hop);
+    drop_ready(p);
+}
+
+void pool_drop_idle(struct hop *hop)
+{
+    struct pool *p = hop->pool;
+    if (!p)
+        return;
+    struct list *it, *safe;
+    list_each(it, safe, &p->all)
+    {
+        struct upstream *u = list_entry(it, struct upstream, link);
+        u->stale |= u->promised_to != NULL; /* idle too, until its lease is told */
+    }
+    p->spares.not_before = 0;
+    drop_ready(p);
 }
 
 void pool_retire(struct hop *hop)

@@ -42,6 +42,9 @@ struct stream *pool_take_stream(struct upstream *u);
 
 /* The identity has changed. */
 void pool_flush(struct hop *hop);
+/* The network has changed, or we slept: what is idle may be dead without our knowing. Whoever is at work finds out by himself, and a connection
+   that still brings its answer is as good as before. */
+void pool_drop_idle(struct hop *hop);
 /* The configuration has another hop in its place: requests that began with this one still end on it, but nothing is kept for later. */
 void pool_retire(struct hop *hop);
 

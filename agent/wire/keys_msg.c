@@ -117,6 +117,7 @@ static const struct type {
                                BIT(F_IDENTITY), 0},
     [KEYS_EVENT_TRIAL] = {"EVENT_TRIAL", CALL_ANY, BIT(F_UPSTREAM), BIT(F_TRIAL), 0},
     [KEYS_ACCEPT_OFFER] = {"ACCEPT_OFFER", CALL_WANTED, BIT(F_UPSTREAM), 0, 0},
+    [KEYS_NETWORK] = {"NETWORK", CALL_ZERO, 0, 0, 0},
 };
 
 static const char *const verdicts[KEYS_VERDICT_END] = {

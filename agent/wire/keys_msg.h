@@ -15,6 +15,8 @@
  *   CLOSE       the connection is gone; in mid handshake no verdict     nothing
  *               fell
  *   RELOAD      read the configuration again                            OK
+ *   NETWORK     the network changed, or this computer slept: what      nothing
+ *               failed for want of a server may be tried again
  *   STATUS      of one upstream                                         OK with identity, scheme, generation,
  *                                                                       why (its state in words), remedy
  *   TRIAL_END   the trial is over: OK (the handshake's own calls told   nothing
@@ -57,6 +59,7 @@ enum keys_type {
     KEYS_EVENT_GENERATION,
     KEYS_EVENT_TRIAL,
     KEYS_ACCEPT_OFFER,
+    KEYS_NETWORK,
     KEYS_TYPE_END,
 };
 

@@ -3,11 +3,13 @@ import base64
 import hashlib
 import os
 import re
+import socket
 import subprocess
 import tempfile
 import unittest
 
-from keyholder import (BINDS, BODY_BIG, BODY_HELD, BODY_NONE, CANDIDATE, CLOSED, FINAL, KNOCK, REUSABLE, Context, Keyholder)
+from keyholder import (BINDS, BODY_BIG, BODY_HELD, BODY_NONE, CANDIDATE, CLOSED, FINAL, KNOCK, REUSABLE, WAIT, Context,
+                       Keyholder)
 from realm import NTLM, SPNEGO, Acceptor, NtlmAuthority, Realm, converse
 
 PASSWORD = "Pass wörd:\"\\%ß€𝄞"
@@ -442,6 +444,79 @@ class Kerberos(SchemeTest):
                 answer = login.end(call)
                 self.assertVerdict(answer, verdict)
             self.assertIn("accepted", answer.why)
+
+    def test_another_network_ends_the_pause_after_a_service_ticket(self):
+        """With a ticket in hand and no KDC there is none for the proxy, for a while; the KDC may be back in the next network."""
+        with tempfile.TemporaryDirectory() as d:
+            self.realm.kinit(d + "/cc")
+            k = self.keyholder(auth="negotiate", user="", secret="none", env={"KRB5CCNAME": d + "/cc"})
+            self.realm.stop()
+            try:
+                a = Context(k).challenged(["Negotiate"])
+            finally:
+                self.realm.start()
+            self.assertVerdict(a, "UNAVAILABLE")
+            self.assertIn("o Kerberos server can be reached", a.why)
+            a = Context(k).challenged(["Negotiate"])
+            self.assertVerdict(a, "UNAVAILABLE")
+            self.assertEqual(self.realm.count("TGS_REQ"), 0)
+            k.tell("NETWORK")
+            a, sent = converse(Context(k), self.proxy())
+            self.assertEqual((a.verdict, sent), ("SEND", 1))
+
+    def test_another_network_ends_the_pause_after_a_ticket(self):
+        """So it is with the ticket of the person himself."""
+        k = self.keyholder(auth="negotiate", user="newcomer@CORP.EXAMPLE")
+        self.assertIn("does not know this user", Context(k).challenged(["Negotiate"]).why)
+        self.realm.admin("addprinc +requires_preauth -pw Password newcomer")
+        self.assertIn("does not know this user", Context(k).challenged(["Negotiate"]).why)
+        k.tell("NETWORK")
+        a, sent = converse(Context(k), self.proxy())
+        self.assertEqual((a.verdict, sent), ("SEND", 1))
+
+    def lead_nowhere(self, directory):
+        """A KDC that takes questions and never answers, as when the VPN is gone; the file that leads there, and what turns it to the real one."""
+        silent = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(silent.close)
+        silent.settimeout(WAIT)
+        path = directory + "/krb5.conf"
+        with open(self.realm.conf) as f:
+            text = f.read()
+
+        def write(text):
+            with open(path, "w") as f:
+                f.write(text)
+
+        write(text.replace(":%d" % self.realm.port, ":%d" % silent.getsockname()[1]).replace("[libdefaults]", "[libdefaults]\nudp_preference_limit = 1"))
+        return silent, path, lambda: write(text)
+
+    def network_changes_in_the_middle(self, k, silent, turn):
+        call = Context(k).begin_challenged(["Negotiate"])
+        asked, _ = silent.accept()
+        turn()
+        k.tell("NETWORK")
+        k.ask("STATUS", upstream="no-such-upstream")
+        silent.close()
+        asked.close()
+        return k.end(call)
+
+    def test_another_network_while_the_service_ticket_is_asked_for(self):
+        """The question went to a KDC of the old network, and that keeps nobody waiting: it is asked again in the new one."""
+        with tempfile.TemporaryDirectory() as d:
+            self.realm.kinit(d + "/cc")
+            silent, conf, turn = self.lead_nowhere(d)
+            k = self.keyholder(auth="negotiate", user="", secret="none", env={"KRB5CCNAME": d + "/cc", "KRB5_CONFIG": conf})
+            a = self.network_changes_in_the_middle(k, silent, turn)
+            self.assertVerdict(a, "SEND")
+            self.assertIsNone(self.proxy().take(a.header))
+
+    def test_another_network_while_the_ticket_is_asked_for(self):
+        with tempfile.TemporaryDirectory() as d:
+            silent, conf, turn = self.lead_nowhere(d)
+            k = self.keyholder(auth="negotiate", env={"KRB5_CONFIG": conf})
+            self.assertVerdict(self.network_changes_in_the_middle(k, silent, turn), "TIMEOUT")
+            a, sent = converse(Context(k), self.proxy())
+            self.assertEqual((a.verdict, sent), ("SEND", 1))
 
     def test_sentences_of_the_kdc(self):
         self.realm.admin("addprinc +requires_preauth -pw Password -pwexpire yesterday expired")

@@ -95,6 +95,7 @@ static void test_good(void **state)
         MSG(EVENT_TRIAL, .trial = 4, .upstream = S("corp")),
         MSG(ACCEPT_OFFER, .call = 1, .upstream = S("corp")),
         MSG(ANSWER, .call = 1, .verdict = KEYS_DOWNGRADED, .flags = KEYS_ALARM, .why = S("w")),
+        MSG(NETWORK),
     };
     unsigned seen = 0;
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
@@ -185,6 +186,8 @@ static void test_not_written(void **state)
         MSG(ACCEPT_OFFER, .call = 1),
         MSG(ACCEPT_OFFER, .call = 1, .upstream = S("corp"), .secret = S("x")),
         MSG(STATUS, .call = 1, .upstream = S("corp"), .flags = KEYS_ALARM),
+        MSG(NETWORK, .call = 1),
+        MSG(NETWORK, .upstream = S("corp")),
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         if (strcmp(refusal(&bad[i]), "refused") != 0)

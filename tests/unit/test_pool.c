@@ -560,6 +560,38 @@ static void test_flush(void **state)
     end();
 }
 
+/* Another network: the idle ones go, those at work may show that they still do. */
+static void test_drop_idle(void **state)
+{
+    (void)state;
+    struct want idle, busy, taker, next;
+    begin(4);
+    pool_drop_idle(hop); /* before there is a pool */
+    get(&idle);
+    arrived();
+    get(&busy);
+    arrived();
+    give(&idle);
+    pool_drop_idle(hop);
+    until(hung_up(0));
+    figures(0, 1, 0);
+    give(&busy);
+    figures(1, 0, 0);
+    want(&taker, false); /* idle still, though it has a taker */
+    pool_drop_idle(hop);
+    until(taker.granted);
+    until(hung_up(1));
+    assert_string_not_equal(taker.tag, busy.tag);
+    want(&next, false); /* a dial goes on */
+    pool_drop_idle(hop);
+    until(next.granted);
+    assert_int_equal(out.counters.connections, 4);
+    give(&taker);
+    give(&next);
+    figures(2, 0, 0);
+    end();
+}
+
 /* A request that began before a reload may dial its hop only after it: that connection must not stay behind and keep the hop alive. */
 static void test_retired(void **state)
 {
@@ -695,6 +727,7 @@ int main(void)
         with_loop(test_a_promised_connection_that_ends),
         with_loop(test_a_promised_connection_that_speaks),
         with_loop(test_flush),
+        with_loop(test_drop_idle),
         with_loop(test_retired),
         with_loop(test_flush_of_what_was_promised),
         with_loop(test_flush_with_a_dial_under_way),
