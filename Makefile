@@ -19,7 +19,7 @@ say = $(if $(V),@:,@echo '  $(1)  $(patsubst $(CURDIR)/%,%,$@)')
 
 # --- Packages (Debian and Ubuntu names; a|b: either will do; tests/deps installs what is missing and says what to do elsewhere) ------
 
-DEPS_BUILD    := gcc libc6-dev pkg-config libuv1-dev libssl-dev libjansson-dev libkrb5-dev libsecret-1-dev gss-ntlmssp gss-ntlmssp-dev
+DEPS_BUILD    := gcc libc6-dev pkg-config libuv1-dev libssl-dev libjansson-dev libkrb5-dev libsecret-1-dev gss-ntlmssp gss-ntlmssp-dev libseccomp-dev
 DEPS_PRACTICE := python3 squid-openssl|squid curl git npm
 DEPS_TEST     := python3 openssl libcmocka-dev libhttp-parser-dev squid-openssl curl git npm util-linux dbus-daemon gnome-keyring libsecret-tools
 DEPS_REALM     = $(shell sed -e 's/\#.*//' tests/realm/packages.txt 2>/dev/null)
@@ -29,8 +29,8 @@ DEPS_COVER    := gcovr
 
 # --- Flags ----------------------------------------------------------------------------------------------------------------------------
 
-PACKAGES_AGENT := libuv libssl libcrypto jansson
-PACKAGES_KEYS  := krb5-gssapi krb5 libsecret-1 libcrypto
+PACKAGES_AGENT := libuv libssl libcrypto jansson libseccomp
+PACKAGES_KEYS  := krb5-gssapi krb5 libsecret-1 libcrypto libseccomp
 
 WERROR   ?= -Werror
 WARNINGS := -Wall -Wextra $(WERROR) -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla
@@ -139,7 +139,8 @@ format: ## let clang-format write
 
 cover: ## which lines the tests reach: $(BUILD)/cover/index.html
 	@tests/deps $(DEPS_BUILD) $(DEPS_TEST) $(DEPS_REALM) $(DEPS_COVER)
-	-+@$(MAKE) --no-print-directory BUILD='$(BUILD)/cover' CFLAGS='-O0 -g --coverage -fprofile-update=atomic' LDFLAGS=--coverage test
+	-+@$(MAKE) --no-print-directory BUILD='$(BUILD)/cover' LDFLAGS=--coverage \
+	    CFLAGS='-O0 -g --coverage -fprofile-update=atomic -DEXEAT_COVERAGE=\"$(abspath $(BUILD))\"' test
 	@gcovr --root . --object-directory '$(BUILD)/cover' --filter agent/ --filter config/ --exclude-unreachable-branches \
 	    --html-details '$(BUILD)/cover/index.html' --print-summary --txt
 

@@ -69,8 +69,10 @@ static struct listener *listen_on(struct agent *a, const struct config_address *
 {
     struct listener *l = address->path ? listen_unix(a->loop, address->path, accepted, a, e)
                                        : listen_tcp(a->loop, address->host, address->port, accepted, a, e);
-    if (!l)
+    if (!l) {
+        agent_explain_listen(a, address->path, e);
         return NULL;
+    }
     log_info(NULL, "ready: listening on %s%s", address->path ? "" : "http://", listener_name(l));
     return l;
 }
@@ -215,12 +217,13 @@ static bool build(struct agent *a, struct err *e)
     choose_pseudonym(&a->out);
     if (!start_control(a, e)) /* first of all that is shared: it tells whether another agent runs */
         return false;
-    a->out.keys = keys_client_new(a->loop, a->config_path, true, &keys_events, a);
+    a->out.keys = keys_client_new(a->loop, a->config_path, KEYS_LASTING, &keys_events, a);
     relay_init(&a->relay, &a->out, a->config, a->routes);
     a->netwatch = netwatch_start(a->loop, network_changed, a);
     loop_watch_signal(a->loop, SIGTERM, on_signal, a);
     loop_watch_signal(a->loop, SIGINT, on_signal, a);
     loop_watch_signal(a->loop, SIGHUP, on_signal, a);
+    agent_confine(a); /* nothing more needs to be executed, and no client has come yet */
     return set_listeners(a, a->config, e);
 }
 
@@ -242,6 +245,7 @@ static bool take_down(struct agent *a)
     }
     route_table_unref(a->routes);
     config_unref(a->config);
+    agent_unconfine(a);
     free(a->config_path);
     return !a->loop || loop_free(a->loop);
 }

@@ -4,6 +4,7 @@
 #ifndef EXEAT_AGENT_H
 #define EXEAT_AGENT_H
 
+#include "base/sandbox.h"
 #include "control/server.h"
 #include "net/netwatch.h"
 #include "relay/relay.h"
@@ -26,6 +27,9 @@ struct agent {
     struct list queries; /* status questions that wait for the keyholder (verbs.c) */
     struct keys_call reload_call;
     struct netwatch *netwatch;
+    struct sandbox_state sandbox;
+    char **open_folders; /* in which it may make sockets */
+    size_t n_open_folders;
     struct agent_listener listeners[AGENT_LISTENERS_MOST];
     size_t n_listeners;
     uint64_t started; /* loop_now */
@@ -36,6 +40,12 @@ int agent_run(const char *config_path);
 
 /* All or nothing: a bad file changes nothing and *e says why. The summary of what changed goes to the log. */
 bool agent_reload(struct agent *a, struct err *e);
+
+/* For good (confine.c). Before the first thread. */
+void agent_confine(struct agent *a);
+void agent_unconfine(struct agent *a); /* gives the memory back, nothing else */
+/* Says it, where that is why a listener could not be opened. `path` NULL: not a Unix socket. */
+void agent_explain_listen(const struct agent *a, const char *path, struct err *e);
 
 /* Refuses the questions that are still waiting. */
 void agent_drop_queries(struct agent *a);

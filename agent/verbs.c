@@ -81,6 +81,15 @@ static json_t *listening(const struct agent *a)
     return list;
 }
 
+static json_t *confined(const struct agent *a)
+{
+    struct buf words = {0};
+    sandbox_describe(&a->sandbox, &words);
+    json_t *value = text(buf_span(&words));
+    buf_free(&words);
+    return value;
+}
+
 static void release(struct status_query *q)
 {
     list_remove(&q->link);
@@ -92,11 +101,11 @@ static void finish_status(struct status_query *q)
 {
     struct agent *a = q->agent;
     json_t *answer =
-        json_pack("{s:s, s:I, s:I, s:s?, s:o, s:o, s:I, s:I, s:o}", "version", EXEAT_VERSION, "pid",
+        json_pack("{s:s, s:I, s:I, s:s?, s:o, s:o, s:o, s:I, s:I, s:o}", "version", EXEAT_VERSION, "pid",
                   (json_int_t)getpid(), "uptime", (json_int_t)((loop_now(a->loop) - a->started) / 1000),
-                  "config", a->config->file, "listening", listening(a), "upstreams", q->upstreams, "clients",
-                  (json_int_t)a->relay.clients_open, "tunnels_open", (json_int_t)a->relay.tunnels_open,
-                  "counters", counters_of(&a->out.counters));
+                  "config", a->config->file, "listening", listening(a), "confined", confined(a), "upstreams",
+                  q->upstreams, "clients", (json_int_t)a->relay.clients_open, "tunnels_open",
+                  (json_int_t)a->relay.tunnels_open, "counters", counters_of(&a->out.counters));
     control_answer(q->asker, answer);
     release(q);
 }

@@ -35,6 +35,7 @@ ROOMS = [
     (r"libsecret/.*", r"agent/keys/keyring\.c"),
     (r"(krb5|com_err|profile)\.h|krb5/.*", r"agent/keys/ticket(_get|_service)?\.c|agent/keys/ticket_inside\.h"),
     (r"jansson\.h", r"agent/(control|cli)/.*"),
+    (r"seccomp\.h|linux/landlock\.h", r"agent/base/sandbox\.c"),
     (r"http_parser\.h|cmocka\.h", r"tests/.*"),
 ]
 # What a row of ROOMS also allows: agent.c hands the answers of `status` to the control socket, so it makes JSON.

@@ -58,7 +58,7 @@ int login_alone(const char *config_path, const struct keys_msg *login)
         LOG_LEVEL_ERROR); /* the answer's own words are for the person; what leads up to them is not */
     a.loop = a.out.loop = loop_new();
     snprintf(a.out.pseudonym, sizeof a.out.pseudonym, "exeat-login");
-    a.out.keys = keys_client_new(a.loop, config_path, false, &events, &a);
+    a.out.keys = keys_client_new(a.loop, config_path, KEYS_ONE_ERRAND, &events, &a);
     struct keys_call call;
     struct keys_msg question = *login;
     keys_call_start(a.out.keys, &call, &question, answered, &a);

@@ -151,6 +151,9 @@ void status_text(struct buf *out, json_t *answer)
     buf_add_str(out, "\nNow\n");
     buf_addf(out, "  %-36s  %" PRIu64 "\n", "programs connected", number_of(answer, "clients"));
     buf_addf(out, "  %-36s  %" PRIu64 "\n", "tunnels open", number_of(answer, "tunnels_open"));
+    const char *confined = text_of(answer, "confined");
+    if (*confined)
+        buf_addf(out, "  %-36s  %s\n", "the agent", confined);
     counters_paragraph(out, answer);
 }
 

@@ -27,8 +27,10 @@ struct keys_client {
     const struct keys_client_events *events;
     void *owner;
     char *config_path;
-    bool socket;
-    struct child *child; /* NULL: not running */
+    char program[PATH_MAX];
+    char *arguments[5];      /* with which it is started; ends with NULL */
+    struct starter *starter; /* NULL: we start it ourselves */
+    struct child *child;     /* NULL: not running */
     struct stream *talk;
     struct frame_reader in;
     struct list calls;
@@ -43,7 +45,7 @@ struct keys_client {
 /* --- life of the program --- */
 
 /* Beside our own program first, so that a build tree runs as it stands; then where make install puts it. */
-static bool find_program(char *path, size_t size)
+static void find_program(char *path, size_t size)
 {
     char self[PATH_MAX];
     ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
@@ -54,11 +56,10 @@ static bool find_program(char *path, size_t size)
             *slash = '\0';
             int length = snprintf(path, size, "%s/exeat-keys", self);
             if (length > 0 && (size_t)length < size && access(path, X_OK) == 0)
-                return true;
+                return;
         }
     }
     snprintf(path, size, "%s/exeat-keys", EXEAT_LIBEXEC);
-    return access(path, X_OK) == 0;
 }
 
 static void end_call(struct keys_call *call, const struct keys_msg *answer)
@@ -158,29 +159,21 @@ static const struct stream_events talk_events = {talk_data, talk_eof, talk_drain
 
 static bool start_program(struct keys_client *k, struct err *e)
 {
-    char program[PATH_MAX];
     if (loop_now(k->loop) < k->not_before)
         return err_set(e, ERR_GONE, "the keyholder keeps ending; the next start is tried in a moment");
-    if (!find_program(program, sizeof program))
+    if (!k->starter)
+        find_program(k->program, sizeof k->program);
+    if (access(k->program, X_OK) != 0)
         return err_set(e, ERR_SYSTEM, "cannot find the program exeat-keys beside exeat or in %s",
                        EXEAT_LIBEXEC);
-    char *arguments[5] = {program};
-    size_t n = 1;
-    if (k->config_path) {
-        arguments[n++] = (char *)(uintptr_t) "--config";
-        arguments[n++] = k->config_path;
-    }
-    if (!k->socket)
-        arguments[n++] = (char *)(uintptr_t) "--no-socket";
-    arguments[n] = NULL;
-    k->child = child_start(k->loop, arguments, &k->talk, program_ended, k, e);
+    k->child = k->starter ? starter_start(k->starter, &k->talk, program_ended, k, e)
+                          : child_start(k->loop, k->arguments, &k->talk, program_ended, k, e);
     if (!k->child)
         return false;
     frame_reader_init(&k->in);
     k->started_at = loop_now(k->loop);
     stream_own(k->talk, &talk_events, k);
     stream_read(k->talk);
-    log_debug(NULL, "keyholder started, process %ld", (long)child_pid(k->child));
     return true;
 }
 
@@ -338,18 +331,34 @@ uint32_t keys_client_instance(const struct keys_client *k)
     return k->instance;
 }
 
-struct keys_client *keys_client_new(struct loop *loop, const char *config_path, bool socket,
+/* A starter learns all of it before it is forked. */
+static void settle_program(struct keys_client *k, const char *config_path, bool socket)
+{
+    size_t n = 0;
+    find_program(k->program, sizeof k->program);
+    k->arguments[n++] = k->program;
+    if (config_path) {
+        k->config_path = mem_strdup(config_path);
+        k->arguments[n++] = (char *)(uintptr_t) "--config";
+        k->arguments[n++] = k->config_path;
+    }
+    if (!socket)
+        k->arguments[n++] = (char *)(uintptr_t) "--no-socket";
+}
+
+struct keys_client *keys_client_new(struct loop *loop, const char *config_path, enum keys_life life,
                                     const struct keys_client_events *events, void *owner)
 {
     struct keys_client *k = mem_zero(sizeof *k);
-    *k = (struct keys_client){.loop = loop,
-                              .events = events,
-                              .owner = owner,
-                              .config_path = mem_strdup(config_path),
-                              .socket = socket,
-                              .instance = 1};
-    list_init(&k->calls);
     struct err e;
+    k->loop = loop;
+    k->events = events;
+    k->owner = owner;
+    k->instance = 1;
+    list_init(&k->calls);
+    settle_program(k, config_path, life == KEYS_LASTING);
+    if (life == KEYS_LASTING && !(k->starter = starter_new(loop, k->arguments, &e)))
+        log_error(NULL, "%s", e.text);
     if (!start_program(k, &e))
         log_error(NULL, "%s", e.text);
     return k;
@@ -363,6 +372,7 @@ void keys_client_free(struct keys_client *k)
         stream_close(k->talk);
     if (k->child)
         child_abandon(k->child);
+    starter_free(k->starter);
     frame_reader_free(&k->in);
     free(k->config_path);
     free(k);

@@ -33,8 +33,14 @@ struct keys_client_events {
     void (*trial)(void *owner, const struct keys_msg *event);
 };
 
-/* `config_path` NULL: the keyholder searches as we did. `socket`: it opens its own socket for exeat login. */
-struct keys_client *keys_client_new(struct loop *loop, const char *config_path, bool socket,
+enum keys_life {
+    KEYS_ONE_ERRAND, /* for one question: it is started by ourselves, and opens no socket */
+    KEYS_LASTING, /* it opens its own socket for exeat login, and is started, now and again, by a process that is made for that (net/child.h),
+                        so that we need not be able to execute anything */
+};
+
+/* `config_path` NULL: the keyholder searches as we did. KEYS_LASTING: before the first thread. */
+struct keys_client *keys_client_new(struct loop *loop, const char *config_path, enum keys_life life,
                                     const struct keys_client_events *events, void *owner);
 /* Ends the keyholder (by closing the stream to it) and all calls, which are not told. */
 void keys_client_free(struct keys_client *k);

@@ -1,73 +1,122 @@
 /*
  * Passwords printed by a command: secret = command:COMMAND, run by /bin/sh -c in a process group of its own, with nothing on its standard
- * input, until it closes its output or COMMAND_MS have passed. posix_spawn, since a fork of a process with threads may not do much.
- * One worker thread from start to end.
+ * input, until it closes its output or COMMAND_MS have passed. The keyholder itself may execute nothing (base/sandbox.h); a process that
+ * was forked before that does (base/spawner.h), which executes no command but those that it has read in the configuration itself, and
+ * gives them neither our sandbox nor anything of ours. One worker thread from start to end; the choosing is done in that process.
  */
 #include "keys/provider.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
-#include <spawn.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/pidfd.h>
-#include <sys/wait.h>
-#include <stdatomic.h>
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/list.h"
+#include "base/log.h"
+#include "base/spawner.h"
 #include "keys/deadline.h"
 
-#define COMMAND_MS    30000
-#define COMMANDS_MOST 32 /* as many as there are worker threads */
+#define COMMAND_MS 30000
 
-/* Process groups of the commands that run at the moment; 0: a free place. */
-static atomic_int running[COMMANDS_MOST];
+static struct spawner runner = {.fd = -1};
 
-static void note(int from, int to)
+/* --- in the runner --- */
+
+struct known {
+    struct list node;
+    char *request; /* upstream, NUL, command, NUL */
+    size_t n;
+};
+
+struct book {
+    const char *config_path;
+    struct list
+        known; /* what has stood in the configuration since the start: a file that is being edited ends nothing */
+};
+
+static void write_request(struct buf *out, const char *upstream, const char *command)
 {
-    for (size_t i = 0; i < COMMANDS_MOST; i++) {
-        int expected = from;
-        if (atomic_compare_exchange_strong(&running[i], &expected, to))
-            return;
+    buf_add(out, upstream, strlen(upstream) + 1);
+    buf_add(out, command, strlen(command) + 1);
+}
+
+static const struct known *find(const struct book *b, struct span request)
+{
+    struct list *it, *safe;
+    list_each(it, safe, &b->known)
+    {
+        const struct known *k = list_entry(it, struct known, node);
+        if (span_eq(span_make(k->request, k->n), request))
+            return k;
     }
+    return NULL;
+}
+
+static void learn(struct book *b, const struct config *c)
+{
+    for (size_t i = 0; i < c->n_upstreams; i++) {
+        const struct config_upstream *u = &c->upstreams[i];
+        struct buf request = {0};
+        if (u->secret != SECRET_COMMAND)
+            continue;
+        write_request(&request, u->name, u->secret_argument);
+        if (!find(b, buf_span(&request))) {
+            struct known *k = mem_zero(sizeof *k);
+            k->request = span_dup(buf_span(&request));
+            k->n = request.n;
+            list_push_back(&b->known, &k->node);
+        }
+        buf_free(&request);
+    }
+}
+
+static bool choose(void *owner, struct span request, struct spawner_program *out)
+{
+    static const char *argv[] = {"sh", "-c", NULL, NULL};
+    struct book *b = owner;
+    struct err e;
+    const struct known *k = find(b, request);
+    struct config *c = k ? NULL : config_load(b->config_path, &e);
+    if (c) {
+        learn(b, c);
+        config_unref(c);
+        k = find(b, request);
+    }
+    if (!k)
+        return false;
+    argv[2] = k->request + strlen(k->request) + 1;
+    *out = (struct spawner_program){"/bin/sh", (char *const *)(uintptr_t)argv};
+    return true;
+}
+
+bool command_start(const char *config_path, const struct config *c, struct err *e)
+{
+    struct book *b = mem_zero(sizeof *b);
+    b->config_path = config_path;
+    list_init(&b->known);
+    learn(b, c);
+    struct spawner_rules rules = {
+        .name = "exeat-commands", .choose = choose, .owner = b, .place = STDOUT_FILENO, .group = true};
+    bool started = spawner_start(&runner, &rules, e);
+    while (!list_empty(&b->known)) { /* ours; the runner has its copy */
+        struct known *k = list_entry(b->known.next, struct known, node);
+        list_remove(&k->node);
+        free(k->request);
+        free(k);
+    }
+    free(b);
+    return started;
 }
 
 void command_end_all(void)
 {
-    for (size_t i = 0; i < COMMANDS_MOST; i++) {
-        int group = atomic_load(&running[i]);
-        if (group > 0)
-            kill(-group, SIGKILL);
-    }
+    spawner_stop(&runner);
 }
 
-extern char **environ;
-
-static int start(const char *command, int output, pid_t *pid)
-{
-    char *const argv[] = {"sh", "-c", (char *)command, NULL};
-    posix_spawn_file_actions_t files;
-    posix_spawnattr_t attr;
-    sigset_t none, all;
-
-    sigemptyset(&none);
-    sigfillset(&all);
-    posix_spawn_file_actions_init(&files);
-    posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_adddup2(&files, output, STDOUT_FILENO);
-    posix_spawnattr_init(&attr);
-    posix_spawnattr_setpgroup(&attr, 0);
-    posix_spawnattr_setsigmask(&attr, &none);
-    posix_spawnattr_setsigdefault(&attr, &all);
-    posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    int number = posix_spawn(pid, "/bin/sh", &files, &attr, argv, environ);
-    posix_spawnattr_destroy(&attr);
-    posix_spawn_file_actions_destroy(&files);
-    return number;
-}
+/* --- on a worker --- */
 
 /* Reads until end of file or `until`; more than fits is read and dropped. false: the time is up. */
 static bool collect(int fd, char *to, size_t room, size_t *n, int64_t until)
@@ -96,59 +145,68 @@ static bool collect(int fd, char *to, size_t room, size_t *n, int64_t until)
     return in_time;
 }
 
-/* Waits for the end of the command itself, which may come after that of its output. At `until` its whole group is ended. */
-static int reap(pid_t pid, int64_t until, bool *in_time)
+/* The next word about the command. 0: the time is up, or there is none any more. */
+static bool hear(int line, struct spawner_word *word, int64_t until)
 {
-    int status = 0, fd = pidfd_open(pid, 0);
-    int64_t left = until - now_ms();
-    struct pollfd p = {.fd = fd, .events = POLLIN};
-    if (*in_time && fd >= 0 && poll(&p, 1, left > 0 ? (int)left : 0) <= 0)
-        *in_time = false;
-    if (!*in_time)
-        kill(-pid, SIGKILL);
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        ;
-    if (fd >= 0)
-        close(fd);
-    return status;
+    struct pollfd p = {.fd = line, .events = POLLIN};
+    for (;;) {
+        int heard = spawner_hear(line, word);
+        int64_t left = until - now_ms();
+        if (heard)
+            return heard > 0;
+        if (left <= 0)
+            return false;
+        poll(&p, 1, (int)left);
+    }
 }
 
-void command_fetch(const char *command, struct provided *out)
+/* Standard output to `bytes`; then how it ended. */
+static void follow(int line, int output, int64_t until, struct provided *out)
+{
+    struct spawner_word word = {0};
+    char bytes[PROVIDER_SECRET_MAX + 2];
+    size_t n = 0;
+    if (!hear(line, &word, until) || word.error) {
+        err_errno(&out->e, ERR_SYSTEM, word.error ? word.error : EPIPE,
+                  "the command for the password cannot be started");
+        close(line);
+        return;
+    }
+    if (!collect(output, bytes, sizeof bytes, &n, until) || !hear(line, &word, until)) {
+        out->kind = PROVIDED_TIMEOUT;
+        err_set(&out->e, ERR_TIMEOUT, "the command for the password did not end within %d seconds",
+                COMMAND_MS / 1000);
+        close(line); /* which ends its whole group */
+    } else {
+        spawner_let_go(line);
+        if (word.signal)
+            err_set(&out->e, ERR_SYSTEM, "the command for the password was ended by signal %d", word.signal);
+        else if (word.exit_status)
+            err_set(&out->e, ERR_SYSTEM, "the command for the password failed with exit status %d",
+                    word.exit_status);
+        else
+            provided_first_line(out, bytes, n, "the command for the password");
+    }
+    secret_wipe(bytes, sizeof bytes);
+}
+
+void command_fetch(const char *upstream, const char *command, struct provided *out)
 {
     int ends[2];
-    pid_t pid;
-
+    struct buf request = {0};
     out->kind = PROVIDED_FAILED;
     if (pipe2(ends, O_CLOEXEC) < 0) {
         err_errno(&out->e, ERR_SYSTEM, errno, "the command for the password cannot be started");
         return;
     }
-    int number = start(command, ends[1], &pid);
+    write_request(&request, upstream, command);
+    int line = spawner_ask(&runner, buf_span(&request), ends[1]);
+    int error = errno;
+    buf_free(&request);
     close(ends[1]);
-    if (number) {
-        err_errno(&out->e, ERR_SYSTEM, number, "the command for the password cannot be started");
-        close(ends[0]);
-        return;
-    }
-    note(0, pid);
-    char bytes[PROVIDER_SECRET_MAX + 2];
-    size_t n = 0;
-    int64_t until = now_ms() + COMMAND_MS;
-    bool in_time = collect(ends[0], bytes, sizeof bytes, &n, until);
+    if (line < 0)
+        err_errno(&out->e, ERR_SYSTEM, error, "the command for the password cannot be started");
+    else
+        follow(line, ends[0], now_ms() + COMMAND_MS, out);
     close(ends[0]);
-    int status = reap(pid, until, &in_time);
-    note(pid, 0);
-    if (!in_time) {
-        out->kind = PROVIDED_TIMEOUT;
-        err_set(&out->e, ERR_TIMEOUT, "the command for the password did not end within %d seconds",
-                COMMAND_MS / 1000);
-    } else if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
-        provided_first_line(out, bytes, n, "the command for the password");
-    } else if (WIFEXITED(status)) {
-        err_set(&out->e, ERR_SYSTEM, "the command for the password failed with exit status %d",
-                WEXITSTATUS(status));
-    } else {
-        err_set(&out->e, ERR_SYSTEM, "the command for the password was ended by signal %d", WTERMSIG(status));
-    }
-    secret_wipe(bytes, sizeof bytes);
 }

@@ -13,6 +13,7 @@
 
 #include "base/buf.h"
 #include "base/log.h"
+#include "base/sandbox.h"
 #include "keys/context.h"
 #include "keys/login.h"
 #include "keys/serve.h"
@@ -67,6 +68,17 @@ static bool take_agent_socket(void)
            fcntl(AGENT_FD, F_SETFL, O_NONBLOCK) == 0;
 }
 
+/* Caches of tickets can be files anywhere, and in the kernel's keyrings. */
+static void enter_sandbox(void)
+{
+    struct sandbox_wish wish = {.keyrings = true, .files = true};
+    struct sandbox_state state = sandbox_enter(&wish);
+    struct buf words = {0};
+    sandbox_describe(&state, &words);
+    log_debug(NULL, "the keyholder %s", buf_cstr(&words));
+    buf_free(&words);
+}
+
 static bool start(struct keyholder *k, const struct arguments *a, struct err *e)
 {
     struct err state_error = {0};
@@ -79,6 +91,8 @@ static bool start(struct keyholder *k, const struct arguments *a, struct err *e)
     if (!k->config)
         return false;
     log_set_level(k->config->log_level);
+    if (!command_start(a->config, k->config, &state_error))
+        log_warning(NULL, "no command for a password can be run: %s", state_error.text);
     char *state = config_state_dir(&state_error);
     if (!state)
         log_warning(NULL, "%s: refused passwords and accepted schemes are forgotten at a restart",
@@ -95,8 +109,10 @@ static bool start(struct keyholder *k, const struct arguments *a, struct err *e)
     }
     bool good = serve_start(k, AGENT_FD, path, e);
     free(path);
-    if (good)
+    if (good) {
+        enter_sandbox();
         identities_sync(k);
+    }
     return good;
 }
 

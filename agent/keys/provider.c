@@ -15,7 +15,7 @@ void provider_fetch(const struct provider_ask *ask, struct provided *out)
         keyring_fetch(ask->upstream, ask->user, out);
         break;
     case SECRET_COMMAND:
-        command_fetch(ask->argument, out);
+        command_fetch(ask->upstream, ask->argument, out);
         break;
     case SECRET_FILE:
         file_fetch(ask->argument, out);

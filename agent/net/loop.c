@@ -72,7 +72,7 @@ static void drop_call(struct later_call *call)
     free(call);
 }
 
-/* Of timers, and of child processes that nobody watches any more: the handle is part of its record. */
+/* Of timers: the handle is part of its record. */
 static void record_closed(uv_handle_t *handle)
 {
     free(handle->data);
@@ -81,8 +81,9 @@ static void record_closed(uv_handle_t *handle)
 static void close_stray(uv_handle_t *handle, void *unused)
 {
     (void)unused;
+    bool child = handle->type == UV_PROCESS || handle->type == UV_POLL;
     if (!uv_is_closing(handle))
-        uv_close(handle, handle->type == UV_TIMER || handle->type == UV_PROCESS ? record_closed : NULL);
+        uv_close(handle, handle->type == UV_TIMER ? record_closed : child ? child_closed : NULL);
 }
 
 bool loop_free(struct loop *loop)

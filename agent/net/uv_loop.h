@@ -33,6 +33,8 @@ struct loop {
     struct signal_watch signals[SIGNALS_WATCHED];
 };
 
+/* child.c: what closes its handles, for those of children that nobody watches any more. */
+void child_closed(uv_handle_t *handle);
 /* A stream has closed: listeners that had paused may go on. */
 void loop_descriptor_freed(struct loop *loop, bool accepted);
 

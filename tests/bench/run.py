@@ -99,7 +99,7 @@ class Exeat(Agent):
                          files={"secret": "secret\n"}, wrap=["prlimit", "--nofile=%d" % FILES])
 
     def pids(self):
-        return [self.pid, self.keys_pid()] if self.keys_pid() else [self.pid]
+        return descendants(self.pid)
 
 
 class Relay:

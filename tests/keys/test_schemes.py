@@ -337,6 +337,24 @@ class Kerberos(SchemeTest):
             self.assertEqual((a.verdict, sent), ("SEND", 1))
             self.assertEqual(k.ask("STATUS", upstream="corp").identity, "alice@CORP.EXAMPLE")
 
+    def test_service_tickets_are_kept_in_the_persons_cache(self):
+        """So that others need not ask for them again: the sandbox leaves files and the kernel's keyrings open for that."""
+        with tempfile.TemporaryDirectory() as d:
+            for cache in ("FILE:%s/cc" % d, "DIR::%s/tkt" % d, "KEYRING:user:exeat-test-%d" % os.getpid()):
+                with self.subTest(cache):
+                    try:
+                        self.realm.kinit(cache)
+                    except subprocess.CalledProcessError:
+                        if cache.startswith("KEYRING"):
+                            continue  # a kernel may have none
+                        raise
+                    self.addCleanup(subprocess.run, ["kdestroy", "-q", "-c", cache], env=self.realm.env, stderr=subprocess.DEVNULL)
+                    k = self.keyholder(user="", secret="none", env={"KRB5CCNAME": cache})
+                    a, sent = converse(Context(k), self.proxy())
+                    self.assertEqual((a.verdict, sent), ("SEND", 1))
+                    seen = subprocess.run(["klist", "-c", cache], env=self.realm.env, check=True, capture_output=True, text=True)
+                    self.assertIn("HTTP/proxy.corp.example", seen.stdout)
+
     def test_own_ticket_in_a_collection(self):
         self.realm.admin("addprinc -pw Other bob")
         with tempfile.TemporaryDirectory() as d:

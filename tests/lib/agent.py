@@ -294,10 +294,18 @@ class Agent:
             raise AgentError("exeat reload ended with %d: %s%s" % (answer.returncode, answer.stdout, answer.stderr))
         return answer
 
+    def starter_pid(self):
+        """The process that starts the keyholder, or None."""
+        for pid, parent, name in processes():
+            if parent == self.pid and name == "exeat-starter":
+                return pid
+        return None
+
     def keys_pid(self):
         """The keyholder's process, or None."""
+        starter = self.starter_pid()
         for pid, parent, name in processes():
-            if parent == self.pid and name == "exeat-keys":
+            if parent == starter and name == "exeat-keys":
                 return pid
         return None
 

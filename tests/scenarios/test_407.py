@@ -5,6 +5,7 @@ import json
 
 import ntlm
 import wire
+from agent import wait_until
 from base import SITE, Scenario, corp, together
 from behaviours import Canned
 from gates import ORIGIN, Basic, Digest, Negotiate, Ntlm
@@ -457,7 +458,7 @@ class NtlmMore(Scenario):
         """Asked for NTLM, answers in SPNEGO: taken out of its wrapper or refused, never a crash, never a burned password."""
         gate = Ntlm(type2=base64.b64encode(ntlm.spnego_response(ntlm.type2(b"12345678"))).decode())
         _, proxy, agent = self.ntlm(gate)
-        keys = agent.keys_pid()
+        keys = wait_until(agent.keys_pid, "the keyholder")
         self.own(self.ask(agent), 502)
         self.assertEqual(agent.keys_pid(), keys)
         self.assertLess(len(proxy.requests), 10)

@@ -6,6 +6,7 @@ import threading
 
 import ntlm
 import wire
+from agent import wait_until
 from base import AUTH, SITE, Scenario, corp
 from behaviours import Canned, Endless, Flood, Hangup, SaysFirst, Silent
 from gates import Digest, Ntlm, Negotiate, Basic
@@ -153,7 +154,7 @@ class Challenges(Scenario):
             conn.answer(407, b"", ["Proxy-Authenticate: " + lines["value"]])
             return True
         proxy, agent = self.both(Canned(serve), corp("ntlm digest basic", "alice"))
-        keys = agent.keys_pid()
+        keys = wait_until(agent.keys_pid, "the keyholder")
         for value in CHALLENGES:
             with self.subTest(value[:60]):
                 before = len(proxy.requests)
@@ -249,7 +250,7 @@ class Tokens(Scenario):
             honest = Negotiate() if kind is None else Ntlm()
             behaviour = Asks(gate)
             proxy, agent = self.both(behaviour, corp(AUTH[scheme]))
-            keys = agent.keys_pid()
+            keys = wait_until(agent.keys_pid, "the keyholder")
             for name, token in TYPE2.items():
                 with self.subTest(name, scheme=scheme, wrap=wrap):
                     gate.type2 = ntlm.spnego_response(token) if wrap else token
@@ -279,7 +280,7 @@ class Tokens(Scenario):
                     def check(self, conn, request, value, names):
                         return "more", ["%s: Negotiate %s" % (names.challenge, base64.b64encode(token).decode())]
                 proxy, agent = self.both(Asks(Feeds()), corp("negotiate ntlm"))
-                keys = agent.keys_pid()
+                keys = wait_until(agent.keys_pid, "the keyholder")
                 self.own(self.ask(agent), 502)
                 self.assertEqual(agent.keys_pid(), keys)
                 self.assertLess(len(proxy.requests), 8)

@@ -328,7 +328,7 @@ static void begin(const char *upstream, const char *const *answers)
     proxy.n_lines = proxy.n_requests = proxy.at = 0;
     proxy.answers = answers;
     out = (struct outbound){.loop = loop};
-    out.keys = keys_client_new(loop, NULL, false, &keys_events, NULL);
+    out.keys = keys_client_new(loop, NULL, KEYS_ONE_ERRAND, &keys_events, NULL);
 }
 
 static void end(void)

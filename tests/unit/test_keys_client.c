@@ -170,6 +170,7 @@ static void fake_message(const struct keys_msg *m)
 /* --- the agent's side --- */
 
 static struct keys_client *keys;
+static enum keys_life life;
 
 static struct asker {
     struct keys_call call;
@@ -248,7 +249,7 @@ static void begin(const char *config)
 {
     memset(askers, 0, sizeof askers);
     answers = 0;
-    keys = keys_client_new(loop, config, false, &events, &keys);
+    keys = keys_client_new(loop, config, life, &events, &keys);
 }
 
 static void end(void)
@@ -281,9 +282,11 @@ static void test_how_it_is_started(void **state)
     (void)state;
     begin("/etc/some.conf");
     asked("arguments");
-    assert_true(span_eq(buf_span(&askers[60].why), SPAN("--config /etc/some.conf --no-socket ")));
+    assert_true(span_eq(buf_span(&askers[60].why), life == KEYS_LASTING
+                                                       ? SPAN("--config /etc/some.conf ")
+                                                       : SPAN("--config /etc/some.conf --no-socket ")));
     end();
-    keys = keys_client_new(loop, NULL, true, &events, &keys);
+    keys = keys_client_new(loop, NULL, KEYS_LASTING, &events, &keys);
     asked("arguments");
     assert_int_equal(askers[60].why.n, 0);
     end();
@@ -509,8 +512,37 @@ static void test_there_is_none(void **state)
     assert_int_equal(rename(away, here), 0);
     assert_int_equal(verdict, KEYS_UNAVAILABLE);
     assert_int_equal(askers[0].answered, 0);
+    if (life == KEYS_LASTING) { /* where it is was settled */
+        end();
+        begin(NULL);
+    }
     assert_int_equal(asked("answer"), KEYS_OK); /* there is one now */
     end();
+}
+
+/* It is there, and executable by its mode, but no program. The last test: what is logged goes into a file from here on. */
+static void test_it_is_no_program(void **state)
+{
+    (void)state;
+    char here[512], away[512], log[512];
+    snprintf(here, sizeof here, "%s/exeat-keys", getenv(FAKE_PLACE));
+    snprintf(away, sizeof away, "%s/away", getenv(FAKE_PLACE));
+    snprintf(log, sizeof log, "%s/log", getenv(FAKE_PLACE));
+    unlink(log);
+    assert_int_equal(rename(here, away), 0);
+    int fd = open(here, O_WRONLY | O_CREAT | O_CLOEXEC, 0700);
+    static const char text[] = "#!/nonexistent/interpreter\n";
+    assert_int_equal(write(fd, text, sizeof text - 1), sizeof text - 1);
+    close(fd);
+    fake_log_start();
+    begin(NULL);
+    unsigned asked_for = 0;
+    while (asked("answer") != KEYS_UNAVAILABLE)
+        assert_true(++asked_for < 500);
+    end();
+    assert_int_equal(rename(away, here), 0);
+    assert_true(fake_log_has("cannot start"));
+    assert_true(fake_log_has("o such file or directory"));
 }
 
 /* --- messages without an answer --- */
@@ -576,8 +608,13 @@ static int tests(void)
         with_loop(test_there_is_none),
         with_loop(test_tell),
         with_loop(test_free_with_calls_under_way),
+        with_loop(test_it_is_no_program),
     };
-    return cmocka_run_group_tests(list, NULL, NULL);
+    int failed = cmocka_run_group_tests_name("started by ourselves", list, NULL, NULL);
+    if (failed)
+        return failed;
+    life = KEYS_LASTING;
+    return cmocka_run_group_tests_name("started by a starter", list, NULL, NULL);
 }
 
 int main(int argc, char **argv)

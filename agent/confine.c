@@ -1,0 +1,81 @@
+/*
+ * Once everything is up the agent gives up what it does not need any more (base/sandbox.h): the keyholder is started by another process,
+ * its log is a descriptor, and the only files that it makes and removes are its sockets. Where those may be is settled here.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent.h"
+#include "base/log.h"
+
+/* In its one form, without links and dots; NULL: there is no such folder. */
+static char *folder_of(const char *path)
+{
+    const char *slash = strrchr(path, '/'); /* there is one: paths are absolute */
+    char *written = span_dup(span_make(path, slash == path ? 1 : (size_t)(slash - path)));
+    char *folder = realpath(written, NULL);
+    free(written);
+    return folder;
+}
+
+/* It, or one that it is in. */
+static bool is_open(const struct agent *a, const char *folder)
+{
+    for (size_t i = 0; i < a->n_open_folders; i++) {
+        size_t n = strlen(a->open_folders[i]);
+        if (strncmp(a->open_folders[i], folder, n) == 0 && (n == 1 || !folder[n] || folder[n] == '/'))
+            return true;
+    }
+    return false;
+}
+
+/* Takes the text over. */
+static void leave_open(struct agent *a, char *folder)
+{
+    if (!folder || is_open(a, folder)) {
+        free(folder);
+        return;
+    }
+    a->open_folders = mem_grow(a->open_folders, (a->n_open_folders + 1) * sizeof *a->open_folders);
+    a->open_folders[a->n_open_folders++] = folder;
+}
+
+void agent_confine(struct agent *a)
+{
+    struct err e;
+    struct buf words = {0};
+    char *runtime = config_runtime_dir(&e); /* where the control socket is */
+    leave_open(a, runtime ? realpath(runtime, NULL) : NULL);
+    free(runtime);
+    for (size_t i = 0; i < a->config->n_listen; i++)
+        if (a->config->listen[i].path)
+            leave_open(a, folder_of(a->config->listen[i].path));
+    struct sandbox_wish wish = {
+        .serves = true, .directories = (const char *const *)a->open_folders, .n = a->n_open_folders};
+    a->sandbox = sandbox_enter(&wish);
+    sandbox_describe(&a->sandbox, &words);
+    log_debug(NULL, "the agent %s", buf_cstr(&words));
+    buf_free(&words);
+}
+
+void agent_unconfine(struct agent *a)
+{
+    for (size_t i = 0; i < a->n_open_folders; i++)
+        free(a->open_folders[i]);
+    free(a->open_folders);
+}
+
+void agent_explain_listen(const struct agent *a, const char *path, struct err *e)
+{
+    if (!path || !a->sandbox.landlock)
+        return;
+    struct err why = *e;
+    char *folder = folder_of(path);
+    if (folder && !is_open(a, folder))
+        err_set(e, ERR_SYSTEM,
+                "%s (once it runs, the agent makes sockets only in folders that it listened in at its start: "
+                "stop it and "
+                "start it again)",
+                why.text);
+    free(folder);
+}
