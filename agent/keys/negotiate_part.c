@@ -370,7 +370,7 @@ bool edition_peek(struct edition *e, uint64_t since)
 
 void edition_retry(struct edition *e)
 {
-    if (e->refusals == 0) /* a KDC that said no says it in any network */
+    if (!e->keytab_print || e->refusals == 0) /* a KDC that refused a key refuses it in any network */
         e->negotiate_retry = 0;
 }
 

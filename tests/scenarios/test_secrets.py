@@ -97,6 +97,7 @@ class Secrets(Scenario):
 
     def test_no_core_dumps(self):
         _, agent = self.both(Asks(Ntlm()), corp("ntlm"))
+        self.assertEqual(self.ask(agent).status, 200)  # so that both programs are there
         for pid in (agent.pid, agent.keys_pid()):
             with open("/proc/%d/limits" % pid) as limits:
                 self.assertRegex(limits.read(), r"Max core file size +0 +0")
