@@ -21,7 +21,7 @@ say = $(if $(V),@:,@echo '  $(1)  $(patsubst $(CURDIR)/%,%,$@)')
 
 DEPS_BUILD    := gcc libc6-dev pkg-config libuv1-dev libssl-dev libjansson-dev libkrb5-dev libsecret-1-dev gss-ntlmssp gss-ntlmssp-dev libseccomp-dev
 DEPS_PRACTICE := python3 squid-openssl|squid curl git npm
-DEPS_TEST     := python3 openssl libcmocka-dev libhttp-parser-dev squid-openssl curl git npm util-linux dbus-daemon gnome-keyring libsecret-tools
+DEPS_TEST     := python3 openssl libcmocka-dev libhttp-parser-dev squid-openssl curl git npm openssh-client openssh-server util-linux dbus-daemon gnome-keyring libsecret-tools
 DEPS_REALM     = $(shell sed -e 's/\#.*//' tests/realm/packages.txt 2>/dev/null)
 DEPS_LINT     := python3 clang-format-14 clang-tidy-14 cppcheck shellcheck
 DEPS_FUZZ     := clang-14 libclang-rt-14-dev
@@ -151,14 +151,19 @@ bench: ## figures: speed, memory, round trips
 
 # --- Installing -----------------------------------------------------------------------------------------------------------------------
 
+UNITS := $(wildcard config/systemd/exeat.*)
 install: all ## install below PREFIX=/usr/local (DESTDIR= for packaging)
 	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/libexec/exeat' '$(DESTDIR)$(PREFIX)/share/doc/exeat'
 	install -m 755 '$(BUILD)/exeat' '$(DESTDIR)$(PREFIX)/bin/exeat'
 	install -m 755 '$(BUILD)/exeat-keys' '$(DESTDIR)$(PREFIX)/libexec/exeat/exeat-keys'
 	install -m 644 README.md LICENSE $(wildcard config/exeat.conf) '$(DESTDIR)$(PREFIX)/share/doc/exeat/'
+	install -d '$(DESTDIR)$(PREFIX)/lib/systemd/user'
+	install -m 644 $(UNITS) '$(DESTDIR)$(PREFIX)/lib/systemd/user/'
+	sed -i 's,/usr/local/,$(PREFIX)/,' $(patsubst config/systemd/%,'$(DESTDIR)$(PREFIX)/lib/systemd/user/%',$(UNITS))
 
 uninstall: ## remove what "make install" put there; your own configuration stays
 	rm -f '$(DESTDIR)$(PREFIX)/bin/exeat' '$(DESTDIR)$(PREFIX)/libexec/exeat/exeat-keys'
+	rm -f $(patsubst config/systemd/%,'$(DESTDIR)$(PREFIX)/lib/systemd/user/%',$(UNITS))
 	rm -f $(patsubst %,'$(DESTDIR)$(PREFIX)/share/doc/exeat/%',README.md LICENSE exeat.conf)
 	-rmdir '$(DESTDIR)$(PREFIX)/libexec/exeat' '$(DESTDIR)$(PREFIX)/share/doc/exeat' 2>/dev/null
 

@@ -16,12 +16,6 @@
 #include "upstream/pool.h"
 #include "upstream/trial.h"
 
-static void accepted(void *owner, struct stream *s)
-{
-    struct agent *a = owner;
-    relay_accept(&a->relay, s);
-}
-
 /* --- the keyholder's events --- */
 
 static void generation_changed(void *owner, const struct keys_msg *event)
@@ -63,69 +57,6 @@ static void network_changed(void *owner, bool slept)
                      &(struct keys_msg){.type = KEYS_NETWORK});
 }
 
-/* --- listeners --- */
-
-static struct listener *listen_on(struct agent *a, const struct config_address *address, struct err *e)
-{
-    struct listener *l = address->path ? listen_unix(a->loop, address->path, accepted, a, e)
-                                       : listen_tcp(a->loop, address->host, address->port, accepted, a, e);
-    if (!l) {
-        agent_explain_listen(a, address->path, e);
-        return NULL;
-    }
-    log_info(NULL, "ready: listening on %s%s", address->path ? "" : "http://", listener_name(l));
-    return l;
-}
-
-static void close_listener(struct agent_listener *l)
-{
-    listener_close(l->listener);
-    free(l->text);
-}
-
-/* Those that the new settings keep stay open, so that no client is turned away; all new ones open, or none. */
-static bool set_listeners(struct agent *a, const struct config *c, struct err *e)
-{
-    struct agent_listener next[AGENT_LISTENERS_MOST];
-    bool kept[AGENT_LISTENERS_MOST] = {false};
-    size_t n = 0;
-    if (c->n_listen > AGENT_LISTENERS_MOST)
-        return err_set(e, ERR_CONFIG, "[listen] http: at most %d addresses", AGENT_LISTENERS_MOST);
-    for (; n < c->n_listen; n++) {
-        const struct config_address *address = &c->listen[n];
-        next[n] = (struct agent_listener){0};
-        for (size_t k = 0; k < a->n_listeners && !next[n].listener; k++) {
-            if (!kept[k] && strcmp(a->listeners[k].text, address->text) == 0) {
-                next[n] = a->listeners[k];
-                kept[k] = true;
-            }
-        }
-        if (next[n].listener)
-            continue;
-        next[n].listener = listen_on(a, address, e);
-        if (!next[n].listener)
-            break;
-        next[n].text = mem_strdup(address->text);
-    }
-    bool done = n == c->n_listen;
-    if (done) {
-        for (size_t k = 0; k < a->n_listeners; k++)
-            if (!kept[k])
-                close_listener(&a->listeners[k]);
-        memcpy(a->listeners, next, n * sizeof *next);
-        a->n_listeners = n;
-        return true;
-    }
-    while (n-- > 0) {
-        bool was_there = false;
-        for (size_t k = 0; k < a->n_listeners; k++)
-            was_there |= a->listeners[k].listener == next[n].listener;
-        if (!was_there)
-            close_listener(&next[n]);
-    }
-    return false;
-}
-
 /* --- reload --- */
 
 static void reload_answered(void *owner, const struct keys_msg *answer)
@@ -148,7 +79,7 @@ bool agent_reload(struct agent *a, struct err *e)
     if (!c)
         return false;
     struct route_table *routes = route_table_new(c, e);
-    if (!routes || !set_listeners(a, c, e)) {
+    if (!routes || !doors_set(&a->doors, c, e)) {
         route_table_unref(routes);
         config_unref(c);
         return false;
@@ -204,6 +135,8 @@ static bool start_control(struct agent *a, struct err *e)
 static bool build(struct agent *a, struct err *e)
 {
     static const struct keys_client_events keys_events = {generation_changed, trial_wanted};
+    if (!given_take(&a->doors.given, e))
+        return false;
     a->config = config_load(a->config_path, e);
     if (!a->config)
         return false;
@@ -224,14 +157,16 @@ static bool build(struct agent *a, struct err *e)
     loop_watch_signal(a->loop, SIGINT, on_signal, a);
     loop_watch_signal(a->loop, SIGHUP, on_signal, a);
     agent_confine(a); /* nothing more needs to be executed, and no client has come yet */
-    return set_listeners(a, a->config, e);
+    a->doors.relay = &a->relay;
+    a->doors.explain = agent_explain_listen;
+    a->doors.explain_owner = a;
+    return doors_set(&a->doors, a->config, e);
 }
 
 /* false: something could not be waited for. */
 static bool take_down(struct agent *a)
 {
-    for (size_t i = 0; i < a->n_listeners; i++)
-        close_listener(&a->listeners[i]);
+    doors_close(&a->doors);
     agent_drop_queries(a);
     netwatch_stop(a->netwatch);
     keys_call_cancel(&a->reload_call);

@@ -6,15 +6,8 @@
 
 #include "base/sandbox.h"
 #include "control/server.h"
+#include "doors.h"
 #include "net/netwatch.h"
-#include "relay/relay.h"
-
-#define AGENT_LISTENERS_MOST 64
-
-struct agent_listener {
-    struct listener *listener;
-    char *text; /* as the configuration has it */
-};
 
 struct agent {
     struct loop *loop;
@@ -30,8 +23,7 @@ struct agent {
     struct sandbox_state sandbox;
     char **open_folders; /* in which it may make sockets */
     size_t n_open_folders;
-    struct agent_listener listeners[AGENT_LISTENERS_MOST];
-    size_t n_listeners;
+    struct doors doors;
     uint64_t started; /* loop_now */
 };
 
@@ -45,7 +37,7 @@ bool agent_reload(struct agent *a, struct err *e);
 void agent_confine(struct agent *a);
 void agent_unconfine(struct agent *a); /* gives the memory back, nothing else */
 /* Says it, where that is why a listener could not be opened. `path` NULL: not a Unix socket. */
-void agent_explain_listen(const struct agent *a, const char *path, struct err *e);
+void agent_explain_listen(const void *agent, const char *path, struct err *e);
 
 /* Refuses the questions that are still waiting. */
 void agent_drop_queries(struct agent *a);

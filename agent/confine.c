@@ -40,6 +40,13 @@ static void leave_open(struct agent *a, char *folder)
     a->open_folders[a->n_open_folders++] = folder;
 }
 
+static void leave_open_for(struct agent *a, const struct config_address *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (list[i].path)
+            leave_open(a, folder_of(list[i].path));
+}
+
 void agent_confine(struct agent *a)
 {
     struct err e;
@@ -47,9 +54,10 @@ void agent_confine(struct agent *a)
     char *runtime = config_runtime_dir(&e); /* where the control socket is */
     leave_open(a, runtime ? realpath(runtime, NULL) : NULL);
     free(runtime);
-    for (size_t i = 0; i < a->config->n_listen; i++)
-        if (a->config->listen[i].path)
-            leave_open(a, folder_of(a->config->listen[i].path));
+    leave_open_for(a, a->config->listen, a->config->n_listen);
+    leave_open_for(a, a->config->socks, a->config->n_socks);
+    for (size_t i = 0; i < a->config->n_forwards; i++)
+        leave_open_for(a, a->config->forwards[i].listen, a->config->forwards[i].n_listen);
     struct sandbox_wish wish = {
         .serves = true, .directories = (const char *const *)a->open_folders, .n = a->n_open_folders};
     a->sandbox = sandbox_enter(&wish);
@@ -65,8 +73,9 @@ void agent_unconfine(struct agent *a)
     free(a->open_folders);
 }
 
-void agent_explain_listen(const struct agent *a, const char *path, struct err *e)
+void agent_explain_listen(const void *owner, const char *path, struct err *e)
 {
+    const struct agent *a = owner;
     if (!path || !a->sandbox.landlock)
         return;
     struct err why = *e;

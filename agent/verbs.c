@@ -1,5 +1,5 @@
 /*
- * What the control socket may ask: status, reload, stop. Status asks the keyholder about each upstream in turn, so its answer comes later.
+ * What the control socket may ask: status, listening, route, reload, stop. Status asks the keyholder about each upstream in turn, so its answer comes later.
  */
 #include <stdlib.h>
 #include <unistd.h>
@@ -73,11 +73,33 @@ static json_t *counters_of(const struct counters *c)
     return object;
 }
 
-static json_t *listening(const struct agent *a)
+/* `forward` NULL: any of that way. */
+static json_t *listening(const struct agent *a, const struct entrance *entrance, const char *forward)
 {
     json_t *list = json_array();
-    for (size_t i = 0; i < a->n_listeners; i++)
-        json_array_append_new(list, json_string(listener_name(a->listeners[i].listener)));
+    for (size_t i = 0; i < a->doors.n; i++) {
+        const struct door *door = a->doors.list[i];
+        if (door->entrance == entrance && (!forward || strcmp(door->fixed->name, forward) == 0))
+            json_array_append_new(list, json_string(listener_name(door->listener)));
+    }
+    return list;
+}
+
+static json_t *forwards(const struct agent *a)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < a->config->n_forwards; i++) {
+        const struct fixed *f = doors_fixed(&a->doors, a->config->forwards[i].name);
+        json_t *one = json_pack("{s:s, s:o, s:s, s:I, s:I}", "name", f->name, "listening",
+                                listening(a, &entrance_fixed, f->name), "target", f->target, "opened",
+                                (json_int_t)f->opened, "failed", (json_int_t)f->failed);
+        if (f->why) {
+            json_object_set_new(one, "last_failure", text(span_str(f->why)));
+            json_object_set_new(one, "last_failure_ago",
+                                json_integer((json_int_t)((loop_now(a->loop) - f->failed_at) / 1000)));
+        }
+        json_array_append_new(list, one);
+    }
     return list;
 }
 
@@ -100,12 +122,13 @@ static void release(struct status_query *q)
 static void finish_status(struct status_query *q)
 {
     struct agent *a = q->agent;
-    json_t *answer =
-        json_pack("{s:s, s:I, s:I, s:s?, s:o, s:o, s:o, s:I, s:I, s:o}", "version", EXEAT_VERSION, "pid",
-                  (json_int_t)getpid(), "uptime", (json_int_t)((loop_now(a->loop) - a->started) / 1000),
-                  "config", a->config->file, "listening", listening(a), "confined", confined(a), "upstreams",
-                  q->upstreams, "clients", (json_int_t)a->relay.clients_open, "tunnels_open",
-                  (json_int_t)a->relay.tunnels_open, "counters", counters_of(&a->out.counters));
+    json_t *answer = json_pack(
+        "{s:s, s:I, s:I, s:s?, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:o}", "version", EXEAT_VERSION, "pid",
+        (json_int_t)getpid(), "uptime", (json_int_t)((loop_now(a->loop) - a->started) / 1000), "config",
+        a->config->file, "listening", listening(a, &entrance_http, NULL), "socks",
+        listening(a, &entrance_socks, NULL), "forwards", forwards(a), "confined", confined(a), "upstreams",
+        q->upstreams, "clients", (json_int_t)a->relay.clients_open, "tunnels_open",
+        (json_int_t)a->relay.tunnels_open, "counters", counters_of(&a->out.counters));
     control_answer(q->asker, answer);
     release(q);
 }
@@ -177,6 +200,15 @@ static void route(void *owner, struct control_call *call, json_t *question)
     buf_free(&text);
 }
 
+/* For "exeat connect", which has no time to wait for the keyholder. */
+static void doors(void *owner, struct control_call *call, json_t *question)
+{
+    struct agent *a = owner;
+    (void)question;
+    control_answer(call, json_pack("{s:o, s:o}", "listening", listening(a, &entrance_http, NULL), "socks",
+                                   listening(a, &entrance_socks, NULL)));
+}
+
 static void reload(void *owner, struct control_call *call, json_t *question)
 {
     struct agent *a = owner;
@@ -198,5 +230,6 @@ static void stop(void *owner, struct control_call *call, json_t *question)
 }
 
 const struct control_verb agent_verbs[] = {
-    {"status", status}, {"route", route}, {"reload", reload}, {"stop", stop}, {NULL, NULL},
+    {"status", status}, {"listening", doors}, {"route", route},
+    {"reload", reload}, {"stop", stop},       {NULL, NULL},
 };

@@ -28,12 +28,8 @@ const char *whole_place(struct config_whole *w, const char *name)
 
 struct config_upstream *whole_add_upstream(struct config_whole *w, struct span name, struct origin header)
 {
-    size_t n = ++w->c.n_upstreams;
-    w->c.upstreams = mem_grow(w->c.upstreams, n * sizeof *w->c.upstreams);
-    w->each = mem_grow(w->each, n * sizeof *w->each);
-    w->each[n - 1] = (struct origins){.header = header};
-    w->c.upstreams[n - 1] = (struct config_upstream){.name = span_dup(name), .line = header.line};
-    return &w->c.upstreams[n - 1];
+    size_t i = named_add(w, section_find(SPAN("upstream")), name, header);
+    return &w->c.upstreams[i];
 }
 
 bool origin_blame(struct origin at, struct err *e)
@@ -65,22 +61,6 @@ static bool complete_section(const struct section *section, const char *name, vo
     return true;
 }
 
-/* A proxy that is one of our own listeners would send each request round and round. */
-static bool check_no_circle(const struct config_whole *w, struct err *e)
-{
-    size_t key = (size_t)(setting_find(section_find(SPAN("upstream")), SPAN("proxy")) - settings);
-    for (size_t i = 0; i < w->c.n_upstreams; i++) {
-        const struct config_upstream *u = &w->c.upstreams[i];
-        for (size_t k = 0; k < u->n_proxies; k++) {
-            if (!proxy_is_listener(&u->proxies[k], w->c.listen, w->c.n_listen))
-                continue;
-            err_set(e, ERR_CONFIG, "proxy %s is where this agent itself listens", u->proxies[k].text);
-            return origin_blame(w->each[i].keys[key], e);
-        }
-    }
-    return true;
-}
-
 static bool upstream_has_tls(const struct config_upstream *u)
 {
     for (size_t i = 0; i < u->n_proxies; i++)
@@ -96,8 +76,8 @@ static bool check_tls(const struct config_whole *w, struct err *e)
     for (size_t i = 0; i < w->c.n_upstreams; i++) {
         struct origin at[sizeof names / sizeof *names];
         for (size_t k = 0; k < sizeof names / sizeof *names; k++)
-            at[k] =
-                w->each[i].keys[setting_find(section_find(SPAN("upstream")), span_str(names[k])) - settings];
+            at[k] = w->each_upstream[i]
+                        .keys[setting_find(section_find(SPAN("upstream")), span_str(names[k])) - settings];
         for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
             if (!at[k].place || upstream_has_tls(&w->c.upstreams[i]))
                 continue;
@@ -137,7 +117,7 @@ static bool check_mutual(const struct config_whole *w, struct err *e)
                 "mutual = require: only Kerberos lets a proxy prove itself, and this upstream %s",
                 negotiate ? "passes the programs' own credentials on: write client-credentials = drop"
                           : "does not answer it: name negotiate in auth =");
-        return origin_blame(w->each[i].keys[key], e);
+        return origin_blame(w->each_upstream[i].keys[key], e);
     }
     return true;
 }
@@ -154,11 +134,11 @@ static bool check_kerberos(const struct config_whole *w, struct err *e)
             err_set(e, ERR_CONFIG,
                     "kerberos: acquire gets a ticket with a password, and secret = none says that there is "
                     "none");
-            return origin_blame(w->each[i].keys[kerberos], e);
+            return origin_blame(w->each_upstream[i].keys[kerberos], e);
         }
         if (u->secret == SECRET_KEYTAB && !is_named(u, AUTH_NEGOTIATE)) {
             err_set(e, ERR_CONFIG, "secret: a keytab is for Kerberos, and auth does not name negotiate");
-            return origin_blame(w->each[i].keys[secret], e);
+            return origin_blame(w->each_upstream[i].keys[secret], e);
         }
     }
     return true;
@@ -191,17 +171,20 @@ bool whole_complete(struct config_whole *w, const char *file, struct err *e)
     for (size_t i = 0; i < n_sections; i++)
         if (!sections[i].named && !complete_section(&sections[i], "", &w->c, &w->single[i], e))
             return false;
+    for (size_t i = 0; i < n_sections; i++)
+        for (size_t k = 0; sections[i].named && k < named_count(w, &sections[i]); k++)
+            if (!complete_section(&sections[i], named_name(w, &sections[i], k),
+                                  named_object(w, &sections[i], k), named_origins(w, &sections[i], k), e))
+                return false;
     for (size_t i = 0; i < w->c.n_upstreams; i++)
-        if (!complete_section(section_find(SPAN("upstream")), w->c.upstreams[i].name, &w->c.upstreams[i],
-                              &w->each[i], e))
-            return false;
+        w->c.upstreams[i].line = w->each_upstream[i].header.line;
     if (file && w->c.n_upstreams == 0)
         return err_set(
             e, ERR_CONFIG,
             "%s: there is no [upstream NAME] section; write one like this:\n\n    [upstream corp]\n"
             "    proxy = http://proxy.corp.example:8080\n    user = CORP\\alice",
             file);
-    return check_tls(w, e) && check_mutual(w, e) && check_kerberos(w, e) && check_no_circle(w, e) &&
+    return check_tls(w, e) && check_mutual(w, e) && check_kerberos(w, e) && whole_check_places(w, e) &&
            check_rules(w, e);
 }
 
@@ -209,6 +192,27 @@ struct config *config_ref(struct config *c)
 {
     __atomic_add_fetch(&c->refs, 1, __ATOMIC_RELAXED);
     return c;
+}
+
+static void free_address(struct config_address *a)
+{
+    free(a->host);
+    free(a->path);
+    free(a->text);
+}
+
+static void free_addresses(struct config_address *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        free_address(&list[i]);
+    free(list);
+}
+
+static void free_forward(struct config_forward *f)
+{
+    free_addresses(f->listen, f->n_listen);
+    free_address(&f->target);
+    free(f->name);
 }
 
 static void free_upstream(struct config_upstream *u)
@@ -240,12 +244,11 @@ void config_unref(struct config *c)
     if (!c || __atomic_sub_fetch(&c->refs, 1, __ATOMIC_ACQ_REL) > 0)
         return;
     struct config_whole *w = (struct config_whole *)c;
-    for (size_t i = 0; i < c->n_listen; i++) {
-        free(c->listen[i].host);
-        free(c->listen[i].path);
-        free(c->listen[i].text);
-    }
-    free(c->listen);
+    free_addresses(c->listen, c->n_listen);
+    free_addresses(c->socks, c->n_socks);
+    for (size_t i = 0; i < c->n_forwards; i++)
+        free_forward(&c->forwards[i]);
+    free(c->forwards);
     for (size_t i = 0; i < c->n_allow_uids; i++)
         free(c->allow_uids[i].text);
     free(c->allow_uids);
@@ -259,7 +262,8 @@ void config_unref(struct config *c)
     }
     free(c->rules);
     free_words(w->places, w->n_places);
-    free(w->each);
+    free(w->each_upstream);
+    free(w->each_forward);
     free(c->file);
     free(w);
 }

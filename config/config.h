@@ -58,6 +58,14 @@ struct config_address {
     char *text; /* as written */
 };
 
+/* A fixed tunnel: whoever connects to one of these addresses is connected to the target. */
+struct config_forward {
+    char *name;                    /* first, as in every section that has one (config/named.c) */
+    struct config_address *listen; /* at least one */
+    size_t n_listen;
+    struct config_address target; /* host and port */
+};
+
 struct config_user {
     uid_t uid;
     char *text; /* as written: self, root, a name, a number */
@@ -115,9 +123,13 @@ enum when_unreachable { UNREACHABLE_FAIL, UNREACHABLE_DIRECT };
 
 struct config {
     int refs;
-    char *file; /* NULL: from the environment */
-    struct config_address *listen;
+    char *file;                    /* NULL: from the environment */
+    struct config_address *listen; /* where we are an HTTP proxy */
     size_t n_listen;
+    struct config_address *socks; /* where we are a SOCKS proxy; may be none */
+    size_t n_socks;
+    struct config_forward *forwards;
+    size_t n_forwards;
     struct config_user *allow_uids; /* whose programs may use the relay */
     size_t n_allow_uids;
     bool allow_any;                    /* everybody's; allow_uids is empty then */

@@ -43,9 +43,10 @@ static bool names_ourselves(struct span value)
     struct config_whole *defaults = whole_new();
     struct config_upstream *u = whole_add_upstream(defaults, SPAN("x"), (struct origin){0});
     const struct setting *listen = setting_find(section_find(SPAN("listen")), SPAN("http"));
-    bool same = listen->kind->parse(listen, &defaults->c, span_str(listen->fallback), NULL) &&
-                proxies_add(u, value, NULL) &&
-                proxy_is_listener(u->proxies, defaults->c.listen, defaults->c.n_listen);
+    bool same =
+        listen->kind->parse(listen, &defaults->c, span_str(listen->fallback), NULL) &&
+        proxies_add(u, value, NULL) &&
+        place_is_listener(u->proxies->host, u->proxies->port, defaults->c.listen, defaults->c.n_listen);
     config_unref(&defaults->c);
     return same;
 }
@@ -86,7 +87,7 @@ bool whole_read_environment(struct config_whole *w, const char **skipped, struct
         return true;
     struct origin origin = origin_of(w, *name);
     struct config_upstream *u = whole_add_upstream(w, SPAN("default"), origin);
-    *origin_in(&w->each[0], "upstream", "proxy") = origin;
+    *origin_in(&w->each_upstream[0], "upstream", "proxy") = origin;
     if (!proxies_add(u, variable(*name), e))
         return origin_blame(origin, e);
     return read_no_proxy(w, e);

@@ -10,12 +10,18 @@
 #include "config/kinds.h"
 
 const struct section sections[] = {
-    {"listen", false, "Where programs on this machine reach the agent."},
+    {"listen", false, .help = "Where programs on this machine reach the agent."},
     {"upstream", true,
-     "A proxy of your organisation and who you are to it. NAME is yours to choose; \"exeat login NAME\" uses "
-     "it."},
-    {"route", false, "Which way requests go."},
-    {"log", false, "What is written to the log (standard error, or the journal)."},
+     .help = "A proxy of your organisation and who you are to it. NAME is yours to choose; \"exeat login "
+             "NAME\" uses "
+             "it.",
+     .example = "corp"},
+    {"route", false, .help = "Which way requests go."},
+    {"forward", true,
+     .help = "A fixed tunnel, for programs that know nothing of proxies (ssh, databases). NAME is yours to "
+             "choose; any number of them.",
+     .example = "ssh", .optional = true},
+    {"log", false, .help = "What is written to the log (standard error, or the journal)."},
 };
 const size_t n_sections = sizeof sections / sizeof *sections;
 
@@ -28,11 +34,18 @@ static const char *const mutual_choices[] = {"try", "require", "off", NULL};
 
 #define IN_CONFIG(field)   .at = offsetof(struct config, field)
 #define IN_UPSTREAM(field) .at = offsetof(struct config_upstream, field)
+#define IN_FORWARD(field)  .at = offsetof(struct config_forward, field)
 #define ALSO(type, field)  .also_at = offsetof(struct type, field)
 
 const struct setting settings[] = {
     {"listen", "http", &kind_addresses, .fallback = "127.0.0.1:3128 [::1]:3128", IN_CONFIG(listen),
-     ALSO(config, n_listen), .help = "Addresses where the agent is an HTTP proxy; port 0 takes a free one."},
+     ALSO(config, n_listen), .least = 1,
+     .help = "Addresses where the agent is an HTTP proxy; port 0 takes a free one."},
+    {"listen", "socks", &kind_addresses, .fallback = "none", .example = "127.0.0.1:1080", IN_CONFIG(socks),
+     ALSO(config, n_socks),
+     .help =
+         "Addresses where the agent is a SOCKS proxy (5, 4a, 4). A user and password that a program sends "
+         "there mean nothing."},
     {"listen", "allow-uids", &kind_users, .fallback = "self root",
      .help = "Whose programs may use the agent; self is whoever runs it. apt downloads as the user _apt."},
     {"listen", "max-head", &kind_size, .fallback = "256K", IN_CONFIG(max_head), .least = 4096,
@@ -118,6 +131,11 @@ const struct setting settings[] = {
      .choices = when_unreachable_choices,
      .help = "While no proxy of an upstream can be reached, requests fail, or go direct until one answers "
              "again."},
+
+    {"forward", "listen", &kind_addresses, .required = true, .example = "127.0.0.1:2222", IN_FORWARD(listen),
+     ALSO(config_forward, n_listen), .least = 1, .help = "Whoever connects here is connected to the target."},
+    {"forward", "target", &kind_target, .required = true, .example = "git.example.com:22", IN_FORWARD(target),
+     .help = "Where the tunnel leads to."},
 
     {"log", "level", &kind_choice, .fallback = "info", IN_CONFIG(log_level), .choices = level_choices,
      .help = "How much is logged."},

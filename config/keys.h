@@ -11,8 +11,10 @@
 
 struct section {
     const char *name;
-    bool named;       /* [name NAME], any number; else [name], once at most */
-    const char *help; /* a sentence or two */
+    bool named;          /* [name NAME], any number; else [name], once at most */
+    const char *help;    /* a sentence or two */
+    const char *example; /* for the sample: a name; NULL: the section has none */
+    bool optional;       /* in the sample it is switched off as a whole */
 };
 
 struct setting;
@@ -40,7 +42,7 @@ struct setting {
     const char *help;           /* one line */
     size_t at;                  /* offset of the field in the object */
     size_t also_at;             /* offset of the second field: a list's count, a secret's argument */
-    uint64_t least, most;       /* numbers, durations (seconds), sizes (bytes) */
+    uint64_t least, most;       /* numbers, durations (seconds), sizes (bytes); addresses: how many */
     const char *const *choices; /* in the order of the enum, ends with NULL */
     bool repeats;               /* the key may stand more than once: each line adds to the others */
 };

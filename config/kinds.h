@@ -17,6 +17,7 @@ extern const struct kind kind_choice;   /* an enum: the place in setting.choices
 extern const struct kind kind_yes_no;   /* bool */
 
 extern const struct kind kind_addresses; /* struct config_address *, size_t count */
+extern const struct kind kind_target;    /* struct config_address, host and port */
 extern const struct kind kind_proxies;   /* struct config_proxy *, size_t count */
 
 extern const struct kind kind_users; /* config.allow_uids, n_allow_uids and allow_any */
@@ -33,8 +34,8 @@ extern const struct kind kind_secret;  /* enum secret_source, char *argument */
 void words_add(struct config *c, struct span word);
 bool proxies_add(struct config_upstream *u, struct span url, struct err *e);
 
-/* Whether a request sent to `proxy` would come back to one of the listeners. */
-bool proxy_is_listener(const struct config_proxy *proxy, const struct config_address *listen, size_t n);
+/* Whether a connection to host and port would come to one of these listeners. */
+bool place_is_listener(const char *host, uint16_t port, const struct config_address *listen, size_t n);
 
 /* `text` for an error message: in quotes, cut when long, control characters made harmless. */
 struct shown {

@@ -98,44 +98,70 @@ static bool read_address(struct span text, struct config_address *a, struct err 
         shown(text).text);
 }
 
+static bool add_address(struct config_address **list, size_t *n, struct span text, struct err *e)
+{
+    *list = mem_grow(*list, (*n + 1) * sizeof **list);
+    struct config_address *a = &(*list)[(*n)++];
+    *a = (struct config_address){0};
+    if (!read_address(text, a, e))
+        return false;
+    for (size_t i = 0; i + 1 < *n; i++)
+        if (strcmp((*list)[i].text, a->text) == 0 && (a->path || a->port != 0))
+            return err_set(e, ERR_CONFIG, "%s stands here twice", shown(text).text);
+    return true;
+}
+
 static bool parse_addresses(const struct setting *s, void *object, struct span value, struct err *e)
 {
-    (void)s;
-    struct config *c = object;
+    struct config_address **list = (struct config_address **)((char *)object + s->at);
+    size_t *n = (size_t *)((char *)object + s->also_at);
     struct buf item;
     buf_init(&item, 0);
+    if (s->least == 0 && span_eq(value, SPAN("none")))
+        return true;
     int more;
     bool ok = true;
-    while (ok && (more = ini_item(&value, &item, e)) > 0) {
-        c->listen = mem_grow(c->listen, (c->n_listen + 1) * sizeof *c->listen);
-        struct config_address *a = &c->listen[c->n_listen++];
-        *a = (struct config_address){0};
-        ok = read_address(buf_span(&item), a, e);
-        for (size_t i = 0; ok && i + 1 < c->n_listen; i++)
-            if (strcmp(c->listen[i].text, a->text) == 0 && (a->path || a->port != 0))
-                ok = err_set(e, ERR_CONFIG, "%s stands here twice", shown(buf_span(&item)).text);
-    }
+    while (ok && (more = ini_item(&value, &item, e)) > 0)
+        ok = add_address(list, n, buf_span(&item), e);
     ok = ok && more == 0;
-    if (ok && c->n_listen == 0)
-        ok = err_set(e, ERR_CONFIG, "at least one address is needed, like 127.0.0.1:3128");
+    if (ok && *n == 0)
+        ok = err_set(e, ERR_CONFIG, "at least one address is needed, like %s%s",
+                     s->example ? s->example : "127.0.0.1:3128", s->least ? "" : ", or the word none");
     buf_free(&item);
     return ok;
 }
 
 static bool print_addresses(const struct setting *s, const void *object, struct buf *out)
 {
-    (void)s;
-    const struct config *c = object;
-    for (size_t i = 0; i < c->n_listen; i++) {
+    const struct config_address *list = *(struct config_address *const *)((const char *)object + s->at);
+    size_t n = *(const size_t *)((const char *)object + s->also_at);
+    for (size_t i = 0; i < n; i++) {
         buf_add_str(out, i ? " " : "");
-        ini_put_item(out, span_str(c->listen[i].text));
+        ini_put_item(out, span_str(list[i].text));
     }
+    buf_add_str(out, n ? "" : "none");
     return true;
 }
 
 const struct kind kind_addresses = {
     "127.0.0.1:PORT, [::1]:PORT or unix:PATH; any number, separated by blanks", true, parse_addresses,
     print_addresses};
+
+static bool parse_target(const struct setting *s, void *object, struct span value, struct err *e)
+{
+    struct config_address *a = (struct config_address *)((char *)object + s->at);
+    a->text = span_dup(value);
+    return split_host_port(value, 1, &a->host, &a->port, e);
+}
+
+static bool print_target(const struct setting *s, const void *object, struct buf *out)
+{
+    const struct config_address *a = (const struct config_address *)((const char *)object + s->at);
+    ini_put_value(out, span_str(a->text));
+    return true;
+}
+
+const struct kind kind_target = {"HOST:PORT", false, parse_target, print_target};
 
 /* The URL of a proxy: scheme, host, port, nothing else. */
 static bool read_proxy(struct span url, struct config_proxy *p, struct err *e)
@@ -219,15 +245,14 @@ static bool print_proxies(const struct setting *s, const void *object, struct bu
 const struct kind kind_proxies = {"http://HOST:PORT or https://HOST:PORT; any number, separated by blanks",
                                   true, parse_proxies, print_proxies};
 
-bool proxy_is_listener(const struct config_proxy *proxy, const struct config_address *listen, size_t n)
+bool place_is_listener(const char *host, uint16_t port, const struct config_address *listen, size_t n)
 {
-    struct span host = span_str(proxy->host);
     for (size_t i = 0; i < n; i++) {
-        if (listen[i].port != proxy->port) /* a Unix socket has 0, which no proxy has */
+        if (listen[i].path || listen[i].port != port)
             continue;
-        struct span ours = span_str(listen[i].host);
-        bool one_is_localhost = span_ieq(host, SPAN("localhost")) || span_ieq(ours, SPAN("localhost"));
-        if (span_ieq(host, ours) || (one_is_localhost && is_loopback(proxy->host)))
+        struct span theirs = span_str(host), ours = span_str(listen[i].host);
+        bool one_is_localhost = span_ieq(theirs, SPAN("localhost")) || span_ieq(ours, SPAN("localhost"));
+        if (span_ieq(theirs, ours) || (one_is_localhost && is_loopback(host)))
             return true;
     }
     return false;

@@ -149,11 +149,12 @@ static bool begin_section(struct config_whole *w, struct place *p, const struct 
         p->origins->header = at;
         return true;
     }
-    const struct config_upstream *first = config_upstream_named(&w->c, line->name);
-    if (first)
-        return repeated(p->section, line->name, w->each[first - w->c.upstreams].header, e);
-    p->object = whole_add_upstream(w, line->name, at);
-    p->origins = &w->each[w->c.n_upstreams - 1];
+    size_t i;
+    if (named_find(w, p->section, line->name, &i))
+        return repeated(p->section, line->name, named_origins(w, p->section, i)->header, e);
+    i = named_add(w, p->section, line->name, at);
+    p->object = named_object(w, p->section, i);
+    p->origins = named_origins(w, p->section, i);
     return true;
 }
 

@@ -48,8 +48,9 @@ void config_print(const struct config *c, struct buf *out)
     for (size_t i = 0; i < n_sections; i++) {
         if (!sections[i].named)
             print_section(&sections[i], "", c, &w->single[i], out);
-        for (size_t k = 0; sections[i].named && k < c->n_upstreams; k++)
-            print_section(&sections[i], c->upstreams[k].name, &c->upstreams[k], &w->each[k], out);
+        for (size_t k = 0; sections[i].named && k < named_count(w, &sections[i]); k++)
+            print_section(&sections[i], named_name(w, &sections[i], k), named_object(w, &sections[i], k),
+                          named_origins(w, &sections[i], k), out);
     }
 }
 
@@ -65,15 +66,16 @@ static void put_form(struct buf *out, const struct setting *s)
     buf_add_str(out, ".\n");
 }
 
-static void sample_setting(struct buf *out, const struct setting *s)
+static void sample_setting(struct buf *out, const struct section *section, const struct setting *s)
 {
+    bool on = s->required && !section->optional;
     buf_addf(out, "\n# %s\n", s->help);
     put_form(out, s);
     if (s->absent)
         buf_addf(out, "# Default: %s.\n", s->absent);
     else if (s->example && !s->required)
         buf_addf(out, "# Default: %s.\n", *s->fallback ? s->fallback : "none");
-    buf_addf(out, "%s%s = %s\n", s->required ? "" : "#", s->name, s->example ? s->example : s->fallback);
+    buf_addf(out, "%s%s = %s\n", on ? "" : "#", s->name, s->example ? s->example : s->fallback);
 }
 
 void config_print_sample(struct buf *out)
@@ -89,10 +91,11 @@ void config_print_sample(struct buf *out)
                      "# section, lines like \"include = PATH\" read other files too (relative to the "
                      "directory of this one).\n");
     for (size_t i = 0; i < n_sections; i++) {
-        buf_addf(out, "\n# %s\n[%s%s]\n", sections[i].help, sections[i].name,
-                 sections[i].named ? " corp" : "");
+        const char *name = sections[i].example;
+        buf_addf(out, "\n# %s\n%s[%s%s%s]\n", sections[i].help, sections[i].optional ? "#" : "",
+                 sections[i].name, name ? " " : "", name ? name : "");
         for (size_t k = 0; k < n_settings; k++)
             if (strcmp(settings[k].section, sections[i].name) == 0)
-                sample_setting(out, &settings[k]);
+                sample_setting(out, &sections[i], &settings[k]);
     }
 }

@@ -24,13 +24,23 @@ struct config_whole {
     char **places;   /* file names and such, as long as the config lives */
     size_t n_places;
     struct origins single[SECTIONS_MAX]; /* of sections without a name, by the place in sections[] */
-    struct origins *each;                /* of c.upstreams, in the same order */
+    struct origins *each_upstream;       /* of c.upstreams, in the same order */
+    struct origins *each_forward;        /* of c.forwards */
 };
 
 struct config_whole *whole_new(void);
 const char *whole_place(struct config_whole *w, const char *name); /* a copy that lives as long as w */
 
-/* A new [upstream NAME]. Pointers into c.upstreams and each are no longer valid. */
+/* The sections that have names (config/named.c), by their place in the order in which they stand. */
+size_t named_count(const struct config_whole *w, const struct section *section);
+void *named_object(const struct config_whole *w, const struct section *section, size_t i);
+const char *named_name(const struct config_whole *w, const struct section *section, size_t i);
+struct origins *named_origins(const struct config_whole *w, const struct section *section, size_t i);
+bool named_find(const struct config_whole *w, const struct section *section, struct span name, size_t *i);
+/* A new one at the end; returns its place. Pointers to objects and origins of that section are no longer valid. */
+size_t named_add(struct config_whole *w, const struct section *section, struct span name,
+                 struct origin header);
+/* A new [upstream NAME]. */
 struct config_upstream *whole_add_upstream(struct config_whole *w, struct span name, struct origin header);
 
 /* "FILE:LINE: " or "VARIABLE: " in front of what *e says. Returns false. */
@@ -38,6 +48,8 @@ bool origin_blame(struct origin at, struct err *e);
 
 /* Defaults for all that is not set; what is required, and what does not go together. `file`: for messages. */
 bool whole_complete(struct config_whole *w, const char *file, struct err *e);
+/* What the listeners' addresses must not be: the same, a proxy's, a fixed tunnel's target (config/places.c). */
+bool whole_check_places(const struct config_whole *w, struct err *e);
 
 /* Adds what a file says, and those that it includes. */
 bool whole_read_file(struct config_whole *w, const char *path, struct err *e);

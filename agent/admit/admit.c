@@ -89,7 +89,7 @@ bool admit_owner(const struct config *c, enum peer_owner owner, uid_t uid, const
 }
 
 static void refuse(struct admit *a, struct stream *s, const char *tag, const struct buf *why,
-                   const struct buf *remedy)
+                   const struct buf *remedy, const struct span *instead)
 {
     uint64_t now = loop_now(stream_loop(s));
     if (now >= a->window_ends) {
@@ -102,7 +102,7 @@ static void refuse(struct admit *a, struct stream *s, const char *tag, const str
         a->window_ends = now + WINDOW_MS;
         a->refused = 0;
     }
-    if (++a->refused > PAGES_PER_WINDOW) {
+    if (++a->refused > PAGES_PER_WINDOW || (instead && instead->n == 0)) {
         stream_abort(s);
         return;
     }
@@ -112,13 +112,15 @@ static void refuse(struct admit *a, struct stream *s, const char *tag, const str
                               .remedy = buf_span(remedy),
                               .tag = span_str(tag),
                               .close = true};
-    page_write(&text, &page);
-    stream_write(s, buf_span(&text));
+    if (!instead)
+        page_write(&text, &page);
+    stream_write(s, instead ? *instead : buf_span(&text));
     buf_free(&text);
     stream_linger(s);
 }
 
-bool admit_stream(struct admit *a, const struct config *c, struct stream *s, const char *tag)
+bool admit_stream(struct admit *a, const struct config *c, struct stream *s, const char *tag,
+                  const struct span *instead)
 {
     struct buf why = {0}, remedy = {0};
     struct err e = {0};
@@ -128,7 +130,7 @@ bool admit_stream(struct admit *a, const struct config *c, struct stream *s, con
     enum peer_owner owner = peer_find(&a->query, s, &uid, &e);
     bool allowed = admit_owner(c, owner, uid, e.text, &why, &remedy);
     if (!allowed)
-        refuse(a, s, tag, &why, &remedy);
+        refuse(a, s, tag, &why, &remedy, instead);
     buf_free(&why);
     buf_free(&remedy);
     return allowed;

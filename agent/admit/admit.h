@@ -18,8 +18,10 @@ struct admit {
 void admit_init(struct admit *a);
 void admit_done(struct admit *a);
 
-/* true: may go on. false: it has been told in words why not, and the stream is gone. `tag`: for the log and the page. */
-bool admit_stream(struct admit *a, const struct config *c, struct stream *s, const char *tag);
+/* true: may go on. false: it has been told in words why not, and the stream is gone. `tag`: for the log and the page. `instead`: for clients that
+   do not read HTTP, what they get in place of the page; nothing at all is a reset. NULL: the page. */
+bool admit_stream(struct admit *a, const struct config *c, struct stream *s, const char *tag,
+                  const struct span *instead);
 
 /* The policy by itself. `why_unknown`: for PEER_UNKNOWN. false: *why (what happened) and *remedy (what to do) get a sentence each. */
 bool admit_owner(const struct config *c, enum peer_owner owner, uid_t uid, const char *why_unknown,

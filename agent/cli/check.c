@@ -58,8 +58,10 @@ static int check(const struct config *c)
     for (size_t i = 0; i < c->n_upstreams; i++)
         warn_of_basic(&c->upstreams[i]);
     say_clean(stdout, span_str(place));
-    printf(": ok (%zu upstream%s, %zu listener%s)\n", c->n_upstreams, plural(c->n_upstreams), c->n_listen,
-           plural(c->n_listen));
+    size_t n = c->n_listen + c->n_socks;
+    for (size_t i = 0; i < c->n_forwards; i++)
+        n += c->forwards[i].n_listen;
+    printf(": ok (%zu upstream%s, %zu listener%s)\n", c->n_upstreams, plural(c->n_upstreams), n, plural(n));
     return EXIT_DONE;
 }
 

@@ -58,6 +58,17 @@ static void bytes(struct buf *out, uint64_t n)
         buf_addf(out, "%" PRIu64 " %s", n, units[unit]);
 }
 
+static void names(struct buf *out, json_t *list)
+{
+    json_t *name;
+    size_t i;
+    json_array_foreach(list, i, name)
+    {
+        const char *text = json_string_value(name);
+        buf_addf(out, "%s %s", i ? "," : "", text ? text : "?");
+    }
+}
+
 static void introduce(struct buf *out, json_t *answer)
 {
     buf_addf(out, "exeat %s is running (process %" PRIu64 ", for ", text_of(answer, "version"),
@@ -65,13 +76,11 @@ static void introduce(struct buf *out, json_t *answer)
     duration(out, number_of(answer, "uptime"));
     const char *config = text_of(answer, "config");
     buf_addf(out, "),\nconfigured by %s.\n", *config ? config : "the environment");
-    json_t *name;
-    size_t i;
     buf_add_str(out, "Listening on");
-    json_array_foreach(json_object_get(answer, "listening"), i, name)
-    {
-        const char *text = json_string_value(name);
-        buf_addf(out, "%s %s", i ? "," : "", text ? text : "?");
+    names(out, json_object_get(answer, "listening"));
+    if (json_array_size(json_object_get(answer, "socks"))) {
+        buf_add_str(out, "; SOCKS on");
+        names(out, json_object_get(answer, "socks"));
     }
     buf_add_str(out, ".\n");
 }
@@ -115,6 +124,23 @@ static void upstream_paragraph(struct buf *out, json_t *upstream)
     json_array_foreach(json_object_get(upstream, "proxies"), i, proxy) proxy_line(out, proxy);
 }
 
+static void forward_paragraph(struct buf *out, json_t *forward)
+{
+    const char *failure = text_of(forward, "last_failure");
+    buf_addf(out, "\nForward %s\n  %-12s ", text_of(forward, "name"), "listens on");
+    names(out, json_object_get(forward, "listening"));
+    buf_add_str(out, "\n");
+    line(out, "leads to", text_of(forward, "target"));
+    buf_addf(out, "  %-12s  ", "tunnels");
+    buf_addf(out, "%" PRIu64 " opened, %" PRIu64 " failed\n", number_of(forward, "opened"),
+             number_of(forward, "failed"));
+    if (!*failure)
+        return;
+    buf_addf(out, "  %-12s  %s (", "last failure", failure);
+    duration(out, number_of(forward, "last_failure_ago"));
+    buf_add_str(out, " ago)\n");
+}
+
 static void counters_paragraph(struct buf *out, json_t *answer)
 {
     static const struct {
@@ -144,10 +170,11 @@ static void counters_paragraph(struct buf *out, json_t *answer)
 
 void status_text(struct buf *out, json_t *answer)
 {
-    json_t *upstream;
+    json_t *one;
     size_t i;
     introduce(out, answer);
-    json_array_foreach(json_object_get(answer, "upstreams"), i, upstream) upstream_paragraph(out, upstream);
+    json_array_foreach(json_object_get(answer, "upstreams"), i, one) upstream_paragraph(out, one);
+    json_array_foreach(json_object_get(answer, "forwards"), i, one) forward_paragraph(out, one);
     buf_add_str(out, "\nNow\n");
     buf_addf(out, "  %-36s  %" PRIu64 "\n", "programs connected", number_of(answer, "clients"));
     buf_addf(out, "  %-36s  %" PRIu64 "\n", "tunnels open", number_of(answer, "tunnels_open"));

@@ -24,6 +24,7 @@ static const struct {
     [PAGE_LOOP] = {508, "proxy_loop_detected", "The request came back to this proxy"},
     [PAGE_DNS] = {502, "dns_error", "The name was not found"},
     [PAGE_UNREACHABLE] = {502, "destination_unavailable", "No connection was possible"},
+    [PAGE_REFUSED] = {502, "connection_refused", "Nobody answers there"},
     [PAGE_CONNECT_TIMEOUT] = {504, "connection_timeout", "The connection took too long"},
     [PAGE_ANSWER_TIMEOUT] = {504, "http_response_timeout", "The answer took too long"},
     [PAGE_BAD_ANSWER] = {502, "http_protocol_error", "The answer was not valid HTTP"},

@@ -85,6 +85,8 @@ static void fail_uv(struct dial *d, enum dial_failure kind, const char *what, in
     struct err why;
     if (error == UV_EMFILE || error == UV_ENFILE)
         kind = DIAL_DESCRIPTORS;
+    else if (error == UV_ECONNREFUSED)
+        kind = DIAL_REFUSED;
     err_set(&why, ERR_UNREACHABLE, "%s %s:%u: %s", what, d->host, d->port, uv_strerror(error));
     fail(d, kind, &why);
 }

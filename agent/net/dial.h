@@ -10,7 +10,7 @@
 
 struct dial;
 
-enum dial_failure { DIAL_DNS, DIAL_CONNECT, DIAL_TIMEOUT, DIAL_DESCRIPTORS, DIAL_TLS };
+enum dial_failure { DIAL_DNS, DIAL_CONNECT, DIAL_REFUSED, DIAL_TIMEOUT, DIAL_DESCRIPTORS, DIAL_TLS };
 
 struct tls_client;
 

@@ -16,6 +16,7 @@
 
 #include "base/buf.h"
 #include "base/log.h"
+#include "net/given.h"
 #include "net/listen_resume.h"
 #include "net/uv_loop.h"
 #include "net/uv_stream.h"
@@ -228,6 +229,19 @@ struct listener *listen_unix(struct loop *loop, const char *path, accepted_fn ac
     l->path = mem_strdup(path);
     l->name = mem_alloc(strlen(path) + sizeof "unix:");
     sprintf(l->name, "unix:%s", path);
+    return l;
+}
+
+struct listener *listen_given(struct loop *loop, const struct given *g, accepted_fn accepted, void *owner,
+                              struct err *e)
+{
+    int fd = fcntl(g->fd, F_DUPFD_CLOEXEC, 0);
+    if (fd < 0) {
+        err_errno(e, ERR_SYSTEM, errno, "cannot listen on %s", g->address);
+        return NULL;
+    }
+    struct listener *l = begin(loop, fd, accepted, owner);
+    l->name = mem_strdup(g->address);
     return l;
 }
 

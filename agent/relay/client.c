@@ -1,5 +1,5 @@
 /*
- * Clients: the relay's list of them, their bytes cut into heads, one exchange after the other. An exchange ends by asking for a call in the next round of the
+ * Clients: the relay's list of them, their bytes, HTTP's cut into heads, one exchange after the other. An exchange ends by asking for a call in the next round of the
  * loop (after), so nothing is freed under its own feet.
  */
 #include "relay/client.h"
@@ -15,7 +15,7 @@
 #define HELD_BYTES  ((size_t)64 * 1024)  /* of these, while it waits for a password */
 #define AHEAD_BYTES ((size_t)512 * 1024) /* room beyond a head for what one read may bring with it */
 
-static void take_next_head(struct client *c);
+static void take_next(struct client *c);
 
 /* --- the pinned connection while it is idle --- */
 
@@ -81,11 +81,12 @@ void client_close(struct client *c)
     list_remove(&c->link);
     c->relay->clients_open--;
     buf_free(&c->in);
+    fixed_unref(c->fixed);
     free(c);
 }
 
 /* What it has been sent must arrive; so the stream ends by itself. */
-static void close_gently(struct client *c)
+void client_end(struct client *c)
 {
     stream_linger(c->stream);
     c->stream = NULL;
@@ -99,10 +100,10 @@ static void after_exchange(void *owner)
     c->exchange = NULL;
     switch (c->next) {
     case CLIENT_KEEP:
-        take_next_head(c);
+        take_next(c);
         break;
     case CLIENT_CLOSE:
-        close_gently(c);
+        client_end(c);
         break;
     case CLIENT_ABORT:
         stream_abort(c->stream);
@@ -133,39 +134,78 @@ static void set_reading(struct client *c)
         stream_pause(c->stream);
 }
 
-static void take_next_head(struct client *c)
+void client_wait(struct client *c)
+{
+    if (c->eof)
+        client_end(c);
+    else
+        set_reading(c);
+}
+
+void client_begin(struct client *c, struct head *head)
+{
+    c->requests++;
+    if (c->in.n == 0)
+        buf_free(&c->in);
+    c->exchange = exchange_start(c, head);
+    client_feed(c);
+}
+
+void client_refuse(struct client *c, const struct fault *fault)
+{
+    c->requests++;
+    c->exchange = exchange_refuse(c, fault);
+}
+
+/* A SOCKS program would wait for ever for the end of its "head". */
+static bool speaks_socks(struct span in)
+{
+    return in.n && (in.p[0] == 4 || in.p[0] == 5);
+}
+
+static void take_head(struct client *c)
 {
     struct head head;
     struct fault fault = {431, "the head of the request is too large"};
     const struct head_limits limits = {.bytes = c->relay->config->max_head,
                                        .target = head_limits_default.target,
                                        .fields = head_limits_default.fields};
-    if (stream_backlog(c->stream)) { /* a client that does not read its answers gets no more of them */
-        stream_pause(c->stream);
-        return;
-    }
     if (c->scanned == 0)
         buf_drop(&c->in, head_skip_empty_lines(buf_span(&c->in)));
     size_t length = head_end(buf_span(&c->in), &c->scanned);
-    if (!length && c->in.n <= limits.bytes) {
-        if (c->eof)
-            close_gently(c);
-        else
-            set_reading(c);
+    if (speaks_socks(buf_span(&c->in))) {
+        fault =
+            (struct fault){400, "SOCKS came to an address where exeat speaks HTTP: set socks in [listen], "
+                                "and the program's proxy to that"};
+        length = 0;
+    } else if (!length && c->in.n <= limits.bytes) {
+        client_wait(c);
         return;
     }
-    c->requests++;
     c->scanned = 0;
     if (length && length <= limits.bytes &&
         head_read_request(&head, span_head(buf_span(&c->in), length), &limits, &fault)) {
         buf_drop(&c->in, length);
-        if (c->in.n == 0)
-            buf_free(&c->in);
-        c->exchange = exchange_start(c, &head);
-        client_feed(c);
+        client_begin(c, &head);
     } else {
-        c->exchange = exchange_refuse(c, &fault);
+        client_refuse(c, &fault);
     }
+}
+
+static void say_established(struct client *c)
+{
+    stream_write(c->stream, SPAN("HTTP/1.1 200 Connection established\r\n\r\n"));
+}
+
+const struct entrance entrance_http = {
+    .http = true, .tunnel = "tunnel", .take = take_head, .established = say_established};
+
+static void take_next(struct client *c)
+{
+    if (stream_backlog(c->stream)) /* a client that does not read its answers gets no more of them */
+        stream_pause(c->stream);
+    else
+        c->entrance->take(c);
 }
 
 void client_feed(struct client *c)
@@ -196,7 +236,7 @@ static void on_data(void *owner, struct span bytes)
     if (c->exchange)
         set_reading(c);
     else
-        take_next_head(c);
+        take_next(c);
 }
 
 static void on_eof(void *owner)
@@ -206,7 +246,7 @@ static void on_eof(void *owner)
     if (c->exchange)
         exchange_eof(c->exchange, c->in.n == 0);
     else
-        close_gently(c);
+        client_end(c);
 }
 
 static void on_drained(void *owner)
@@ -215,7 +255,7 @@ static void on_drained(void *owner)
     if (c->exchange)
         exchange_writable(c->exchange);
     else
-        take_next_head(c);
+        take_next(c);
 }
 
 static void on_failed(void *owner, const struct err *why)
@@ -227,22 +267,27 @@ static void on_failed(void *owner, const struct err *why)
 
 /* --- the relay --- */
 
-void relay_accept(struct relay *r, struct stream *s)
+void relay_accept(struct relay *r, const struct entrance *entrance, struct fixed *fixed, struct stream *s)
 {
     static const struct stream_events events = {on_data, on_eof, on_drained, on_failed};
     char tag[16];
     snprintf(tag, sizeof tag, "c%u", ++r->clients_seen);
-    if (!admit_stream(&r->admit, r->config, s, tag))
+    if (!admit_stream(&r->admit, r->config, s, tag, entrance->http ? NULL : &entrance->turned_away))
         return;
     struct client *c = mem_zero(sizeof *c);
     c->relay = r;
+    c->entrance = entrance;
+    c->fixed = fixed_ref(fixed);
     c->stream = s;
+    memcpy(c->tag, tag, sizeof tag);
     c->number = r->clients_seen;
     c->in.max = r->config->max_head + AHEAD_BYTES;
     list_push_back(&r->clients, &c->link);
     r->clients_open++;
     stream_own(s, &events, c);
     stream_read(s);
+    if (entrance == &entrance_fixed)
+        take_next(c);
 }
 
 void relay_init(struct relay *r, struct outbound *out, struct config *config, struct route_table *routes)

@@ -1,16 +1,21 @@
 /*
- * One local program's connection: heads off its bytes, one exchange at a time, what it sends ahead kept until its turn (RFC 9112 section 9.3.2).
+ * One local program's connection: requests off its bytes, as its way in has them, one exchange at a time, what it sends ahead kept until its turn (RFC 9112
+ * section 9.3.2).
  */
 #ifndef EXEAT_RELAY_CLIENT_H
 #define EXEAT_RELAY_CLIENT_H
 
 #include "relay/relay.h"
+#include "relay/socks_read.h"
 #include "upstream/upstream.h"
 
 struct exchange;
 
 struct client {
     struct relay *relay;
+    const struct entrance *entrance;
+    struct fixed *fixed;       /* entrance_fixed: a reference */
+    struct socks_reader socks; /* entrance_socks */
     struct list link;
     struct stream *stream; /* NULL once a tunnel has it */
     struct buf in;         /* bytes that nobody has taken yet */
@@ -19,6 +24,7 @@ struct client {
     struct upstream *
         pinned; /* this connection and no other carries our requests (connection-bound authentication of the client's own) */
     unsigned number, requests;
+    char tag[16]; /* "c12" in the log */
     bool eof;
     bool pin_wanted;
     struct later after; /* an exchange has ended: what comes next */
@@ -29,6 +35,12 @@ struct client {
 void client_exchange_over(struct client *c, enum client_next next);
 /* The exchange may want input now that it refused before. */
 void client_feed(struct client *c);
+/* For ways: a request begins, with the head taken over; or it is refused. */
+void client_begin(struct client *c, struct head *head);
+void client_refuse(struct client *c, const struct fault *fault);
+/* For ways, with no exchange: waits for more bytes; or all that was written is delivered, and that is the end. */
+void client_wait(struct client *c);
+void client_end(struct client *c);
 /* Keeps this idle connection for the client's next request alone. */
 void client_pin(struct client *c, struct upstream *u);
 /* The pinned connection if it leads to that hop; it is the caller's then. One that leads elsewhere is closed. NULL: none. */

@@ -155,6 +155,11 @@ static void answered(void *owner)
         handover_answered(e);
         return;
     }
+    if (!e->client->entrance->http) {
+        reply_no_tunnel(e, &e->ask.leg.head);
+        ask_cancel(&e->ask);
+        return;
+    }
     struct body_rule rule = e->ask.leg.rule;
     struct body_rule towards_client = forward_answer_head(e, &e->ask.leg.head, rule);
     struct buf rest = {0};
@@ -262,8 +267,8 @@ static void ask_hop(struct exchange *e);
 void exchange_failed(void *owner, const struct ask_failure *failure)
 {
     struct exchange *e = owner;
-    static const unsigned unreachable =
-        1u << PAGE_DNS | 1u << PAGE_UNREACHABLE | 1u << PAGE_CONNECT_TIMEOUT | 1u << PAGE_TLS;
+    static const unsigned unreachable = 1u << PAGE_DNS | 1u << PAGE_UNREACHABLE | 1u << PAGE_REFUSED |
+                                        1u << PAGE_CONNECT_TIMEOUT | 1u << PAGE_TLS;
     if (unreachable & 1u << failure->cause && failure->nothing_sent && e->at + 1 < e->n_hops) {
         log_warning(e->tag, "%.*s; trying %s", SPAN_ARG(failure->why), e->hops[e->at + 1]->name);
         e->at++;

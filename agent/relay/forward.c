@@ -84,7 +84,8 @@ static void write_answer(struct exchange *e, const struct head *h, const struct 
 
 void forward_informational(struct exchange *e, const struct head *h)
 {
-    if (e->head.minor == 0) /* RFC 9110 section 15.2: not for HTTP/1.0 clients */
+    if (e->head.minor == 0 ||
+        !e->client->entrance->http) /* RFC 9110 section 15.2: not for HTTP/1.0 clients */
         return;
     struct header_response how = {.body = {.kind = BODY_NONE}, .no_framing = true, .via = via(e)};
     write_answer(e, h, &how);
@@ -134,7 +135,7 @@ struct body_rule forward_answer_head(struct exchange *e, const struct head *h, s
 
 void forward_established(struct exchange *e)
 {
-    stream_write(e->client->stream, SPAN("HTTP/1.1 200 Connection established\r\n\r\n"));
+    e->client->entrance->established(e->client);
 }
 
 void forward_tunnel_head(struct exchange *e, const struct head *h)

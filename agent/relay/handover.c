@@ -13,7 +13,7 @@
 static void into_tunnel(struct exchange *e, struct stream *up, struct span early_down)
 {
     struct client *c = e->client;
-    reply_log(e, 0, "tunnel");
+    reply_log(e, 0, c->entrance->tunnel);
     char *what = span_dup(buf_span(&e->host_text));
     tunnel_start(e->relay, c->stream, up, buf_span(&c->in), early_down, c->eof, e->tag, span_str(what));
     free(what);

@@ -7,6 +7,8 @@
 
 #include "admit/admit.h"
 #include "net/stream.h"
+#include "relay/entrance.h"
+#include "relay/fixed.h"
 #include "relay/hold.h"
 #include "route/route.h"
 #include "upstream/outbound.h"
@@ -27,7 +29,7 @@ void relay_init(struct relay *r, struct outbound *out, struct config *config, st
 /* Closes every client and tunnel. */
 void relay_done(struct relay *r);
 void relay_reload(struct relay *r, struct config *config, struct route_table *routes);
-/* A new local connection; takes it over. */
-void relay_accept(struct relay *r, struct stream *s);
+/* A new local connection, and the way by which it came; takes the stream over. `fixed`: of entrance_fixed, which refers to it; else NULL. */
+void relay_accept(struct relay *r, const struct entrance *entrance, struct fixed *fixed, struct stream *s);
 
 #endif

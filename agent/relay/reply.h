@@ -10,6 +10,8 @@
 /* Writes the page and ends the exchange. The client's connection stays open where nothing of the request is left unread. */
 void reply_page(struct exchange *e, enum page_cause cause, unsigned status, struct span why,
                 struct span remedy);
+/* For clients that do not read HTTP: the proxy has said no to their CONNECT. */
+void reply_no_tunnel(struct exchange *e, const struct head *answer);
 /* A small document of ours (200). */
 void reply_document(struct exchange *e, struct span content_type, struct span content);
 /* The line per request. `bytes` of content went to the client. */

@@ -9,6 +9,8 @@ static const struct {
 } rows[] = {
     [DIAL_DNS] = {PAGE_DNS, "check the name, and that the company network or VPN is up"},
     [DIAL_CONNECT] = {PAGE_UNREACHABLE, "check that the company network or VPN is up"},
+    [DIAL_REFUSED] = {PAGE_REFUSED, "check proxy in exeat.conf, and that the company network or VPN is up; "
+                                    "the proxy itself may be down"},
     [DIAL_TIMEOUT] = {PAGE_CONNECT_TIMEOUT, "check that the company network or VPN is up"},
     [DIAL_DESCRIPTORS] = {PAGE_BUSY,
                           "too many connections are open: raise the limit (ulimit -n) or try again"},

@@ -3,13 +3,16 @@ with a right secret they see nothing of the authentication, with a wrong one the
 
 import os
 import shutil
+import subprocess
 import tempfile
 import unittest
 
 import content
+import socks
 import world
 from lab import lab
 from session import COUNTED_BY_DIRECTORY, HTTP, HTTPS, SCHEMES, agent_for, agent_for_scheme, attempts, run_client, watching
+from wire import Wire
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SIZE = 200000
@@ -123,7 +126,7 @@ def npm_install(test, agent, base, number):
                       "--loglevel=http", "--cache=%s/cache-%d" % (test.scratch, number), content.NPM_NAME, cwd=folder, check=False)
 
 
-class ClientTest(unittest.TestCase):
+class Scratch(unittest.TestCase):
     def setUp(self):
         self.scratch = tempfile.mkdtemp()
         self.addCleanup(shutil.rmtree, self.scratch)
@@ -131,6 +134,10 @@ class ClientTest(unittest.TestCase):
     def same(self, path):
         with open(path, "rb") as file:
             self.assertEqual(file.read(), content.data(SIZE))
+
+
+class ClientTest(Scratch):
+    """Filled in below: a test for each program, scheme and kind of secret."""
 
 
 def right(client, scheme):
@@ -183,3 +190,44 @@ class NothingIsAsked(unittest.TestCase):
                 for url in URLS:
                     self.assertEqual(run_client(agent, "curl", "-sS", "-o", "/dev/null", "-w", "%{http_code}", url).stdout, "200")
             self.assertEqual({line.credentials for line in lines}, {""})
+
+
+LISTEN = "[listen]\nhttp = 127.0.0.1:0\nsocks = 127.0.0.1:0\n[forward raw]\nlisten = 127.0.0.1:0\ntarget = origin.example:%d\n" % world.RAW_SPEAKS_FIRST
+
+
+class OtherWays(Scratch):
+    """SOCKS, a fixed tunnel and "exeat connect", with real Squids behind them."""
+
+    def curl(self, agent, way, url, check=True):
+        out = self.scratch + "/curl.out"
+        environment = {name: "" for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY")}
+        return out, run_client(agent, "curl", "-sS", "-o", out, way, "127.0.0.1:%d" % agent.port_of("SOCKS"), url, check=check, **environment)
+
+    def test_each_scheme(self):
+        for scheme, (kind, auth) in SCHEMES.items():
+            with self.subTest(scheme), agent_for(kind, auth=auth, more=LISTEN) as agent, watching(kind) as lines:
+                for way in ("--socks5-hostname", "--socks4a"):
+                    for url in URLS:
+                        self.same(self.curl(agent, way, url)[0])
+                with Wire.connect(agent.port_of("forward raw")) as wire:
+                    self.assertEqual(wire.read(6), b"hello ")
+                connect = subprocess.Popen([os.path.join(agent.build, "exeat"), "connect", "origin.example", str(world.RAW_SPEAKS_FIRST)], env=agent.env,
+                                           stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+                self.addCleanup(connect.kill)
+                self.assertEqual(connect.stdout.readline(), b"hello from the origin\n")
+                connect.communicate()  # Squid ends both directions when it sees the end of one
+                self.assertEqual(connect.returncode, 0)
+            self.assertEqual({line.method for line in lines if line.status == 200}, {"CONNECT"}, lines)
+
+    def test_squid_says_why(self):
+        with agent_for("basic", auth="basic", more=LISTEN) as agent:
+            for url, words in (("http://%s/" % world.FORBIDDEN, r"answered 403 Forbidden to CONNECT %s:80 \(ERR_ACCESS_DENIED" % world.FORBIDDEN),
+                               ("http://origin.example:9/", r"answered 503 .* \(ERR_CONNECT_FAIL 111\)"),
+                               ("http://no-such-name.lab.example/", r"answered 50[03] .* \(ERR_(DNS_FAIL|CANNOT_FORWARD)")):
+                with self.subTest(url):
+                    done = self.curl(agent, "--socks5-hostname", url, check=False)[1]
+                    self.assertEqual(done.returncode, 97, done.stderr)
+                    agent.wait_log(words)
+            for target, code in ((world.FORBIDDEN, socks.NOT_ALLOWED), ("origin.example", socks.REFUSED), ("no-such-name.lab.example", socks.HOST)):
+                with Wire.connect(agent.port_of("SOCKS")) as wire:
+                    self.assertEqual(socks.connect5(wire, target, 9), code, target)

@@ -275,6 +275,13 @@ class Agent:
         """Waits until the log has a match, and returns it."""
         return wait_until(lambda: re.search(pattern, self.log()), "%r in the log" % pattern, patience)
 
+    def port_of(self, what):
+        """The port of the latest door of that kind: "SOCKS", "forward NAME"."""
+        ports = re.findall(r"ready: %s on \S+:(\d+)(?:\s|$)" % re.escape(what), self.log())
+        if not ports:
+            raise AgentError("no %s in the log:\n%s" % (what, self.log()))
+        return int(ports[-1])
+
     def exeat(self, *args, input=None, check=False, env=None, patience=PATIENCE):
         """Runs a verb with the same environment; standard output and error as text."""
         environment = dict(self.env, **env) if env else self.env

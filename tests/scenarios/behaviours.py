@@ -1,5 +1,6 @@
 """What real proxies rarely do, one small class each. `release` is always an Event that the test sets to let the behaviour go on."""
 
+import socket
 import threading
 
 from proxy import Behaviour, Open, content
@@ -229,3 +230,32 @@ def trailing(conn, request):
     """An answer in chunks with trailers, of which some must not be merged."""
     conn.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked(b"abc", b"defg", trailers=["X-Sum: 7", "Content-Length: 99"]))
     return True
+
+
+class Relays(Open):
+    """CONNECT leads to the port of loopback that the target names, whatever host it names: for real programs and real servers. The proxy
+    itself finds whom it was asked for in .requests."""
+
+    def connect(self, conn, request):
+        far = socket.create_connection(("127.0.0.1", int(request.target.rpartition(":")[2])), PATIENCE)
+        far.sendall(conn.buffer)
+        conn.send("HTTP/1.1 200 Connection established\r\n\r\n")
+        up = threading.Thread(target=self._pump, args=(conn.sock, far), daemon=True)
+        up.start()
+        self._pump(far, conn.sock)
+        up.join(PATIENCE)
+        far.close()
+        return False
+
+    @staticmethod
+    def _pump(source, sink):
+        try:
+            while data := source.recv(262144):
+                sink.sendall(data)
+            sink.shutdown(socket.SHUT_WR)
+        except OSError:
+            for sock in (source, sink):
+                try:
+                    sock.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    pass

@@ -28,7 +28,9 @@ s = socket.socket(family)
 s.settimeout(float(sys.argv[5]))
 s.connect((address, int(port)) if port else address)
 s.sendall(request)
-while way == "read":
+if way == "shut":
+    s.shutdown(socket.SHUT_WR)
+while way != "leave":
     data = s.recv(65536)
     if not data:
         break

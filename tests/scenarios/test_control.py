@@ -141,7 +141,7 @@ class WithoutAgent(Idle):
     def test_help(self):
         place = self.nobody()
         overview = self.verb(place, DONE, "help").stdout
-        for name in ("run", "check", "login", "logout", "accept", "status", "reload", "stop", "help"):
+        for name in ("run", "check", "login", "logout", "accept", "status", "reload", "stop", "connect", "help"):
             self.assertRegex(overview, r"(?m)^  %s " % name)
             self.assertIn("Usage: exeat " + name, self.verb(place, DONE, "help", name).stdout)
             self.assertEqual(self.verb(place, DONE, name, "--help").stdout, self.verb(place, DONE, "help", name).stdout)

@@ -4,11 +4,12 @@ import os
 import signal
 import threading
 
+import socks
 from agent import wait_until
 from base import Scenario, corp
 from gates import NO, Basic, Digest, Ntlm
 from proxy import Asks, never
-from wire import get
+from wire import Wire, get
 
 FOR_EVER = 3000
 GATES = {"ntlm": (Ntlm, "CORP\\alice"), "digest": (Digest, "alice"), "basic": (Basic, "alice")}
@@ -117,6 +118,35 @@ class Passes(HoldTest):
         late.set()
         self.assertEqual(client.read_response("CONNECT").status, 200)
         self.assertEqual((gate.attempts, gate.failed), (2, 1))
+
+
+class OtherWays(HoldTest):
+    """Those that no HTTP client wrote."""
+
+    def launch(self, wait):
+        proxy = self.proxy(Asks(Ntlm()))
+        lines = corp("ntlm", "CORP\\alice", "prompt", "wait-for-password = %d" % wait)
+        agent = self.agent("[listen]\nhttp = 127.0.0.1:0\nsocks = 127.0.0.1:0\n" + proxy.upstream(lines) + "[forward f]\nlisten = 127.0.0.1:0\ntarget = a.example:22\n")
+        by_socks, fixed = (self.stack.enter_context(Wire.connect(agent.port_of(what))) for what in ("SOCKS", "forward f"))
+        by_socks.send(b"\5\1\0" + socks.request5("site.example", 443))
+        self.assertEqual(by_socks.read(2), b"\5\0")
+        return agent, by_socks, fixed
+
+    def test_pass(self):
+        agent, by_socks, fixed = self.launch(FOR_EVER)
+        self.held(agent, 2)
+        fixed.send(b"early")
+        self.assertEqual(self.login(agent).returncode, 0)
+        self.assertEqual(socks.reply5(by_socks), socks.GRANTED)
+        self.echoes(by_socks)
+        self.assertEqual(fixed.read(5), b"early")
+
+    def test_the_time_is_up(self):
+        agent, by_socks, fixed = self.launch(1)
+        self.assertEqual(socks.reply5(by_socks), socks.FAILURE)
+        with self.assertRaises(ConnectionResetError):
+            fixed.read(1)
+        self.assertIn("exeat login corp", agent.log())
 
 
 class Ends(HoldTest):

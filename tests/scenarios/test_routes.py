@@ -98,7 +98,7 @@ class Failover(Scenario):
     def test_with_none_awake_they_are_tried_all_the_same(self):
         proxy, agent = self.both(Open())
         proxy.stop_listening()
-        self.own(self.ask(agent), 502, "destination_unavailable")
+        self.own(self.ask(agent), 502, "connection_refused")
         back = self.proxy(Open(), port=proxy.port)
         self.assertEqual(self.ask(agent).status, 200)
         self.assertEqual(len(back.requests), 1)
@@ -115,7 +115,7 @@ class Detour(Scenario):
         proxy.stop_listening()
         agent = self.agent(proxy.upstream())
         for _ in range(3):
-            self.own(self.ask(agent, host=origin.address), 502, "destination_unavailable")
+            self.own(self.ask(agent, host=origin.address), 502, "connection_refused")
         self.assertEqual(origin.requests, [])
 
     def test_direct_while_no_proxy_answers_and_back(self):

@@ -90,7 +90,7 @@ static int at_the_door(struct loop *loop, struct admit *a, const struct config *
     int fds[2];
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), 0);
     struct stream *s = stream_from_fd(loop, fds[0]);
-    assert_int_equal(admit_stream(a, c, s, "c7"), expected);
+    assert_int_equal(admit_stream(a, c, s, "c7", NULL), expected);
     if (expected)
         stream_close(s);
     return fds[1];

@@ -712,7 +712,7 @@ static void test_nobody_listens(void **state)
     begin("plain", ANSWERS(OK_200));
     hop->port = closed_port(&holder);
     ask_whole("GET", "", false);
-    assert_int_equal(owner.cause, PAGE_UNREACHABLE);
+    assert_int_equal(owner.cause, PAGE_REFUSED);
     assert_true(owner.nothing_sent);
     close(holder);
     end();

@@ -77,6 +77,8 @@ static void test_defaults(void **state)
     assert_string_equal(c->listen[1].host, "::1");
     assert_string_equal(c->listen[1].text, "[::1]:3128");
     assert_int_equal(c->listen[1].port, 3128);
+    assert_int_equal(c->n_socks, 0);
+    assert_int_equal(c->n_forwards, 0);
     assert_false(c->allow_any);
     assert_int_equal(c->n_allow_uids, 2);
     assert_int_equal(c->allow_uids[0].uid, geteuid());
@@ -266,7 +268,7 @@ static void test_structure_errors(void **state)
          "t.conf:3: unknown key \"dial_timeout\" in [upstream corp]; did you mean \"dial-timeout\"?"},
         {"[listen]\nlevel = debug", "t.conf:2: unknown key \"level\" in [listen]; it belongs in [log]"},
         {"[listen]\nzzz = 1",
-         "t.conf:2: unknown key \"zzz\" in [listen]; there are http, allow-uids, max-head"},
+         "t.conf:2: unknown key \"zzz\" in [listen]; there are http, socks, allow-uids, max-head"},
         {UP "password = hunter2",
          "t.conf:3: unknown key \"password\" in [upstream corp]; there are proxy, auth, basic-in-clear, "
          "user, secret, kerberos, spn, canonicalize, delegate, "
@@ -279,8 +281,8 @@ static void test_structure_errors(void **state)
          "spares, dial-timeout, answer-timeout"},
         {"[upstrem corp]", "t.conf:1: unknown section \"upstrem\"; did you mean \"upstream\"?"},
         {"[Listen]", "t.conf:1: unknown section \"Listen\"; did you mean \"listen\"?"},
-        {"[gateway]",
-         "t.conf:1: unknown section \"gateway\"; there are [listen], [upstream NAME], [route], [log]"},
+        {"[gateway]", "t.conf:1: unknown section \"gateway\"; there are [listen], [upstream NAME], [route], "
+                      "[forward NAME], [log]"},
         {"[upstream]\n", "t.conf:1: [upstream] needs a name: [upstream NAME]"},
         {"[listen x]\n", "t.conf:1: [listen] has no name"},
         {"[upstream a b]",
@@ -351,6 +353,43 @@ static void test_value_errors(void **state)
         {"[listen]\nhttp = unix:/" LONG60 LONG60,
          "t.conf:2: http: the path of a Unix socket has 107 bytes at most"},
         {"[listen]\nhttp =", "t.conf:2: http: at least one address is needed, like 127.0.0.1:3128"},
+        {"[listen]\nsocks =",
+         "t.conf:2: socks: at least one address is needed, like 127.0.0.1:1080, or the word none"},
+        {"[listen]\nsocks = 10.0.0.1:1080",
+         "t.conf:2: socks: \"10.0.0.1:1080\" is not an address of this machine alone (127.0.0.1, [::1]): "
+         "serving others needs gateway mode"},
+        {"[listen]\nsocks = none 127.0.0.1:1", "t.conf:2: socks: \"none\" has no port; write HOST:PORT"},
+        {"[listen]\nhttp = none", "t.conf:2: http: \"none\" has no port; write HOST:PORT"},
+        {"[listen]\nhttp = 127.0.0.1:7\nsocks = 127.0.0.1:7\n" UP,
+         "t.conf:3: 127.0.0.1:7 has another use already, in t.conf:2"},
+        {"[listen]\nsocks = unix:/a\nhttp = unix:/a\n" UP,
+         "t.conf:2: unix:/a has another use already, in t.conf:3"},
+        {"[listen]\nsocks = 127.0.0.1:3128\n" UP,
+         "t.conf:2: 127.0.0.1:3128 is where the agent is an HTTP proxy by default; write http = too"},
+        {"[forward a]\nlisten = 127.0.0.1:1\ntarget = b",
+         "t.conf:3: target: \"b\" has no port; write HOST:PORT"},
+        {"[forward a]\nlisten = 127.0.0.1:1\ntarget = b:0",
+         "t.conf:3: target: what follows \"b:\" is not a port from 1 to 65535"},
+        {"[forward a]\nlisten = 0.0.0.0:1\ntarget = b:1",
+         "t.conf:2: listen: \"0.0.0.0:1\" is not an address of this machine alone (127.0.0.1, [::1]): "
+         "serving others needs gateway mode"},
+        {"[forward a]\nlisten =", "t.conf:2: listen: at least one address is needed, like 127.0.0.1:2222"},
+        {"[forward a]\nlisten = 127.0.0.1:1",
+         "t.conf:1: [forward a] has no \"target\"; write target = git.example.com:22"},
+        {"[forward a]\ntarget = b:1",
+         "t.conf:1: [forward a] has no \"listen\"; write listen = 127.0.0.1:2222"},
+        {"[forward a]\nlisten = 127.0.0.1:1\ntarget = b:1\n[forward a]",
+         "t.conf:4: section [forward a] stands here again; it began at t.conf:1"},
+        {"[forward a]\nlisten = 127.0.0.1:1\ntarget = b:1\n[forward b]\ntarget = localhost:1\nlisten = "
+         "127.0.0.1:2\n" UP,
+         "t.conf:5: target localhost:1 is where a [forward] of this agent itself listens"},
+        {"[forward a]\nlisten = 127.0.0.1:5\ntarget = b:1\n[forward b]\ntarget = b:1\nlisten = "
+         "127.0.0.1:4 127.0.0.1:5\n" UP,
+         "t.conf:6: 127.0.0.1:5 has another use already, in t.conf:2"},
+        {"[upstream c]\nproxy = 127.0.0.1:9\n[listen]\nsocks = 127.0.0.1:9",
+         "t.conf:2: proxy http://127.0.0.1:9 is where this agent itself listens"},
+        {"[upstream c]\nproxy = localhost:9\n[forward a]\nlisten = 127.0.0.1:9\ntarget = b:1",
+         "t.conf:2: proxy http://localhost:9 is where this agent itself listens"},
         {"[listen]\nhttp = \"127.0.0.1:1", "t.conf:2: http: a double quote is not closed"},
         {"[listen]\nallow-uids = no-such-user",
          "t.conf:2: allow-uids: there is no user \"no-such-user\" on this machine"},
@@ -527,6 +566,11 @@ static void test_not_a_circle(void **state)
     config_unref(good("[upstream c]\nproxy = p:1\n[listen]\nhttp = 127.0.0.1:0 127.0.0.1:0"));
     config_unref(good("[upstream c]\nproxy = 127.0.0.1:3128\n[listen]\nhttp = unix:/x"));
     config_unref(good("[upstream c]\nproxy = p.example:9\n[listen]\nhttp = localhost:9"));
+    config_unref(
+        good("[upstream c]\nproxy = p:1\n[listen]\nsocks = 127.0.0.1:0 127.0.0.1:0\nhttp = 127.0.0.1:0"));
+    config_unref(good(UP "[listen]\nsocks = none\n"));
+    config_unref(
+        good(UP "[forward a]\nlisten = 127.0.0.1:1\ntarget = 127.0.0.1:3128")); /* us, but no circle */
 }
 
 static void put_file(const char *name, const char *text)
@@ -797,10 +841,12 @@ static void test_print(void **state)
         "secret = command:echo hunter2\n[upstream b]\nproxy = https://q:1\nsecret = \"file:/a # b\"\nspn = "
         "x\n"
         "ca = /c.pem\npin = " PIN_A " sha256//" PIN_B "\ncertificate = \"/d e\"\nkey = ~/k\n"
-        "[listen]\nhttp = \"unix:/a b\"\nallow-uids = any\nmax-head = 5000\n[route]\nno-proxy = a \"b c\"\n"
-        "rule = x b\nrule = \"y z\" direct\n");
+        "[listen]\nhttp = \"unix:/a b\"\nallow-uids = any\nmax-head = 5000\nsocks = 127.0.0.1:1080 "
+        "unix:/s\n[route]\nno-proxy = a \"b c\"\nrule = x b\nrule = \"y z\" direct\n"
+        "[forward db.1]\ntarget = [::1]:5432\nlisten = 127.0.0.1:0 unix:/db\n");
     static const char *const printed = "[listen]\n"
                                        "http = \"unix:/a b\"  # t.conf:16\n"
+                                       "socks = 127.0.0.1:1080 unix:/s  # t.conf:19\n"
                                        "allow-uids = any  # t.conf:17\n"
                                        "max-head = 5000  # t.conf:18\n"
                                        "\n"
@@ -849,10 +895,14 @@ static void test_print(void **state)
                                        "answer-timeout = 5m  # default\n"
                                        "\n"
                                        "[route]\n"
-                                       "no-proxy = a \"b c\"  # t.conf:20\n"
+                                       "no-proxy = a \"b c\"  # t.conf:21\n"
                                        "rule = x b\n"
-                                       "rule = \"y z\" direct  # t.conf:21\n"
+                                       "rule = \"y z\" direct  # t.conf:22\n"
                                        "when-unreachable = fail  # default\n"
+                                       "\n"
+                                       "[forward db.1]\n"
+                                       "listen = 127.0.0.1:0 unix:/db  # t.conf:26\n"
+                                       "target = [::1]:5432  # t.conf:25\n"
                                        "\n"
                                        "[log]\n"
                                        "level = info  # default\n"
@@ -866,6 +916,11 @@ static void test_print(void **state)
     assert_string_equal(again->upstreams[0].user, "CORP\\alice #1");
     assert_string_equal(again->upstreams[1].secret_argument, "/a # b");
     assert_string_equal(again->listen[0].path, "/a b");
+    assert_string_equal(again->socks[1].path, "/s");
+    assert_string_equal(again->forwards[0].name, "db.1");
+    assert_int_equal(again->forwards[0].n_listen, 2);
+    assert_string_equal(again->forwards[0].target.host, "::1");
+    assert_int_equal(again->forwards[0].target.port, 5432);
     assert_int_equal(again->n_no_proxy, 2);
     const struct config_upstream *b = &again->upstreams[1];
     assert_string_equal(b->ca, "/c.pem");
@@ -956,6 +1011,8 @@ static void test_sample(void **state)
     c = good(buf_cstr(&line));
     assert_string_equal(c->upstreams[0].user, "CORP\\alice");
     assert_int_equal(c->n_no_proxy, 3);
+    assert_int_equal(c->n_socks, 1);
+    assert_string_equal(c->forwards[0].target.text, "git.example.com:22");
     config_unref(c);
     buf_free(&made);
     buf_free(&line);

@@ -234,7 +234,7 @@ static void test_refused(void **state)
     uint16_t port = closed_port(&holder);
     dial("127.0.0.1", port, HOURS);
     ended(0, 1);
-    assert_int_equal(caller.kind, DIAL_CONNECT);
+    assert_int_equal(caller.kind, DIAL_REFUSED);
     assert_int_equal(caller.why.code, ERR_UNREACHABLE);
     snprintf(part, sizeof part, "cannot connect to 127.0.0.1:%u: ", port);
     assert_memory_equal(caller.why.text, part, strlen(part));
@@ -317,7 +317,7 @@ static void test_all_addresses_refuse(void **state)
     answer_names(0, ports, 3);
     dial("three.example", 1, HOURS);
     ended(0, 1);
-    assert_int_equal(caller.kind, DIAL_CONNECT);
+    assert_int_equal(caller.kind, DIAL_REFUSED);
     for (size_t i = 0; i < 3; i++)
         close(holders[i]);
 }

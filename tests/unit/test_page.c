@@ -19,6 +19,7 @@ static const struct {
     {PAGE_LOOP, 508, "proxy_loop_detected"},
     {PAGE_DNS, 502, "dns_error"},
     {PAGE_UNREACHABLE, 502, "destination_unavailable"},
+    {PAGE_REFUSED, 502, "connection_refused"},
     {PAGE_CONNECT_TIMEOUT, 504, "connection_timeout"},
     {PAGE_ANSWER_TIMEOUT, 504, "http_response_timeout"},
     {PAGE_BAD_ANSWER, 502, "http_protocol_error"},

@@ -662,7 +662,7 @@ static void test_a_dial_that_fails(void **state)
     for (size_t i = 0; i < 3; i++) {
         assert_int_equal(w[i].failed, 1);
         assert_int_equal(w[i].granted, 0);
-        assert_int_equal(w[i].kind, DIAL_CONNECT);
+        assert_int_equal(w[i].kind, DIAL_REFUSED);
         assert_false(w[i].lease.active);
     }
     figures(0, 0, 0);

@@ -1,0 +1,301 @@
+/*
+ * Doors: from the addresses in a configuration to listeners. A change is prepared as a whole list beside the present one and takes its place only when all
+ * of it is there. The list owns its doors; a door that stays is the same one in both lists.
+ */
+#include "doors.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "http/target.h"
+
+#define DOORS_MOST 1000
+
+/* A door that a configuration wants. */
+struct wanted {
+    const struct entrance *entrance;
+    const struct config_forward *forward; /* entrance_fixed */
+    const struct config_address *address;
+    const struct given *given; /* instead of the address */
+};
+
+struct wanted_list {
+    struct wanted *list;
+    size_t n;
+};
+
+/* --- what for --- */
+
+static bool is_at(const struct config_address *a, const char *host, const char *address)
+{
+    struct buf text = {0};
+    if (a->path)
+        buf_addf(&text, "unix:%s", a->path);
+    else
+        target_add_authority(&text, span_str(host), a->port);
+    bool same = strcmp(buf_cstr(&text), address) == 0;
+    buf_free(&text);
+    return same;
+}
+
+/* Does the configuration name that address? */
+static bool lists(const struct config_address *list, size_t n, const char *address)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct config_address *a = &list[i];
+        bool local = a->host && span_ieq(span_str(a->host), SPAN("localhost"));
+        if (is_at(a, local ? "127.0.0.1" : a->host, address) || (local && is_at(a, "::1", address)))
+            return true;
+    }
+    return false;
+}
+
+/* By the unit's FileDescriptorName=. true: it has a name that says something, and *w what, if there is such a thing. */
+static bool purpose_by_name(struct wanted *w, const struct given *g, const struct config *c)
+{
+    static const struct span prefix = {"forward.", 8};
+    struct span name = span_str(g->name);
+    if (span_eq(name, SPAN("http")))
+        w->entrance = &entrance_http;
+    else if (span_eq(name, SPAN("socks")))
+        w->entrance = &entrance_socks;
+    else if (!span_starts(name, prefix))
+        return false;
+    for (size_t i = 0; i < c->n_forwards && !w->entrance; i++)
+        if (span_eq(span_from(name, prefix.n), span_str(c->forwards[i].name)))
+            *w = (struct wanted){.entrance = &entrance_fixed, .forward = &c->forwards[i]};
+    return true;
+}
+
+/* By the address, where that stands in the configuration. */
+static void purpose_by_address(struct wanted *w, const struct given *g, const struct config *c)
+{
+    for (size_t i = 0; i < c->n_forwards; i++)
+        if (lists(c->forwards[i].listen, c->forwards[i].n_listen, g->address))
+            *w = (struct wanted){.entrance = &entrance_fixed, .forward = &c->forwards[i]};
+    if (lists(c->socks, c->n_socks, g->address))
+        w->entrance = &entrance_socks;
+    if (lists(c->listen, c->n_listen, g->address))
+        w->entrance = &entrance_http;
+}
+
+static bool find_purpose(struct wanted *w, const struct given *g, const struct config *c, struct err *e)
+{
+    bool named = purpose_by_name(w, g, c);
+    if (!named)
+        purpose_by_address(w, g, c);
+    if (w->entrance)
+        return true;
+    if (named)
+        return err_set(e, ERR_CONFIG, "the socket on %s is named %s, and there is no such [forward NAME]",
+                       g->address, g->name);
+    return err_set(e, ERR_CONFIG,
+                   "what the socket on %s is for cannot be told: write FileDescriptorName=http, socks or "
+                   "forward.NAME into the .socket unit, or the address into exeat.conf",
+                   g->address);
+}
+
+static void want(struct wanted_list *w, struct wanted one)
+{
+    w->list = mem_grow(w->list, (w->n + 1) * sizeof *w->list);
+    w->list[w->n++] = one;
+}
+
+/* One purpose: the sockets that were given for it, or else the configuration's addresses. `whose`: what each given socket is for. */
+static void want_each(struct wanted_list *w, const struct given_list *given, const struct wanted *whose,
+                      struct wanted purpose, const struct config_address *list, size_t n)
+{
+    size_t before = w->n;
+    for (size_t i = 0; i < given->n; i++)
+        if (whose[i].entrance == purpose.entrance && whose[i].forward == purpose.forward)
+            want(w, (struct wanted){purpose.entrance, purpose.forward, NULL, &given->list[i]});
+    if (w->n > before)
+        return;
+    for (size_t i = 0; i < n; i++)
+        want(w, (struct wanted){purpose.entrance, purpose.forward, &list[i], NULL});
+}
+
+static bool want_all(struct wanted_list *w, const struct doors *d, const struct config *c, struct err *e)
+{
+    struct wanted *whose = mem_zero((d->given.n + 1) * sizeof *whose);
+    bool ok = true;
+    for (size_t i = 0; ok && i < d->given.n; i++)
+        ok = find_purpose(&whose[i], &d->given.list[i], c, e);
+    for (size_t i = 0; ok && i < c->n_forwards; i++)
+        want_each(w, &d->given, whose,
+                  (struct wanted){.entrance = &entrance_fixed, .forward = &c->forwards[i]},
+                  c->forwards[i].listen, c->forwards[i].n_listen);
+    if (ok) {
+        want_each(w, &d->given, whose, (struct wanted){.entrance = &entrance_socks}, c->socks, c->n_socks);
+        want_each(w, &d->given, whose, (struct wanted){.entrance = &entrance_http}, c->listen, c->n_listen);
+    }
+    free(whose);
+    return ok;
+}
+
+/* --- one door --- */
+
+static void accepted(void *owner, struct stream *s)
+{
+    struct door *door = owner;
+    relay_accept(door->relay, door->entrance, door->fixed, s);
+}
+
+static void door_close(struct door *door)
+{
+    if (door->listener)
+        listener_close(door->listener);
+    fixed_unref(door->fixed);
+    free(door->text);
+    free(door);
+}
+
+static void say_ready(const struct door *door)
+{
+    const char *name = listener_name(door->listener);
+    if (door->entrance == &entrance_fixed)
+        log_info(NULL, "ready: forward %s on %s to %s", door->fixed->name, name, door->fixed->target);
+    else if (door->entrance == &entrance_socks)
+        log_info(NULL, "ready: SOCKS on %s", name);
+    else
+        log_info(NULL, "ready: listening on %s%s", strncmp(name, "unix:", 5) == 0 ? "" : "http://", name);
+}
+
+static struct door *door_open(struct relay *relay, const struct wanted *w, struct err *e)
+{
+    struct door *door = mem_zero(sizeof *door);
+    const struct config_address *at = w->address;
+    *door = (struct door){.relay = relay,
+                          .entrance = w->entrance,
+                          .text = mem_strdup(w->given ? w->given->address : at->text),
+                          .given = w->given};
+    struct loop *loop = relay->out->loop;
+    door->listener = w->given   ? listen_given(loop, w->given, accepted, door, e)
+                     : at->path ? listen_unix(loop, at->path, accepted, door, e)
+                                : listen_tcp(loop, at->host, at->port, accepted, door, e);
+    if (door->listener)
+        return door;
+    door_close(door);
+    return NULL;
+}
+
+/* --- the list --- */
+
+static bool holds(struct door *const *list, size_t n, const struct door *door)
+{
+    for (size_t i = 0; i < n; i++)
+        if (list[i] == door)
+            return true;
+    return false;
+}
+
+/* Is this very door wanted? With port 0, "the same" is the one that had the same purpose. */
+static bool fits(const struct door *door, const struct wanted *w)
+{
+    if (door->given || w->given)
+        return door->given == w->given;
+    if (strcmp(door->text, w->address->text) != 0)
+        return strcmp(listener_name(door->listener), w->address->text) == 0;
+    if (w->address->path || w->address->port != 0)
+        return true;
+    return door->entrance == w->entrance && (!w->forward || strcmp(door->fixed->name, w->forward->name) == 0);
+}
+
+static struct fixed *fixed_named(struct door *const *list, size_t n, const char *name)
+{
+    for (size_t i = 0; i < n; i++)
+        if (list[i]->fixed && strcmp(list[i]->fixed->name, name) == 0)
+            return list[i]->fixed;
+    return NULL;
+}
+
+/* Gives a door its purpose. The tunnels' own figures go on as long as their name stands in the configuration. */
+static void dedicate(struct doors *d, struct door *door, const struct wanted *w, struct door *const *next,
+                     size_t n)
+{
+    struct fixed *fixed = NULL;
+    if (w->forward) {
+        fixed = fixed_named(d->list, d->n, w->forward->name);
+        if (!fixed)
+            fixed = fixed_named(next, n, w->forward->name);
+        fixed = fixed ? fixed_ref(fixed) : fixed_new(w->forward);
+        fixed_aim(fixed, w->forward);
+    }
+    fixed_unref(door->fixed);
+    door->fixed = fixed;
+    door->entrance = w->entrance;
+}
+
+static size_t open_all(struct doors *d, const struct wanted_list *wanted, struct door **next, struct err *e)
+{
+    size_t n = 0;
+    for (; n < wanted->n; n++) {
+        const struct wanted *w = &wanted->list[n];
+        next[n] = NULL;
+        for (size_t k = 0; k < d->n && !next[n]; k++)
+            if (fits(d->list[k], w) && !holds(next, n, d->list[k]))
+                next[n] = d->list[k];
+        if (!next[n])
+            next[n] = door_open(d->relay, w, e);
+        if (!next[n]) {
+            if (w->address && d->explain)
+                d->explain(d->explain_owner, w->address->path, e);
+            break;
+        }
+    }
+    return n;
+}
+
+static void take_over(struct doors *d, const struct wanted_list *wanted, struct door **next)
+{
+    for (size_t i = 0; i < wanted->n; i++) {
+        bool stays = holds(d->list, d->n, next[i]);
+        dedicate(d, next[i], &wanted->list[i], next, i);
+        if (!stays)
+            say_ready(next[i]);
+    }
+    for (size_t i = 0; i < d->n; i++)
+        if (!holds(next, wanted->n, d->list[i]))
+            door_close(d->list[i]);
+    free(d->list);
+    d->list = next;
+    d->n = wanted->n;
+}
+
+bool doors_set(struct doors *d, const struct config *c, struct err *e)
+{
+    struct wanted_list wanted = {0};
+    bool known = want_all(&wanted, d, c, e);
+    if (!known || wanted.n > DOORS_MOST) {
+        free(wanted.list);
+        return known && err_set(e, ERR_CONFIG, "at most %d addresses can be listened on", DOORS_MOST);
+    }
+    struct door **next = mem_alloc((wanted.n + 1) * sizeof(struct door *));
+    size_t opened = open_all(d, &wanted, next, e);
+    bool done = opened == wanted.n;
+    if (done) {
+        take_over(d, &wanted, next);
+    } else {
+        while (opened-- > 0)
+            if (!holds(d->list, d->n, next[opened]))
+                door_close(next[opened]);
+        free(next);
+    }
+    free(wanted.list);
+    return done;
+}
+
+void doors_close(struct doors *d)
+{
+    for (size_t i = 0; i < d->n; i++)
+        door_close(d->list[i]);
+    free(d->list);
+    d->list = NULL;
+    d->n = 0;
+    given_free(&d->given);
+}
+
+const struct fixed *doors_fixed(const struct doors *d, const char *name)
+{
+    return fixed_named(d->list, d->n, name);
+}

@@ -1,0 +1,113 @@
+/*
+ * What the listeners' addresses must not be, across all sections. Pure; one thread, while the configuration is made.
+ */
+#include "config/kinds.h"
+#include "config/whole.h"
+
+/* One setting that holds listeners' addresses. */
+struct door {
+    const struct config_address *list;
+    size_t n;
+    struct origin at;
+};
+
+static const struct origin *key_of(const struct origins *origins, const char *section, const char *key)
+{
+    return &origins->keys[setting_find(section_find(span_str(section)), span_str(key)) - settings];
+}
+
+static size_t n_doors(const struct config_whole *w)
+{
+    return 2 + w->c.n_forwards;
+}
+
+/* By number: http, socks, then the fixed tunnels. */
+static struct door door(const struct config_whole *w, size_t i)
+{
+    const struct origins *listen = &w->single[section_find(SPAN("listen")) - sections];
+    if (i == 0)
+        return (struct door){w->c.listen, w->c.n_listen, *key_of(listen, "listen", "http")};
+    if (i == 1)
+        return (struct door){w->c.socks, w->c.n_socks, *key_of(listen, "listen", "socks")};
+    const struct config_forward *f = &w->c.forwards[i - 2];
+    return (struct door){f->listen, f->n_listen, *key_of(&w->each_forward[i - 2], "forward", "listen")};
+}
+
+/* Where a connection to that place would come to ourselves. */
+static bool is_ours(const struct config_whole *w, const char *host, uint16_t port, size_t first_door)
+{
+    for (size_t i = first_door; i < n_doors(w); i++) {
+        struct door d = door(w, i);
+        if (place_is_listener(host, port, d.list, d.n))
+            return true;
+    }
+    return false;
+}
+
+/* A proxy that is one of our own listeners would send each request round and round. */
+static bool check_proxies(const struct config_whole *w, struct err *e)
+{
+    for (size_t i = 0; i < w->c.n_upstreams; i++) {
+        const struct config_upstream *u = &w->c.upstreams[i];
+        for (size_t k = 0; k < u->n_proxies; k++) {
+            if (!is_ours(w, u->proxies[k].host, u->proxies[k].port, 0))
+                continue;
+            err_set(e, ERR_CONFIG, "proxy %s is where this agent itself listens", u->proxies[k].text);
+            return origin_blame(*key_of(&w->each_upstream[i], "upstream", "proxy"), e);
+        }
+    }
+    return true;
+}
+
+/* So would a fixed tunnel that leads to a fixed tunnel, where its target is reached without a proxy. */
+static bool check_targets(const struct config_whole *w, struct err *e)
+{
+    for (size_t i = 0; i < w->c.n_forwards; i++) {
+        const struct config_address *target = &w->c.forwards[i].target;
+        if (!is_ours(w, target->host, target->port, 2))
+            continue;
+        err_set(e, ERR_CONFIG, "target %s is where a [forward] of this agent itself listens", target->text);
+        return origin_blame(*key_of(&w->each_forward[i], "forward", "target"), e);
+    }
+    return true;
+}
+
+static bool same_place(const struct config_address *a, const struct config_address *b)
+{
+    if (a->path || b->path)
+        return a->path && b->path && strcmp(a->path, b->path) == 0;
+    return a->port != 0 && a->port == b->port && span_ieq(span_str(a->host), span_str(b->host));
+}
+
+/* The blame goes to the door that was written down, and to the later one of two. */
+static bool twice(struct door earlier, struct door later, const struct config_address *a, struct err *e)
+{
+    struct origin at = later.at.place ? later.at : earlier.at;
+    struct origin other = later.at.place ? earlier.at : later.at;
+    if (other.place)
+        err_set(e, ERR_CONFIG, "%s has another use already, in %s:%u", a->text, other.place, other.line);
+    else
+        err_set(e, ERR_CONFIG, "%s is where the agent is an HTTP proxy by default; write http = too",
+                a->text);
+    return origin_blame(at, e);
+}
+
+static bool check_uses(const struct config_whole *w, struct err *e)
+{
+    for (size_t i = 1; i < n_doors(w); i++) {
+        struct door later = door(w, i);
+        for (size_t k = 0; k < i; k++) {
+            struct door earlier = door(w, k);
+            for (size_t m = 0; m < later.n; m++)
+                for (size_t l = 0; l < earlier.n; l++)
+                    if (same_place(&later.list[m], &earlier.list[l]))
+                        return twice(earlier, later, &later.list[m], e);
+        }
+    }
+    return true;
+}
+
+bool whole_check_places(const struct config_whole *w, struct err *e)
+{
+    return check_proxies(w, e) && check_targets(w, e) && check_uses(w, e);
+}
