@@ -116,6 +116,10 @@ check-tsan: ## unit and keyholder tests, built with ThreadSanitizer
 	+@$(MAKE) --no-print-directory $(JOBS) BUILD='$(BUILD)/tsan' SANITIZE=thread CFLAGS='-O1 -g' all unit
 	@setarch -R $(PYTHON) tests/run --build '$(BUILD)/tsan' $(or $(SUITES),unit keys)
 
+mutate: ## take out each guard in turn; its tests must fail (MUTATIONS="words" for some)
+	@tests/deps $(DEPS_BUILD) $(DEPS_TEST) $(DEPS_REALM)
+	@$(PYTHON) tests/mutate.py --build '$(BUILD)' $(MUTATIONS)
+
 # Each target starts from its seeds in tests/fuzz/corpus/NAME and keeps what it finds in $(BUILD)/fuzz/corpus/NAME.
 FUZZ_SECONDS ?= 30
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
@@ -173,7 +177,7 @@ clean: ## remove $(BUILD)
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { sub(/\$$\(BUILD\)/, "$(BUILD)", $$2); printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-.PHONY: all unit fuzzers deps run test check-asan check-tsan fuzz lint format cover bench install uninstall clean help FORCE
+.PHONY: all unit fuzzers deps run test check-asan check-tsan mutate fuzz lint format cover bench install uninstall clean help FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

@@ -3,13 +3,16 @@
 
 A folder includes only folders on floors below its own, never beside or above. A library is included only in its one room. The agent is
 linked with nothing that knows secrets, the keyholder with nothing that knows sockets of proxies. No file mentions this checkout's place.
-Prints what is wrong, and a last line `N passed, N failed`, a check per source file."""
+And each mutation of mutations.py still fits the sources. Prints what is wrong, and a last line `N passed, N failed`, a check per source
+file, program and mutation."""
 
 import argparse
 import os
 import re
 import subprocess
 import sys
+
+import mutate
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -138,6 +141,11 @@ def main():
             print("FAIL  %s %s" % (program, sentence))
         bad = {program for program, _ in wrong}
         failed, passed = failed + len(bad), passed + len(WALLS) - len(bad)
+    for row in mutate.ROWS:
+        wrong = list(mutate.faults(row))
+        for sentence in wrong:
+            print("FAIL  " + sentence)
+        failed, passed = (failed + 1, passed) if wrong else (failed, passed + 1)
     print("%d passed, %d failed" % (passed, failed))
     return 1 if failed else 0
 

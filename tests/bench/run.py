@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""Figures: run.py [WORD...] prints those whose names contain one of the words (transfer, tunnels, keepalive, trips, admit, cpu), or all of them.
+"""Figures: run.py [WORD...] prints those whose names contain one of the words (transfer, tunnels, trips, asked, keepalive, admit, cpu), or
+all of them.
 
 Nothing here fails because of a time. What must be equal (digests, counts of answers) is checked. Figures of other relays are taken in the
 same run, with the same load through the same upstream, and given as ratios: only those mean anything on another machine."""
@@ -12,18 +13,21 @@ import resource
 import shutil
 import signal
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [os.path.join(os.path.dirname(HERE), "lib"), os.path.join(os.path.dirname(HERE), "scenarios")]
+sys.path[:0] = [os.path.join(os.path.dirname(HERE), name) for name in ("lib", "scenarios")]
 
 import agent as lib_agent  # noqa: E402
-import gates  # noqa: E402
-import proxy as scripted  # noqa: E402
 from agent import Agent, cpu_seconds, memory, processes, wait_until  # noqa: E402
+from gates import Basic, Digest, Kerberos, Ntlm  # noqa: E402
+from proxy import Asks, Proxy  # noqa: E402
+from realm import Realm  # noqa: E402
 from wire import Wire, get, once  # noqa: E402
 
 GIB = 1 << 30
@@ -283,6 +287,104 @@ def tunnels():
         line("tunnels    squid: %.1f KiB each, %.1f times as much", other, other / own)
 
 
+# --- what it takes to be let in, at a proxy of the scenarios, which judges each proof
+
+DELAY = 0.020  # seconds that the proxy takes for each of its answers
+
+
+class Slow(Asks):
+    def handle(self, conn, request):
+        time.sleep(DELAY)
+        return super().handle(conn, request)
+
+
+def ways(realm):
+    """name -> (gate, lines of the section, environment) for an agent in front of that gate."""
+    password = "user = alice\nsecret = file:@DIR@/secret\nconnections = 100\n"
+    return {"Basic": (Basic(), password + "auth = basic\n", {}), "Digest": (Digest(), password + "auth = digest\n", {}),
+            "Negotiate": (Kerberos(keytab=realm.keytab), "secret = none\nauth = negotiate\nspn = %s\n" % Kerberos.service, realm.ticket()),
+            "NTLM": (Ntlm(), password + "auth = ntlm\n", {})}
+
+
+def connect(relay, proxy, target):
+    """One new tunnel: its heads at the proxy from when it was asked for, and the time until its 200 in answers of the proxy."""
+    before = len(proxy.requests)
+    with Wire.connect(relay.port) as client:
+        begin = time.monotonic()
+        if client.ask(get(target, method="CONNECT")).status != 200:
+            sys.exit("CONNECT: refused")
+        took = time.monotonic() - begin
+    seen = proxy.requests[before:]
+    own = {request.connection for request in seen if request.target == target}
+    return sum(1 for request in seen if request.connection in own), took / DELAY
+
+
+def trips_of(name, relay, proxy, ready=lambda opened: None, count=10):
+    """Without the first one, which learns what the proxy asks for; ready(tunnels opened so far) before each."""
+    counted = []
+    for opened in range(count + 1):
+        ready(opened)
+        counted.append(connect(relay, proxy, "site%d.example:443" % opened))
+    legs, times = zip(*counted[1:])
+    line("trips      CONNECT until its 200, %-18s %.1f round trips, %.2f by time", name + ":", statistics.mean(legs), statistics.median(times))
+
+
+def trips():
+    """Round trips until the 200 of a CONNECT, at a proxy that takes 20 ms for each answer; cntlm beside it."""
+    with Realm() as realm:
+        for name, (gate, lines, environment) in ways(realm).items():
+            for spares in (0, 2) if name == "NTLM" else (0,):
+                section = lines + "spares = %d\n[log]\nlevel = debug\n" % spares
+                with Proxy(Slow(gate)) as proxy, Agent(LISTEN + proxy.upstream(section), files={"secret": "secret\n"}, env=environment) as relay:
+                    def ready(opened, relay=relay, spares=spares):  # each tunnel is followed by one spare at least
+                        wait_until(lambda: not spares or relay.log().count("ready ahead of need") >= opened, "a spare")
+                    trips_of(name + (", with spares" if spares else ", cold" if name == "NTLM" else ""), relay, proxy, ready)
+    if shutil.which("cntlm"):
+        with Proxy(Slow(Ntlm())) as proxy, Cntlm(proxy) as relay:
+            trips_of("cntlm (NTLM)", relay, proxy)
+    else:
+        line("trips      cntlm: not installed")
+
+
+def thousand(port, clients=8, each=125):
+    """Plain requests on kept connections, all at once. Were all of them answered?"""
+    good = []
+
+    def client():
+        with contextlib.suppress(OSError, AssertionError), Wire.connect(port) as connection:
+            good.extend(1 for _ in range(each) if connection.ask(get(SITE + "/bytes/9")).status == 200)
+    threads = [threading.Thread(target=client) for _ in range(clients)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return len(good) == clients * each
+
+
+def asked_of(name, relay, behaviour, aim=None):
+    """aim: 407s at most; a relay without one may fail."""
+    what = "asked      1000 plain requests over 8 client connections, %-14s" % (name + ":")
+    whole = once(relay.port, get(SITE + "/bytes/9")).status == 200
+    before = behaviour.asked
+    whole = whole and thousand(relay.port)
+    if not whole and aim is not None:
+        sys.exit("%s: not all were answered" % name)
+    line("%s %s", what, "%d times 407%s" % (behaviour.asked - before, "" if aim is None else " (aim: at most %d)" % aim) if whole else "did not survive it")
+
+
+def asked():
+    """407s in the steady state, as the proxy counts them; cntlm beside it."""
+    with Realm() as realm:
+        for name, (gate, lines, environment) in ways(realm).items():
+            behaviour = Asks(gate)
+            with Proxy(behaviour) as proxy, Agent(proxy.upstream(lines) + QUIET, files={"secret": "secret\n"}, env=environment) as relay:
+                asked_of(name, relay, behaviour, 8 if name == "NTLM" else 0)
+    if shutil.which("cntlm"):
+        behaviour = Asks(Ntlm())
+        with Proxy(behaviour) as proxy, Cntlm(proxy) as relay:
+            asked_of("cntlm (NTLM)", relay, behaviour)
+
+
 def keepalive():
     """407s against connections, through NTLM."""
     with Upstream("ntlm") as upstream, Exeat(upstream) as relay:
@@ -290,51 +392,6 @@ def keepalive():
         counts = upstream.counts()
     line("keepalive  10000 requests over 32 client connections through NTLM: %d upstream connections, %d times 407: %.2f per connection (aim: at most 2)",
          counts["connections"], counts["asked"], counts["asked"] / counts["connections"])
-
-
-class Delayed(scripted.Asks):
-    """The scripted proxy at the end of a line on which each answer takes 20 ms."""
-
-    def handle(self, conn, request):
-        time.sleep(0.02)
-        return super().handle(conn, request)
-
-
-def connects(proxy, relay, ready=lambda opened: None, count=10):
-    """Round trips and milliseconds until the 200 of a CONNECT, without the first; ready(tunnels opened so far) before each."""
-    trips = spent = 0
-    for i in range(count + 1):
-        ready(i)
-        target, begin = "site%d.example:443" % i, time.monotonic()
-        with Wire.connect(relay.port) as client:
-            if client.ask(get(target, method="CONNECT"), "CONNECT").status != 200:
-                sys.exit("CONNECT: no tunnel")
-        if i:
-            spent += (time.monotonic() - begin) * 1000
-            trips += sum(1 for request in proxy.requests if request.target == target)
-    return trips / count, spent / count
-
-
-def trips():
-    """Round trips until a tunnel is open, with 20 ms for each; and how often a proxy asks plain requests for credentials."""
-    for name, gate, spares in (("Basic", gates.Basic, 0), ("Digest", gates.Digest, 0), ("NTLM, cold", gates.Ntlm, 0), ("NTLM, spares", gates.Ntlm, 2)):
-        lines = "auth = %s\nuser = %s\nsecret = file:@DIR@/secret\nspares = %d\n" % (gate.scheme.lower(), "CORP\\alice" if gate is gates.Ntlm else "alice", spares)
-        with scripted.Proxy(Delayed(gate())) as proxy, \
-                Agent(LISTEN + proxy.upstream(lines) + "[log]\nlevel = debug\n", files={"secret": "secret\n"}) as relay:
-
-            def ready(opened, relay=relay, spares=spares):  # each tunnel is followed by one spare at least
-                wait_until(lambda: not spares or relay.log().count("ready ahead of need") >= opened, "a spare")
-            line("trips      CONNECT, %-13s %.1f round trips, %.0f ms", name + ":", *connects(proxy, relay, ready))
-    if shutil.which("cntlm"):
-        with scripted.Proxy(Delayed(gates.Ntlm())) as proxy, Cntlm(proxy) as relay:
-            line("trips      CONNECT, %-13s %.1f round trips, %.0f ms", "cntlm:", *connects(proxy, relay))
-    for scheme in ("ntlm", "basic"):
-        with Upstream(scheme) as upstream, Exeat(upstream) as relay:
-            load("requests", relay.port, 8, 8, "bytes/500")
-            before = upstream.counts()["asked"]
-            load("requests", relay.port, 1000, 8, "bytes/500")
-            line("trips      1000 more requests over 8 client connections through %s: %d times 407 (aim: 8 and 0 at most)", scheme,
-                 upstream.counts()["asked"] - before)
 
 
 def accepting(relay, rounds, batch):
@@ -400,7 +457,7 @@ def main():
     FILES = min(hard, 65536) if hard > 0 else 65536
     resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, hard))
     os.environ["PATH"] += ":/usr/sbin:/sbin"
-    for figure in (transfer, tunnels, keepalive, trips, admit, cpu):
+    for figure in (transfer, tunnels, trips, asked, keepalive, admit, cpu):
         if not words or any(word in figure.__name__ for word in words):
             figure()
 

@@ -157,6 +157,18 @@ class Unproven(GuardTest):
         self.assertEqual(Context(k, "second").challenged(["Basic realm=x"]).verdict, "REFUSED")
         self.assertEqual(Context(k, "stranger").challenged(["NTLM"]).verdict, "SEND")
 
+    def test_upstreams_share_what_is_in_flight(self):
+        """Both have read the password before the first attempt: one of them tries, the other hears of it at once."""
+        k = self.keyholder(more=MORE % ("second", "basic", "alice@corp.example", self.path))
+        first = self.at_type_3(k, ["http://site.example/"])
+        second = Context(k, "second")
+        k.ask("STATUS", upstream="second")
+        self.assertEqual(k.end(first[0][1]).verdict, "SEND")
+        waiting = second.begin_challenged(["Basic realm=x"])
+        self.assertFalse(k.answered(waiting))
+        self.assertEqual(first[0][0].challenged(["NTLM"]).verdict, "REFUSED")
+        self.assertEqual(k.end(waiting).verdict, "REFUSED")
+
     def test_an_upstream_of_its_own_kind_does_not_freeze_the_other(self):
         """The account's password is proven at one proxy; a second one that never took it refuses for itself."""
         k = self.keyholder(more=MORE % ("second", "ntlm", "CORP\\alice", self.path))
@@ -183,7 +195,7 @@ class Unproven(GuardTest):
     def test_not_a_refusal(self):
         """Malformed tokens, a close in mid handshake, another offer: the next connection goes on."""
         k = self.keyholder()
-        for lines, flags in ((["NTLM !!!!"], 0), (["NTLM TlRMTVNTUAACAAAA"], 0), (["NTLM TlRMTVNTUAACAAAA"], CLOSED), ([], 0),
+        for lines, flags in ((["NTLM !!!!"], 0), (["NTLM AAAAA"], 0), (["NTLM TlRMTVNTUAACAAAA"], 0), (["NTLM TlRMTVNTUAACAAAA"], CLOSED), ([], 0),
                              (["\x01\x02,,,=="], 0), (["Basic realm=x"], 0)):
             c = Context(k)
             self.assertEqual(c.challenged(["NTLM"]).verdict, "SEND")

@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 import unittest
 
+import memory
 from keyholder import (BINDS, BODY_BIG, BODY_HELD, BODY_NONE, CANDIDATE, CLOSED, FINAL, KNOCK, REUSABLE, WAIT, Context,
                        Keyholder)
 from realm import NTLM, SPNEGO, Acceptor, NtlmAuthority, Realm, converse
@@ -52,6 +53,18 @@ class SchemeTest(unittest.TestCase):
 
     def assertVerdict(self, answer, verdict):
         self.assertEqual(answer.verdict, verdict, answer)
+
+
+def completed_and_refused(test, context, acceptor, target):
+    """A handshake whose last token comes with a 407 again, as Squid sends it for a site that is not for this user."""
+    answer = context.authorize(target=target)
+    while acceptor.user is None and answer.verdict == "SEND":
+        lines = acceptor.take(answer.header)
+        if lines is not None:
+            answer = context.challenged(lines, target=target)
+    test.assertTrue(acceptor.final)
+    answer = context.challenged(["%s %s" % (acceptor.wire, base64.b64encode(acceptor.final).decode())], target=target)
+    test.assertVerdict(answer, "SITE_REFUSED")
 
 
 class Basic(SchemeTest):
@@ -321,6 +334,27 @@ class Kerberos(SchemeTest):
         status = k.ask("STATUS", upstream="corp")
         self.assertEqual(status.scheme, "Negotiate (Kerberos)")
         self.assertIn("ticket until", status.why)
+
+    @unittest.skipUnless(memory.may_look(), "only root may look")
+    def test_memory(self):
+        """A password that was shown to the KDC, right or wrong, is on locked pages if anywhere, the library's copies too."""
+        password = "Zebra-42-paperclip"
+        self.realm.admin("addprinc +requires_preauth -pw %s carol" % password)
+        for typed in (password, password + "-wrong"):
+            self.file.put(typed)
+            k = self.keyholder(user="carol@CORP.EXAMPLE")
+            a = Context(k).challenged(["Negotiate"])
+            self.assertVerdict(a, "SEND" if typed == password else "REFUSED")
+            k.ask("STATUS", upstream="corp")
+            self.assertEqual(memory.loose(k.process.pid, [password.encode(), password.encode("utf-16-le")]), [])
+
+    def test_a_407_that_completes_the_handshake(self):
+        """The site is refused, whoever asks; the ticket is as good as before, proven or not."""
+        k = self.keyholder()
+        for site in ("one", "two", "three"):
+            completed_and_refused(self, Context(k), self.proxy(), "http://%s.example/" % site)
+        a, _ = converse(Context(k), self.proxy())
+        self.assertVerdict(a, "SEND")
 
     def test_domain_that_krb5_conf_knows(self):
         """CORP names KDCs there, but they serve another realm: not a refusal, so NTLM is next."""

@@ -74,7 +74,7 @@ cache_effective_user proxy
 {listen}
 {auth}
 acl exempt dstdomain {exempt}
-acl blocked dstdomain {blocked}
+acl blocked dstdomain {blocked} {blocked_too}
 acl forbidden dstdomain {forbidden}
 {access}
 http_access deny all
@@ -123,7 +123,7 @@ def _conf(kind):
     if kind == "tls":
         listen = "https_port %s:%d tls-cert=%s/proxy.pem tls-key=%s/proxy.key" % (world.PROXY, port, world.SQUID, world.SQUID)
     return _TEMPLATE.format(kind=kind, listen=listen, auth=_AUTH[kind], access=_AUTHENTICATED if _AUTH[kind] else _OPEN, logs=world.LOGS,
-                            exempt=world.EXEMPT, blocked=world.BLOCKED, forbidden=world.FORBIDDEN, dc=world.DC, log_format=_LOG_FORMAT)
+                            exempt=world.EXEMPT, blocked=world.BLOCKED, blocked_too=world.BLOCKED_TOO, forbidden=world.FORBIDDEN, dc=world.DC, log_format=_LOG_FORMAT)
 
 
 def write_password_files():

@@ -160,6 +160,58 @@ class NotARefusalTest(unittest.TestCase):
             self.assertEqual(ask(agent, TARGET).status, 200)
             self.assertEqual(connect(agent).status, 200)
 
+    # Kind of Squid, user, auth, and: does its 407 for a refused site complete the handshake, so that it can be told from a refused secret?
+    FALSE_ALARMS = (("ntlm", "alice", None, False), ("spnego", "LAB\\alice", None, False), ("krb", "alice", None, True), ("basic", "alice", "basic", False),
+                    ("digest", "alice", None, False), ("multi", "LAB\\alice", "ntlm", False), ("multi", "LAB\\alice", "basic", False))
+
+    def each_false_alarm(self, check):
+        for kind, user, auth, told in self.FALSE_ALARMS:
+            with self.subTest(kind=kind, user=user, auth=auth), agent_for(kind, user=user, password=world.PASSWORDS["alice"], auth=auth) as agent:
+                self.assertEqual(ask(agent, TARGET).status, 200)
+                check(kind, agent, told)
+
+    @staticmethod
+    def requests(lines):
+        """Without the connections on which nothing was said."""
+        return [line for line in lines if line.method != "-"]
+
+    def test_a_refused_site_is_remembered(self):
+        """A hundred requests for one site must not add up to a lock-out: after the first the proxy hears of none."""
+        def check(kind, agent, told):
+            first = ask(agent, "http://%s/" % world.BLOCKED)
+            self.assertEqual(first.status, 403)
+            self.assertRegex(first.text, "refused this site to .*alice.*, or no longer takes the password")
+            if told:
+                return  # nothing that could lock an account
+            with watching(kind) as lines:
+                for number in range(10):
+                    self.assertEqual(ask(agent, "http://%s/%d" % (world.BLOCKED, number)).status, 403)
+                self.assertEqual(connect(agent, world.BLOCKED + ":443").status, 403)
+            self.assertEqual(self.requests(lines), [])
+            self.assertEqual(ask(agent, TARGET).status, 200)
+        self.each_false_alarm(check)
+
+    def test_a_second_refused_site_stops_the_secret(self):
+        """With no success in between nobody can tell: then the account is what counts. Where the handshake itself was completed, somebody can."""
+        def check(kind, agent, told):
+            self.assertEqual(ask(agent, "http://%s/" % world.BLOCKED).status, 403)
+            self.assertEqual(ask(agent, "http://%s/" % world.BLOCKED_TOO).status, 403 if told else 502)
+            with watching(kind) as lines:
+                self.assertEqual(ask(agent, TARGET).status, 200 if told else 502)
+            if not told:
+                self.assertEqual(self.requests(lines), [])
+        self.each_false_alarm(check)
+
+    def test_a_success_between_two_refused_sites(self):
+        def check(kind, agent, told):
+            for _ in range(2):
+                for site in (world.BLOCKED, world.BLOCKED_TOO):
+                    self.assertEqual(ask(agent, "http://%s/" % site).status, 403)
+                    self.assertEqual(connect(agent).status, 200)
+            self.assertEqual(ask(agent, TARGET).status, 200)
+            self.assertEqual(agent.status()["counters"]["refusals"], 0)
+        self.each_false_alarm(check)
+
     def test_one_blocked_site_by_http_and_by_https(self):
         """A browser that is refused one spelling of a site tries the other: that is no second site."""
         with agent_for("ntlm") as agent:

@@ -41,8 +41,8 @@ ORIGIN_ADDRESS = "10.53.2.10"
 SERVER_ADDRESSES = (DC, PROXY, KDC_CORP, PROXY_CORP, PROXY_NO_SPN)
 HOSTS = {"dc1.lab.example": DC, "proxy.lab.example": PROXY, "kdc.corp.example": KDC_CORP, "proxy.corp.example": PROXY_CORP}
 # Names of one and the same origin server, known on the server side only. Squid's rules for the last three: squids.py.
-BLOCKED, FORBIDDEN, EXEMPT = "blocked.example", "forbidden.example", "exempt.example"
-ORIGIN_NAMES = ("origin.example", "www.origin.example", BLOCKED, FORBIDDEN, EXEMPT)
+BLOCKED, BLOCKED_TOO, FORBIDDEN, EXEMPT = "blocked.example", "blocked-too.example", "forbidden.example", "exempt.example"
+ORIGIN_NAMES = ("origin.example", "www.origin.example", BLOCKED, BLOCKED_TOO, FORBIDDEN, EXEMPT)
 RAW_AFTER_EOF, RAW_SPEAKS_FIRST, RAW_ECHO = 7007, 7008, 7009
 
 # --- realms and people

@@ -129,9 +129,12 @@ class Proxy:
             thread.start()
 
     def _run(self, conn):
+        waited_in_vain = False
         try:
             if self.tls is None or self._secure(conn):
                 self.behaviour.serve(conn)
+        except TimeoutError:
+            waited_in_vain = True
         except OSError:
             pass  # reset, or closed by us at the end
         except WireError as error:
@@ -140,7 +143,8 @@ class Proxy:
         except Exception:
             self.errors.append("connection %d: %s" % (conn.number, traceback.format_exc()))
         finally:
-            conn.ended_by_peer.set()
+            if not waited_in_vain:
+                conn.ended_by_peer.set()
             conn.close()
             with self.changed:
                 self.changed.notify_all()

@@ -8,9 +8,10 @@ import wire
 from agent import wait_until
 from base import SITE, Scenario, corp, together
 from behaviours import Canned
-from gates import ORIGIN, Basic, Digest, Negotiate, Ntlm
+from gates import ORIGIN, Basic, Digest, Kerberos, Negotiate, Ntlm
 from proxy import Asks, Open, content, sha
-from wire import chunked, get
+from realm import Realm
+from wire import Wire, chunked, get
 
 ALL = "negotiate ntlm digest basic"
 
@@ -210,6 +211,45 @@ class Common(Scenario):
                 answer = self.ask(agent)
                 self.assertEqual(answer.status, 200, answer.text)
                 self.assertEqual(gate.faults, [])
+
+
+class ThousandRequests(Scenario):
+    """407s per 1,000 plain requests over 8 client connections, once the first request has been let in, as the proxy counts them: a
+    handshake of NTLM costs one for each connection that is new, what can speak first costs none."""
+
+    def count(self, gate, lines, most, **options):
+        behaviour = Asks(gate)
+        proxy, agent = self.both(behaviour, lines, **options)
+        self.assertEqual(self.ask(agent).status, 200)
+        before = behaviour.asked
+
+        def client(_):
+            with Wire.connect(agent.port) as connection:
+                return {connection.ask(get(SITE + "/bytes/9")).status for _ in range(125)}
+        self.assertEqual(together(8, client), [{200}] * 8)
+        self.assertLessEqual(behaviour.asked - before, most)
+        self.assertGreater(gate.attempts, 0)
+        self.assertEqual((gate.failed, gate.faults), (0, []))
+
+    def test_basic(self):
+        self.count(Basic(), corp("basic", "alice"), 0)
+
+    def test_digest(self):
+        self.count(Digest(), corp("digest", "alice"), 0)
+
+    def test_digest_with_nonces_that_wear_out(self):
+        """Their successors are named ahead of time (RFC 7616 section 3.5)."""
+        self.count(Digest(next_nonce=True, uses=1), corp("digest", "alice", more="connections = 1"), 0)
+
+    def test_negotiate(self):
+        with Realm() as realm:
+            self.count(Kerberos(keytab=realm.keytab), corp("negotiate", None, "none", "spn = " + Kerberos.service), 0, env=realm.ticket())
+
+    def test_ntlm(self):
+        self.count(Ntlm(), corp("ntlm"), 8)
+
+    def test_ntlm_inside_negotiate(self):
+        self.count(Negotiate(), corp("negotiate ntlm"), 8)
 
 
 class Choice(Scenario):

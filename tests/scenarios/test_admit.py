@@ -19,12 +19,13 @@ NOBODY, DAEMON = 65534, 1
 ROOT_ONLY = "only root can be another user; the tests of one's own processes run"
 LISTEN = "[listen]\nhttp = %s\n%s"
 
-# family, address (with a port, or a path), and what to do; the request comes as standard input, the answer goes to standard output.
+# family, address (with a port, or a path), what to do, how long to wait, and the number of a socket to do it with; the request comes as
+# standard input, the answer goes to standard output.
 CLIENT = r"""
 import os, socket, sys
-family, address, port, way = int(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4]
+family, address, port, way, made = int(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4], sys.argv[6]
 request = sys.stdin.buffer.read()
-s = socket.socket(family)
+s = socket.socket(fileno=int(made)) if made else socket.socket(family)
 s.settimeout(float(sys.argv[5]))
 s.connect((address, int(port)) if port else address)
 s.sendall(request)
@@ -38,12 +39,13 @@ while way != "leave":
 """
 
 
-def run_client(uid, address, port, request, way="read", family=None):
-    """A process of that user that sends the request; returns all that it read."""
+def run_client(uid, address, port, request, way="read", family=None, made=None):
+    """A process of that user that sends the request, by a socket of its own or one that was made for it; returns all that it read."""
     family = family or (wire.socket.AF_UNIX if port is None else wire.socket.AF_INET6 if ":" in address else wire.socket.AF_INET)
     user = {"user": uid, "group": uid, "extra_groups": []} if os.geteuid() == 0 else {}
-    command = [sys.executable, "-I", "-c", CLIENT, str(int(family)), address, str(port or ""), way, str(PATIENCE)]
-    done = subprocess.run(command, input=request, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd="/", timeout=PATIENCE, check=False, **user)
+    command = [sys.executable, "-I", "-c", CLIENT, str(int(family)), address, str(port or ""), way, str(PATIENCE), str(made.fileno()) if made else ""]
+    done = subprocess.run(command, input=request, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd="/", timeout=PATIENCE, check=False,
+                          pass_fds=[made.fileno()] if made else [], **user)
     if done.returncode:
         raise AssertionError("the client as user %d: %s" % (uid, done.stderr.decode()))
     return done.stdout
@@ -80,6 +82,24 @@ class Door(Scenario):
         agent.wait_log(r"closed it or ended")
         self.assertEqual(self.ask(agent).status, 200)
         self.assertEqual([request.target for request in proxy.requests], [SITE + "/echo"])
+
+    def as_nobody(self, lines=""):
+        """An agent that is nobody's; its programs where that user can reach them."""
+        programs = tempfile.mkdtemp(prefix="exeat-test-")
+        self.stack.callback(shutil.rmtree, programs)
+        os.chmod(programs, 0o755)
+        proxy = self.proxy(Open())
+        agent = Agent(LISTEN % ("127.0.0.1:0", lines) + proxy.upstream(), start=False,
+                      wrap=["setpriv", "--reuid=%d" % NOBODY, "--regid=%d" % NOBODY, "--clear-groups"])
+        for name in ("exeat", "exeat-keys"):
+            shutil.copy(os.path.join(agent.build, name), programs)
+        agent.build = programs
+        self.stack.enter_context(agent)
+        for folder, folders, files in os.walk(agent.directory):
+            for name in folders + files + ["."]:
+                os.chown(os.path.join(folder, name), NOBODY, NOBODY)
+        agent.start()
+        return agent
 
 
 class OwnUser(Door):
@@ -139,11 +159,47 @@ class OtherUsers(Door):
                         get(SITE + "/echo", method="HEAD"), b"\5\1\0", b""):
             with self.subTest(request[:30]):
                 self.refused(self.asks(NOBODY, agent, request=request))
-        self.refused(self.asks(NOBODY, agent, "::1", agent.listeners[1][1]))
-        self.refused(self.asks(NOBODY, agent, "::ffff:127.0.0.1"))
         self.assertEqual(self.ask(agent).status, 200)
         self.assertEqual(len(proxy.requests), 1)
         self.assertRegex(agent.log(), r"warning: \[c1\] client 127\.0\.0\.1:\d+: the connection belongs to uid %d" % NOBODY)
+
+    def test_refused_before_a_byte(self):
+        _, agent = self.listening()
+        self.refused(self.asks(NOBODY, agent, request=b""))
+
+    def refused_at(self, listener, address):
+        proxy, agent = self.listening("", "127.0.0.1:0 [::1]:0")
+        port = agent.listeners[listener][1]
+        self.refused(self.asks(NOBODY, agent, address, port))
+        self.assertEqual(self.asks(0, agent, address, port).status, 200)
+        self.assertEqual(len(proxy.requests), 1)
+
+    def test_ipv4(self):
+        self.refused_at(0, "127.0.0.1")
+
+    def test_ipv6(self):
+        self.refused_at(1, "::1")
+
+    def test_v4_mapped(self):
+        """An IPv6 socket that is connected to an IPv4 address; the kernel's answer is of another family than the question."""
+        self.refused_at(0, "::ffff:127.0.0.1")
+
+    def test_whoever_made_the_socket(self):
+        """That is what the kernel knows of it: one that root made and another uses is root's, and the other way round."""
+        proxy, agent = self.listening()
+        for maker, user in ((0, NOBODY), (NOBODY, 0)):
+            with self.subTest(maker=maker):
+                os.seteuid(maker)
+                try:
+                    made = self.stack.enter_context(wire.socket.socket())
+                finally:
+                    os.seteuid(0)
+                answer = answer_of(run_client(user, "127.0.0.1", agent.port, get(SITE + "/echo", "Connection: close"), made=made))
+                if maker == 0:
+                    self.assertEqual(answer.status, 200)
+                else:
+                    self.refused(answer)
+        self.assertEqual(len(proxy.requests), 1)
 
     def test_ends_at_once(self):  # the kernel says uid 0 of it
         self.ends_at_once(NOBODY)
@@ -191,24 +247,6 @@ class OtherUsers(Door):
                     self.assertEqual(answer.status, 200, answer.text)
                 else:
                     self.refused(answer)
-
-    def as_nobody(self, lines=""):
-        """An agent that is nobody's; its programs where that user can reach them."""
-        programs = tempfile.mkdtemp(prefix="exeat-test-")
-        self.stack.callback(shutil.rmtree, programs)
-        os.chmod(programs, 0o755)
-        proxy = self.proxy(Open())
-        agent = Agent(LISTEN % ("127.0.0.1:0", lines) + proxy.upstream(), start=False,
-                      wrap=["setpriv", "--reuid=%d" % NOBODY, "--regid=%d" % NOBODY, "--clear-groups"])
-        for name in ("exeat", "exeat-keys"):
-            shutil.copy(os.path.join(agent.build, name), programs)
-        agent.build = programs
-        self.stack.enter_context(agent)
-        for folder, folders, files in os.walk(agent.directory):
-            for name in folders + files + ["."]:
-                os.chown(os.path.join(folder, name), NOBODY, NOBODY)
-        agent.start()
-        return agent
 
     def test_agent_of_another_user(self):
         agent = self.as_nobody()

@@ -282,7 +282,7 @@ class Finds(Connect):
     def test_does_not_wait_for_the_keyholder(self):
         """Where a KDC swallows packets, "exeat status" takes a while."""
         _, agent = self.both(Open())
-        os.kill(agent.keys_pid(), 19)
+        os.kill(wait_until(agent.keys_pid, "the keyholder"), 19)
         try:
             self.works(agent)
         finally:

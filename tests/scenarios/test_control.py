@@ -6,6 +6,7 @@ import signal
 import socket
 import stat
 import threading
+import unittest
 
 import agent as lib_agent
 from agent import Agent, ended, wait_until
@@ -88,6 +89,16 @@ class Check(Idle):
         path = place.write("x.conf", "[upstream corp]\nprox = http://a:1\n")
         said = self.verb(place, CONFIG, "run", "--config", path)
         self.assertRegex(said.stderr, r"x\.conf:2:.*\"proxy\"")
+
+    def test_listener_beyond_this_machine(self):
+        """Neither check nor run takes an address that others can reach, in any spelling."""
+        place = self.nobody()
+        for address in ("0.0.0.0:3128", "[::]:3128", "192.0.2.1:3128", "[::ffff:0.0.0.0]:3128", "[fe80::1]:3128", "host.example:3128", "127.0.0.1:0 0.0.0.0:0"):
+            path = place.write("x.conf", "[listen]\nhttp = %s\n" % address + UPSTREAM)
+            for verb in ("check", "run"):
+                with self.subTest(address=address, verb=verb):
+                    said = self.verb(place, CONFIG, verb, "--config", path)
+                    self.assertRegex(said.stdout + said.stderr, r"x\.conf:2: http: .*not an address of this machine alone.*gateway")
 
 
 class Environment(Idle):
@@ -335,6 +346,47 @@ class Running(Scenario):
                     pass
         self.assertEqual(agent.keys_pid(), keys)
         self.assertEqual(self.ask(agent).status, 200)
+
+
+@unittest.skipUnless(os.geteuid() == 0, "only root can be another user")
+class OtherUsers(Scenario):
+    """The sockets' modes keep other users away; should these ever be wider, the peers are looked at as well."""
+
+    def reached_by_nobody(self, name, data):
+        """What the agent's socket says to another user, with all doors on the way open."""
+        _, agent = self.both(Asks(Basic()), corp("basic", "alice"))
+        place = os.path.join(agent.directory, "runtime", "exeat")
+        path = os.path.join(place, name)
+        wait_until(lambda: os.path.exists(os.path.join(place, "keys")), "the keyholder, which comes last")
+        for folder in (agent.directory, os.path.dirname(place), place):
+            os.chmod(folder, 0o711)
+        os.chmod(path, 0o666)
+        answer = b""
+        with socket.socket(socket.AF_UNIX) as link:
+            os.seteuid(65534)
+            try:
+                link.settimeout(30)
+                link.connect(path)
+            finally:
+                os.seteuid(0)
+            try:
+                link.sendall(data)
+                while part := link.recv(65536):
+                    answer += part
+            except (BrokenPipeError, ConnectionResetError):
+                pass
+        self.assertEqual(self.ask(agent).status, 200)
+        return agent, answer
+
+    def test_control_socket(self):
+        agent, answer = self.reached_by_nobody("control", b'{"verb": "status"}\n')
+        self.assertFalse(json.loads(answer or b'{"ok": false}')["ok"])
+        self.assertRegex(agent.log(), "a process of another user was turned away")
+
+    def test_keys_socket(self):
+        agent, answer = self.reached_by_nobody("keys", b"\0\0\0\5\x07\0\0\0\1")
+        self.assertEqual(answer, b"")
+        self.assertRegex(agent.log(), "another user tried to reach the login socket")
 
 
 class Login(Scenario):

@@ -6,8 +6,9 @@ import threading
 from agent import wait_until
 from base import AUTH, SITE, Later, Scenario, corp, together
 from behaviours import Canned
+from desktop import Keyring
 from gates import OK, Basic, Digest, Negotiate, Ntlm
-from proxy import Asks, content
+from proxy import Asks, content, wait_closed
 from wire import get
 
 GATES = {"basic": Basic, "digest": Digest, "ntlm": Ntlm, "negotiate": Negotiate}
@@ -87,11 +88,15 @@ class OneAttempt(Scenario):
         self.assertEqual(gate.attempts, 1)
 
     def test_refused_connection_is_closed(self):
-        proxy, agent = self.both(Asks(Ntlm()), corp("ntlm"), secret="wrong")
-        self.own(self.ask(agent), 502)
-        for conn in proxy.connections:
-            if any((r.get("Proxy-Authorization") or "").startswith("NTLM TlRMTVNTUAAD") for r in conn.requests):
-                self.assertTrue(conn.ended_by_peer.wait(30))
+        """A real proxy may keep a connection that failed, and refuse everything on it from then on."""
+        for name, kind in GATES.items():
+            with self.subTest(name):
+                gate = kind()
+                proxy, agent = self.both(Asks(gate), corp(AUTH[name], user_for(name)), secret="wrong")
+                self.own(self.ask(agent), 502)
+                self.assertEqual(gate.failed, 1)
+                wait_closed(proxy.connections[-1])
+                self.assertEqual(agent.status()["upstreams"][0]["proxies"][0]["idle"], 0)
 
     def test_client_never_sees_407(self):
         _, agent = self.both(Asks(Basic()), corp("basic", "alice"), secret="wrong")
@@ -169,8 +174,53 @@ class BlockedSite(Scenario):
                 self.assertEqual(gate.failed, failed)
 
 
+class ChangedSecret(Scenario):
+    """A secret that its provider gives anew is a new generation: one trial handshake, the others queue behind its verdict."""
+
+    def proof(self, gate, behaviour, agent, put):
+        """From a refused secret through another wrong one to the right one. put(password): what the provider gives from then on."""
+        def refused(attempts):  # a provider is not asked all the time: until it is, the answer is the same without an attempt
+            wait_until(lambda: self.ask(agent).status == 502 and gate.attempts == attempts, "attempt %d" % attempts)
+            self.assertEqual([answer.status for answer in together(20, lambda i: self.ask(agent, "/%d" % i))], [502] * 20)
+            self.assertEqual((gate.attempts, gate.failed), (attempts, attempts))
+        refused(1)
+        put("also wrong")
+        refused(2)
+        put("secret")
+        behaviour.hold = threading.Event()
+        trial = Later(wait_until, lambda: self.ask(agent).status == 200, "the right one")
+        wait_until(lambda: gate.attempts > 2, "the attempt with the right one")
+        before = agent.status()["counters"]["requests"]
+        waiting = [Later(self.ask, agent, "/%d" % i) for i in range(20)]
+        wait_until(lambda: agent.status()["counters"]["requests"] >= before + 20, "all of them to be under way")
+        self.assertEqual((gate.attempts, [later.value for later in waiting]), (3, [None] * 20))
+        behaviour.hold.set()
+        trial.result()
+        self.assertEqual([later.result().status for later in waiting], [200] * 20)
+        self.assertEqual(gate.failed, 2)
+
+    def each(self, schemes, secret, put, **options):
+        for name in schemes:
+            with self.subTest(name):
+                gate = GATES[name]()
+                behaviour = Asks(gate)
+                _, agent = self.both(behaviour, corp(AUTH[name], user_for(name), secret, more="connections = 100"), **options)
+                put(agent, name, "wrong")
+                self.proof(gate, behaviour, agent, lambda password: put(agent, name, password))
+
+    def test_file(self):
+        self.each(GATES, "file:@DIR@/secret", lambda agent, name, password: agent.write("secret", password + "\n"))
+
+    def test_command(self):
+        self.each(("ntlm",), "command:cat @DIR@/secret", lambda agent, name, password: agent.write("secret", password + "\n"))
+
+    def test_keyring(self):
+        with Keyring() as keyring:
+            self.each(("ntlm", "digest"), "keyring", lambda agent, name, password: keyring.store("corp", user_for(name), password), env=keyring.env)
+
+
 class NoRefusal(Scenario):
-    def after_the_last_token(self, what):
+    def after_the_last_token(self, what, more=""):
         """The answer to the last token is this instead of a verdict."""
         for name, kind in GATES.items():
             with self.subTest(name):
@@ -186,8 +236,8 @@ class NoRefusal(Scenario):
                                 return what(conn)
                             return self.refuse(conn, request, _ or self.lines())
                         return super().handle(conn, request)
-                _, agent = self.both(Breaks(gate), corp(AUTH[name], user_for(name)))
-                first = self.ask(agent)
+                _, agent = self.both(Breaks(gate), corp(AUTH[name], user_for(name), more=more))
+                first = self.wire(agent).ask(get(SITE + "/echo"), allow_short=True)
                 self.assertGreaterEqual(first.status, 400)
                 switch.set()
                 self.assertEqual(self.ask(agent).status, 200, "one odd answer was taken for a refusal")
@@ -201,6 +251,23 @@ class NoRefusal(Scenario):
 
     def test_503(self):
         self.after_the_last_token(lambda conn: conn.answer(503, b"later\n") or True)
+
+    def test_other_statuses(self):
+        for status in (400, 401, 404, 502, 504):
+            with self.subTest(status=status):
+                self.after_the_last_token(lambda conn, status=status: conn.answer(status, b"no\n") or True)
+
+    def test_timeout(self):
+        self.after_the_last_token(lambda conn: conn.read_head() is not None, "answer-timeout = 1s")
+
+    def test_head_cut_short(self):
+        self.after_the_last_token(lambda conn: conn.send(b"HTTP/1.1 200 OK\r\nContent-Le") or False)
+
+    def test_body_cut_short(self):
+        self.after_the_last_token(lambda conn: conn.send(b"HTTP/1.1 503 Later\r\nContent-Length: 99\r\n\r\nshort") or False)
+
+    def test_both_lengths(self):
+        self.after_the_last_token(lambda conn: conn.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n") or False)
 
     def test_end_of_connection(self):
         self.after_the_last_token(lambda conn: False)
@@ -227,3 +294,17 @@ class NoRefusal(Scenario):
         finals = [r for r in proxy.requests if (r.get("Proxy-Authorization") or "").startswith("NTLM TlRMTVNTUAAD")]
         self.assertEqual(finals, [])
         self.assertLess(len(proxy.requests), 8)
+
+    def test_first_token_ignored(self):
+        """A bare 407 for the first token: the proxy was broken, and serves as soon as it is mended."""
+        gate = Ntlm()
+        mended = threading.Event()
+
+        class Forgetful(Asks):
+            def handle(self, conn, request):
+                return super().handle(conn, request) if mended.is_set() else self.refuse(conn, request, self.lines())
+        _, agent = self.both(Forgetful(gate), corp("ntlm"))
+        self.own(self.ask(agent), 502)
+        mended.set()
+        self.assertEqual(self.ask(agent).status, 200)
+        self.assertEqual(gate.failed, 0)

@@ -2,43 +2,13 @@
 
 import base64
 import os
-import sys
 import tempfile
 
-sys.path.append(os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "keys"))
-
-from base import SITE, Scenario  # noqa: E402
-from gates import OK, Basic, Gate  # noqa: E402
-from proxy import Asks, Open, content, never, sha  # noqa: E402
-from realm import SPNEGO, Acceptor, Realm  # noqa: E402
-from wire import get  # noqa: E402
-
-
-class Kerberos(Gate):
-    """final: makes the fields of the answer that lets in, of the acceptor's last token."""
-
-    scheme = "Negotiate"
-    binds = True
-    keytab = None
-
-    def __init__(self, **options):
-        self.final = options.pop("final", honest)
-        super().__init__(**options)
-
-    def challenges(self):
-        return ["Negotiate"]
-
-    def check(self, conn, request, value, names):
-        acceptor = Acceptor("Negotiate", SPNEGO, self.keytab)
-        if acceptor.take("Negotiate " + value) is not None:
-            self.count(False)
-            return self.fault("a token that was not accepted"), []
-        self.count(True)
-        return OK, self.final(acceptor.final)
-
-
-def honest(token):
-    return ["Proxy-Authenticate: Negotiate " + base64.b64encode(token).decode()]
+from base import SITE, Scenario
+from gates import Basic, Kerberos, honest
+from proxy import Asks, Open, content, never, sha
+from realm import Realm
+from wire import get
 
 
 def in_info(token):

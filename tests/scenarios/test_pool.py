@@ -77,6 +77,18 @@ class Reuse(Scenario):
         wait_closed(proxy.connections[0])
         self.assertEqual(gate.failed, 0)
 
+    def test_login_drops_connections_of_the_old_secret(self):
+        gate = Ntlm()
+        proxy, agent = self.both(Asks(gate), corp("ntlm", secret="prompt"))
+        agent.exeat("login", "corp", "--stdin", input="secret\n", check=True)
+        self.assertEqual(self.ask(agent).status, 200)
+        kept = proxy.connections[-1]
+        gate.password = "another"
+        agent.exeat("login", "corp", "--stdin", input="another\n", check=True)
+        wait_closed(kept)
+        self.assertEqual(self.ask(agent).status, 200)
+        self.assertEqual(gate.failed, 0)
+
 
 class Stales(Scenario):
     def test_get_is_sent_again_once(self):

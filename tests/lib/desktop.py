@@ -52,6 +52,11 @@ class Keyring:
             raise AssertionError("the keyring does not answer")
         return answer.stdout.count("object path")
 
+    def store(self, upstream, user, password):
+        """What `exeat login` would leave here."""
+        subprocess.run(["secret-tool", "store", "--label=exeat", "xdg:schema", "net.exeat.Password", "application", "exeat", "upstream", upstream,
+                        "user", user], input=password, text=True, check=True, env=self._session)
+
     def lock(self):
         self._call("/org/freedesktop/secrets", "org.freedesktop.Secret.Service.Lock",
                    "array:objpath:/org/freedesktop/secrets/aliases/default")

@@ -124,10 +124,22 @@ kdc = FILE:%(log)s
         subprocess.run(["kinit", "-l", life, user], env=dict(self.env, KRB5CCNAME=cache), check=True,
                        input=password + "\n", text=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
+    def ticket(self):
+        """The environment of somebody who has run kinit."""
+        cache = self.directory + "/tickets"
+        self.kinit(cache)
+        return {"KRB5_CONFIG": self.conf, "KRB5CCNAME": "FILE:" + cache}
+
     def destroy(self):
         if self.process.poll() is None:
             self.stop()
         shutil.rmtree(self.directory, ignore_errors=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.destroy()
 
 
 class NtlmAuthority:
