@@ -315,8 +315,10 @@ class Bodies(Scenario):
         except ConnectionResetError:
             pass
         client.close()
-        proxy.wait(lambda: all(conn.ended_by_peer.is_set() for conn in proxy.connections))
-        self.assertEqual([len(request.body) for request in proxy.requests], [0] * len(proxy.requests))  # never read to its end
+        self.assertEqual(self.ask(agent, "/bytes/5").status, 200)  # taken in behind whatever there was of the first
+        first = proxy.connections[0]
+        proxy.wait(lambda: len(proxy.connections) == 1 or first.ended_by_peer.is_set() or proxy.errors)
+        self.assertEqual([len(request.body) for request in proxy.requests], [0] * len(proxy.requests))  # none was read to its end
         proxy.errors.clear()  # it saw the cut, as it should
 
     def test_early_answer_while_the_body_flows(self):
