@@ -152,6 +152,9 @@ static bool build(struct agent *a, struct err *e)
         return false;
     a->out.keys = keys_client_new(a->loop, a->config_path, KEYS_LASTING, &keys_events, a);
     relay_init(&a->relay, &a->out, a->config, a->routes);
+    if (!keys_client_is_installed(a->out.keys,
+                                  e)) /* later it may be replaced; without it now each request would fail */
+        return false;
     a->netwatch = netwatch_start(a->loop, network_changed, a);
     loop_watch_signal(a->loop, SIGTERM, on_signal, a);
     loop_watch_signal(a->loop, SIGINT, on_signal, a);

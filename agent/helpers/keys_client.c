@@ -157,15 +157,22 @@ static void talk_data(void *owner, struct span bytes);
 
 static const struct stream_events talk_events = {talk_data, talk_eof, talk_drained, talk_failed};
 
+bool keys_client_is_installed(const struct keys_client *k, struct err *e)
+{
+    return access(k->program, X_OK) == 0 ||
+           err_set(e, ERR_SYSTEM,
+                   "cannot find the program exeat-keys beside exeat or in %s; install both together",
+                   EXEAT_LIBEXEC);
+}
+
 static bool start_program(struct keys_client *k, struct err *e)
 {
     if (loop_now(k->loop) < k->not_before)
         return err_set(e, ERR_GONE, "the keyholder keeps ending; the next start is tried in a moment");
     if (!k->starter)
         find_program(k->program, sizeof k->program);
-    if (access(k->program, X_OK) != 0)
-        return err_set(e, ERR_SYSTEM, "cannot find the program exeat-keys beside exeat or in %s",
-                       EXEAT_LIBEXEC);
+    if (!keys_client_is_installed(k, e))
+        return false;
     k->child = k->starter ? starter_start(k->starter, &k->talk, program_ended, k, e)
                           : child_start(k->loop, k->arguments, &k->talk, program_ended, k, e);
     if (!k->child)

@@ -42,6 +42,8 @@ enum keys_life {
 /* `config_path` NULL: the keyholder searches as we did. KEYS_LASTING: before the first thread. */
 struct keys_client *keys_client_new(struct loop *loop, const char *config_path, enum keys_life life,
                                     const struct keys_client_events *events, void *owner);
+/* Is the program there? */
+bool keys_client_is_installed(const struct keys_client *k, struct err *e);
 /* Ends the keyholder (by closing the stream to it) and all calls, which are not told. */
 void keys_client_free(struct keys_client *k);
 

@@ -2,9 +2,11 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import stat
+import tempfile
 import threading
 import unittest
 
@@ -298,6 +300,14 @@ class Running(Scenario):
             with self.assertRaises(lib_agent.AgentError) as caught:
                 self.agent("[listen]\nhttp = 127.0.0.1:%d\n" % taken.getsockname()[1] + UPSTREAM)
             self.assertRegex(str(caught.exception), str(taken.getsockname()[1]))
+
+    def test_without_the_keyholder(self):
+        """One program of the two alone would answer each request with a page of its own."""
+        with tempfile.TemporaryDirectory() as d:
+            shutil.copy(os.path.join(lib_agent.build_directory(), "exeat"), d)
+            with self.assertRaises(lib_agent.AgentError) as caught:
+                self.agent(UPSTREAM, build=d)
+        self.assertRegex(str(caught.exception), "cannot find the program exeat-keys beside exeat or in .*; install both together")
 
     def test_files(self):
         _, agent = self.both(Open())
