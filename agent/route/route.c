@@ -50,7 +50,7 @@ struct route_table *route_table_new(const struct config *c, struct err *e)
     list_init(&t->direct);
     for (size_t i = 0; i < c->n_upstreams; i++)
         n += c->upstreams[i].n_proxies;
-    t->proxies = mem_zero(n * sizeof *t->proxies);
+    t->proxies = mem_zero(n * sizeof(struct hop *));
     t->ways = mem_zero(c->n_upstreams * sizeof *t->ways);
     bool ok = rules_read(&t->rules, c, e);
     for (size_t i = 0; ok && i < c->n_upstreams; i++)
