@@ -169,14 +169,14 @@ void marks_add(struct marks *m, const char *account, const char *hash, const cha
     save(m);
 }
 
-void marks_remove(struct marks *m, const char *account, const char *hash)
+void marks_remove(struct marks *m, const char *account, const char *hash, const char *upstream)
 {
     bool changed = false;
     struct list *it, *safe;
     list_each(it, safe, &m->all)
     {
         struct mark *mark = list_entry(it, struct mark, node);
-        if (same(mark, account, hash)) {
+        if (same(mark, account, hash) && (!mark->upstream || strcmp(mark->upstream, upstream) == 0)) {
             drop(m, mark);
             changed = true;
         }

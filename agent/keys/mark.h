@@ -35,6 +35,7 @@ void marks_hash(const struct marks *m, const char *account, const struct secret 
 
 void marks_add(struct marks *m, const char *account, const char *hash,
                const char *upstream); /* and writes the file */
-void marks_remove(struct marks *m, const char *account, const char *hash);
+/* What a success at this upstream takes back: its own mark, and the one for all. What another upstream refused it refused. */
+void marks_remove(struct marks *m, const char *account, const char *hash, const char *upstream);
 
 #endif

@@ -239,8 +239,9 @@ static void learn_success(struct context *c)
     h->worked_scheme = c->scheme;
     h->worked_generation = c->e->generation;
     if (g) {
-        if (c->who->k->marks.n)
-            marks_remove(&c->who->k->marks, g->account, g->mark);
+        /* A success that was under way when the secret was frozen does not thaw it, neither here nor on the disk. */
+        if (c->who->k->marks.n && guard_look(g, c->who->name, SPAN(""), now_ms()) != GUARD_FROZEN)
+            marks_remove(&c->who->k->marks, g->account, g->mark, c->who->name);
         identities_wake_guard(c->who->k, g);
     }
     guard_unref(g);

@@ -177,6 +177,9 @@ class Unproven(GuardTest):
         self.assertEqual(self.refuse(k, w).verdict, "REFUSED")
         self.assertEqual(Context(k, "second").authorize().verdict, "REFUSED")
         self.prove(k)
+        k.restart()  # the first one's success has not taken back what the second one said
+        self.assertEqual(Context(k, "second").challenged(["NTLM"]).verdict, "REFUSED")
+        self.prove(k)
 
     def test_basic_and_digest_are_tried_once_too(self):
         for line, auth in (("Basic realm=x", "basic"), ('Digest realm="x", nonce="n"', "digest")):
@@ -245,6 +248,23 @@ class Proven(GuardTest):
             self.assertLessEqual(out, 3, sites)
             self.assertEqual(Context(k).authorize(target="http://last.example/").verdict, "REFUSED")
             k.finish()
+
+    def test_a_late_success_does_not_unfreeze_over_a_restart(self):
+        k = self.keyholder()
+        self.prove(k)
+        ((late, call, _),) = self.at_type_3(k, ["http://slow.example/"])
+        self.assertEqual(k.end(call).verdict, "SEND")
+        for site, verdict in (("one", "SITE_REFUSED"), ("two", "REFUSED")):
+            (w,) = self.at_type_3(k, ["http://%s.example/" % site])
+            a = k.end(w[1])
+            if a.flags & ASIDE:
+                w = (w[0], w[1], "http://exeat.invalid/")
+            self.assertIn(w[0].challenged(["NTLM"], target=w[2]).verdict, (verdict, "RESTART"))
+        self.assertEqual(Context(k).authorize(target="http://three.example/").verdict, "REFUSED")
+        late.accepted()
+        for _ in range(2):
+            self.assertEqual(Context(k).challenged(["NTLM"], target="http://three.example/").verdict, "REFUSED")
+            k.restart()
 
     def test_three_in_flight(self):
         k = self.keyholder()

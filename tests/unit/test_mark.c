@@ -83,10 +83,15 @@ static void survives_a_restart(void **state)
     assert_string_equal(nth(&m, 0)->upstream, "west\twing %");
     assert_string_equal(nth(&m, 0)->hash, hash);
     assert_null(nth(&m, 1)->upstream);
-    marks_remove(&m, "alice smith@corp", hash);
+    marks_remove(&m, "alice smith@corp", hash, "east");
+    assert_int_equal(m.n, 2);
+    marks_remove(&m, "alice smith@corp", hash, "west\twing %");
+    assert_int_equal(m.n, 1);
     marks_close(&m);
     marks_open(&m, directory);
     assert_int_equal(m.n, 1);
+    marks_remove(&m, "bob@corp", hash, "any");
+    assert_int_equal(m.n, 0);
     marks_close(&m);
 }
 
