@@ -19,7 +19,8 @@ struct guard_record {
     char *upstream;
     bool proven;
     bool frozen;
-    char *suspect; /* the site of the refusal since the last success; NULL: none */
+    bool overlooked; /* once since the last success */
+    char *suspect;   /* the site of the refusal since the last success; NULL: none */
     unsigned dropped;
     int64_t paused_until;
     struct refused_site sites[GUARD_SITES];
@@ -274,6 +275,7 @@ void guard_accepted(struct guard_attempt *attempt)
     if (!attempt->guard)
         return;
     r->proven = true;
+    r->overlooked = false;
     r->dropped = 0;
     if (attempt->kind == GUARD_TICKET || attempt->refusals == attempt->guard->refusals)
         explain(attempt->guard, r, attempt->kind);
@@ -298,6 +300,16 @@ void guard_passed(struct guard_attempt *attempt)
         end(attempt);
 }
 
+bool guard_overlooked(const struct guard_attempt *attempt)
+{
+    struct guard_record *r = attempt->record;
+    if (!attempt->guard || attempt->kind == GUARD_TICKET || r->proven)
+        return true;
+    bool before = r->overlooked;
+    r->overlooked = true;
+    return !before;
+}
+
 void guard_freeze(struct guard *g, const char *upstream)
 {
     if (upstream)
@@ -311,7 +323,7 @@ void guard_thaw(struct guard *g)
     g->frozen = false;
     g->refused = 0;
     for (struct guard_record *r = g->records; r; r = r->next) {
-        r->frozen = r->proven = false;
+        r->frozen = r->proven = r->overlooked = false;
         r->paused_until = 0;
         r->dropped = 0;
         free(r->suspect);

@@ -101,6 +101,10 @@ void guard_dropped(struct guard_attempt *attempt,
 void guard_passed(
     struct guard_attempt *attempt); /* a KDC took the password: right, but no proxy has accepted it yet */
 
+/* The proxy asks for something else, as if it had not seen what it was sent. May that be so? Not twice with an unproven secret and no success in
+   between: it has seen it then, and each time counts. The attempt goes on. */
+bool guard_overlooked(const struct guard_attempt *attempt);
+
 void guard_freeze(struct guard *g,
                   const char *upstream); /* upstream NULL: for all; a mark that was read from disk */
 void guard_thaw(struct guard *g);        /* a person wants one more try: unproven again */

@@ -146,7 +146,8 @@ static void verdict(struct context *c)
     }
     learn_offer(c);
     /* It does not even offer what we sent: it did not look at it. Once: a proxy that changes its mind each time gets nothing more. */
-    bool ignored = !ch && c->challenges.n && c->header_kind != GUARD_TOKEN && c->mismatches++ == 0;
+    bool ignored = !ch && c->challenges.n && c->header_kind != GUARD_TOKEN && c->mismatches++ == 0 &&
+                   guard_overlooked(&c->attempt);
     if (!ignored) {
         converse_refused(c);
         return;

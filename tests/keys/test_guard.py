@@ -208,6 +208,29 @@ class Unproven(GuardTest):
 
 
 class Proven(GuardTest):
+    def test_a_proxy_that_asks_for_something_else_each_time(self):
+        """Once it may not have looked at what it was sent; it cannot be so each time."""
+        for line in ("Negotiate", "Bearer", 'Digest realm="x", nonce="n"'):
+            k = self.keyholder(auth="basic digest")
+            sent = 0
+            for _ in range(6):
+                c = Context(k)
+                a = c.challenged(["Basic realm=x"])
+                while a.verdict == "SEND" and a.header:
+                    sent += 1
+                    a = c.challenged([line] if a.header.startswith("Basic") else ["Basic realm=x"])
+            self.assertEqual((sent, a.verdict), (2, "REFUSED"), line)
+            k.finish()
+
+    def test_something_else_is_taken(self):
+        """An administrator went from Basic to Digest while nobody looked: what was sent for nothing is no refusal."""
+        k = self.keyholder(auth="basic digest")
+        c = Context(k)
+        self.assertTrue(c.challenged(["Basic realm=x"]).header.startswith("Basic "))
+        self.assertTrue(c.challenged(['Digest realm="x", nonce="n"']).header.startswith("Digest "))
+        c.accepted()
+        self.assertTrue(Context(k).authorize().header.startswith("Digest "))
+
     def test_one_blocked_site(self):
         k = self.keyholder()
         self.prove(k)
