@@ -131,6 +131,18 @@ static bool read_line(struct floors *f, struct span line)
     return true;
 }
 
+/* A row that was lowered came after one that says from where; without that, the alarm would have nothing to compare with. */
+static void complete(struct floors *f)
+{
+    struct list *it, *safe;
+    list_each(it, safe, &f->rows)
+    {
+        const struct floor_row *r = list_entry(it, struct floor_row, node);
+        if (r->kind == FLOOR_LOWERED && !find(f, FLOOR_STRONGEST, r->upstream, r->proxy))
+            append(f, FLOOR_STRONGEST, mem_strdup(r->upstream), mem_strdup(r->proxy), r->level, NULL);
+    }
+}
+
 static void load(struct floors *f)
 {
     struct buf text = {0};
@@ -140,6 +152,7 @@ static void load(struct floors *f)
         bool damaged = rest.n == FILE_BYTES;
         while (rest.n && f->n < ROWS_MAX)
             damaged = !read_line(f, span_cut(&rest, '\n')) || damaged;
+        complete(f);
         if (damaged)
             log_warning(NULL, "%s is damaged: what cannot be read of it is left out", path);
     } else if (errno != ENOENT) {

@@ -27,9 +27,13 @@ static void load_key(struct marks *m)
     struct buf old = {0};
     char *path = m->directory ? state_path(m->directory, "mark-key") : NULL;
 
+    errno = 0;
     if (path && state_read(path, &old, KEY_BYTES) && old.n == KEY_BYTES) {
         secret_set(&m->key, buf_span(&old));
     } else {
+        if (path && (old.n > 0 || errno != ENOENT))
+            log_warning(NULL, "%s is damaged or cannot be read: which passwords were refused is forgotten",
+                        path);
         if (RAND_bytes((unsigned char *)fresh, sizeof fresh) != 1)
             abort();
         secret_set(&m->key, span_make(fresh, sizeof fresh));

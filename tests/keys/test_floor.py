@@ -120,6 +120,12 @@ class Offers(FloorTest):
                 self.assertDowngraded(Context(k).challenged(offer), words)
                 k.finish()
 
+    def test_damaged_file_without_the_floor(self):
+        """The row that says what was accepted is lost: the one that was lowered still holds, and the alarm has words."""
+        k = self.start("lowered corp %s digest-sha2" % PROXY, "flor corp %s kerberos" % PROXY)
+        self.assertDowngraded(Context(k).challenged([BASIC]), "accepted Digest with SHA-2 before and now offers only Basic: ")
+        self.assertEqual(k.ask("STATUS", upstream="corp").flags, ALARM)
+
     def test_another_proxy_of_the_upstream(self):
         k = self.start("floor corp other.corp.example:1 kerberos")
         self.assertDowngraded(Context(k).challenged([BASIC]), "The proxy %s offers only Basic, while other.corp.example:1 of the same "

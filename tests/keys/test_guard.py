@@ -142,6 +142,19 @@ class Unproven(GuardTest):
         k.restart()
         self.prove(k)
 
+    def test_damaged_key_is_told(self):
+        k = self.keyholder()
+        k.ask("STATUS", upstream="corp")
+        self.assertNotIn("mark-key", k.log())
+        for content in (b"short", b""):
+            with open(k.env["XDG_STATE_HOME"] + "/exeat/mark-key", "wb") as f:
+                f.write(content)
+            before = k.log().count("mark-key is damaged")
+            for _ in range(2):
+                k.restart()
+                k.ask("STATUS", upstream="corp")
+                self.assertEqual(k.log().count("mark-key is damaged"), before + 1)
+
     def test_schemes_share_the_mark(self):
         k = self.keyholder(auth="ntlm digest basic")
         (w,) = self.at_type_3(k, ["http://site.example/"])
