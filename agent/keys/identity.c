@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/log.h"
 #include "keys/context.h"
+#include "keys/login.h"
 
 static bool same_text(const char *a, const char *b)
 {
@@ -79,6 +80,7 @@ static void forget_missing(struct keyholder *k)
         struct identity *who = list_entry(it, struct identity, node);
         if (who->u && who->config != k->config) {
             who->u = NULL;
+            login_overtaken(who);
             identity_put(who, edition_new(who));
         }
     }
@@ -91,10 +93,12 @@ void identities_sync(struct keyholder *k)
         struct identity *who = identity_named(k, span_str(u->name));
         if (!who)
             who = identity_new(k, u->name);
-        if (adopt(who, k->config, u))
+        if (adopt(who, k->config, u)) {
+            login_overtaken(who);
             identity_put(who, edition_new(who));
-        else
+        } else {
             edition_reread(who->current);
+        }
         who->wake = true;
     }
     forget_missing(k);

@@ -24,6 +24,7 @@ struct trial {
     char *proxy, *why;
     struct deadline deadline;
     bool over; /* the handshake part */
+    bool overtaken;
 };
 
 enum keyring_verb { KEYRING_LOOK, KEYRING_STORE, KEYRING_CLEAR };
@@ -72,6 +73,25 @@ static void trial_answer(struct trial *t, enum keys_verdict verdict, const char 
     log_info(NULL, "upstream %s: login: %s", t->who->name, why);
     answer(t->who->k, t->peer, t->call, verdict, why, remedy);
     trial_free(t);
+}
+
+/* true: said so, and t is gone. */
+static bool stop_overtaken(struct trial *t)
+{
+    struct buf why = {0};
+    if (!t->overtaken)
+        return false;
+    buf_addf(&why, "the configuration of upstream %s changed during the login; the password is not used",
+             t->who->name);
+    trial_answer(t, KEYS_UNAVAILABLE, buf_cstr(&why), "Log in again.");
+    buf_free(&why);
+    return true;
+}
+
+void login_overtaken(struct identity *who)
+{
+    if (who->trial)
+        who->trial->overtaken = true;
 }
 
 /* Where the password comes from, when it is not from a person. false: said so. */
@@ -139,6 +159,8 @@ static void looked(struct trial *t, const struct keyring_job *j)
             ? "Without a keyring, set secret = prompt (kept in memory only), secret = file:PATH or secret = "
               "command:COMMAND."
             : "Unlock the keyring (log in to the desktop, or use its password manager) and try again.";
+    if (stop_overtaken(t))
+        return;
     if (j->kind == PROVIDED || j->kind == PROVIDED_ABSENT)
         begin_trial(t);
     else
@@ -184,6 +206,8 @@ static void promote(struct trial *t, bool in_keyring)
 
 static void stored(struct trial *t, enum provided_kind kind, const struct err *e)
 {
+    if (stop_overtaken(t))
+        return;
     struct buf why = {0};
     bool keyring = t->who->u && t->who->u->secret == SECRET_KEYRING;
     bool kept = keyring && kind == PROVIDED;
@@ -215,7 +239,7 @@ static void trial_over(struct trial *t)
             "It was not stored. Check it, and log in again; each wrong password counts towards a lock-out.");
         return;
     }
-    if (!t->who->u || t->who->u->secret != SECRET_KEYRING) {
+    if (t->overtaken || !t->who->u || t->who->u->secret != SECRET_KEYRING) {
         stored(t, PROVIDED_NOWHERE, NULL);
         return;
     }

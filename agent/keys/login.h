@@ -10,6 +10,8 @@ void login_begin(struct keyholder *k, uint32_t peer, const struct keys_msg *m);
 void login_end_trial(struct keyholder *k, const struct keys_msg *m); /* TRIAL_END */
 void logout_begin(struct keyholder *k, uint32_t peer, const struct keys_msg *m);
 
+/* The configuration has changed who the upstream's user is, where the secret comes from, or the like: a login under way was for what it said before. */
+void login_overtaken(struct identity *who);
 void login_stop(struct keyholder *k); /* forgets the trials under way, without an answer */
 
 /* The trial's own handshake said: KEYS_OK, KEYS_REFUSED, or another failure. The first word counts, but for OK and REFUSED, which outweigh others. */

@@ -72,6 +72,32 @@ class FileBackend(LoginTest):
         self.assertEqual(password_of(Context(k).challenged(BASIC)), "good")
         self.assertNotIn("wrong", k.log())
 
+    def test_the_configuration_changes_during_the_trial(self):
+        """What was typed was for the user and the source of before: it is not used for those of now."""
+        base = "auth = basic\nbasic-in-clear = yes\n"
+        for before, after, used in (("user = alice\nsecret = prompt\n", "user = bob\nsecret = prompt\n", None),
+                                    ("user = alice\n", "user = bob\n", None),
+                                    ("user = alice\nsecret = prompt\n", "user = alice\nsecret = command:echo other\n", "other")):
+            with self.subTest(after):
+                k = self.keyholder(base + before)
+                login = k.login_link()
+                call = login.begin("LOGIN", upstream="corp", secret="typed")
+                e = k.event("EVENT_TRIAL")
+                c = Context(k, flags=CANDIDATE)
+                self.assertEqual(c.challenged(BASIC, target="http://exeat.invalid/").verdict, "SEND")
+                k.configure(base + after)
+                k.ask("RELOAD")
+                c.accepted()
+                k.tell("TRIAL_END", trial=e.trial, verdict=1)
+                answer = login.end(call)
+                self.assertEqual(answer.verdict, "UNAVAILABLE", answer)
+                self.assertIn("configuration of upstream corp changed", answer.why)
+                a = Context(k).challenged(BASIC)
+                self.assertEqual(a.verdict, "SEND" if used else "UNAVAILABLE", a)
+                if used:
+                    self.assertEqual(password_of(a), used)
+                k.finish()
+
     def test_others_use_the_old_one_during_the_trial(self):
         k = self.keyholder()
         login = k.login_link()
