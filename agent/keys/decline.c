@@ -23,7 +23,8 @@ void decline_refused(struct context *c, enum keys_verdict verdict, const struct 
     struct buf why = {0}, remedy = {0};
     uint32_t flags = login_helps(c, verdict == KEYS_REFUSED && g && g != c->e->ticket_guard);
     if (verdict == KEYS_SITE_REFUSED)
-        words_site_refused(c->e, c->hop->text, &why, &remedy);
+        words_site_refused(c->e, g ? g == c->e->ticket_guard : c->header_kind == GUARD_TICKET, c->hop->text,
+                           &why, &remedy);
     else
         words_refused(c->e, g, &why, &remedy);
     if (c->candidate && g)
@@ -94,11 +95,12 @@ bool decline_downgraded(struct context *c)
 void decline_paused(struct context *c)
 {
     c->phase = PHASE_DEAD;
-    context_answer_plain(
-        c, KEYS_UNAVAILABLE,
-        "The proxy closed the connection several times when it saw the password, without saying yes or no. "
-        "To spare your account from being locked, nothing is tried for half a minute.",
-        NULL);
+    context_answer_plain(c, KEYS_UNAVAILABLE,
+                         "The proxy was shown the password several times and said neither yes nor no: it "
+                         "closed the connection, "
+                         "or did not answer. "
+                         "To spare your account from being locked, nothing is tried for half a minute.",
+                         NULL);
 }
 
 void decline_site(struct context *c)

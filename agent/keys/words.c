@@ -78,14 +78,21 @@ void words_refused(const struct edition *e, const struct guard *g, struct buf *w
         secret_remedy(e, remedy);
 }
 
-void words_site_refused(const struct edition *e, const char *proxy, struct buf *why, struct buf *remedy)
+void words_site_refused(const struct edition *e, bool ticket, const char *proxy, struct buf *why,
+                        struct buf *remedy)
 {
-    buf_addf(
-        why,
-        "The proxy %s refused this site to %s, or no longer takes the password. It has accepted the same "
-        "password before, so other sites are still tried; this one is not for a few minutes.",
-        proxy, whose(e));
-    buf_addf(remedy, "If the password has changed: exeat login %s", e->who->name);
+    buf_addf(why,
+             "The proxy %s refused this site to %s, or no longer takes the %s. It has accepted the same "
+             "%s before, so other sites are still tried; this one is not for a few minutes.",
+             proxy, whose(e), ticket ? "Kerberos ticket" : "password", ticket ? "ticket" : "password");
+    if (ticket && !e->keytab_print) {
+        buf_add_str(remedy, "If other sites are refused as well, get a new ticket with: kinit");
+        return;
+    }
+    buf_addf(remedy, "If the %s has changed: ", ticket ? "key" : "password");
+    size_t at = remedy->n;
+    secret_remedy(e, remedy);
+    remedy->p[at] = (char)(remedy->p[at] + ('a' - 'A')); /* each begins with a capital letter */
 }
 
 void words_downgraded(const struct identity *who, const struct floor_row *strongest,

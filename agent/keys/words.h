@@ -12,7 +12,8 @@ void words_sentence(struct buf *out, const char *text);
 /* This guard is frozen. */
 void words_refused(const struct edition *e, const struct guard *g, struct buf *why, struct buf *remedy);
 /* One site was refused with a secret that is accepted otherwise. */
-void words_site_refused(const struct edition *e, const char *proxy, struct buf *why, struct buf *remedy);
+void words_site_refused(const struct edition *e, bool ticket, const char *proxy, struct buf *why,
+                        struct buf *remedy);
 /* The proxy offers less than it took before: `strongest` and `alarm` are its rows. */
 void words_downgraded(const struct identity *who, const struct floor_row *strongest,
                       const struct floor_row *alarm, struct buf *why, struct buf *remedy);

@@ -110,7 +110,7 @@ class Unproven(GuardTest):
         (w,) = self.at_type_3(k, ["http://site.example/"])
         a = k.end(w[1])
         self.assertEqual(a.verdict, "UNAVAILABLE")
-        self.assertIn("closed the connection several times", a.why)
+        self.assertIn("said neither yes nor no", a.why)
 
     def test_over_a_restart_until_it_changes(self):
         k = self.keyholder()
@@ -208,19 +208,6 @@ class Unproven(GuardTest):
                 self.assertEqual(k.end(other).verdict, "REFUSED")
             k.finish()
 
-    def test_not_a_refusal(self):
-        """Malformed tokens, a close in mid handshake, another offer: the next connection goes on."""
-        k = self.keyholder()
-        for lines, flags in ((["NTLM !!!!"], 0), (["NTLM AAAAA"], 0), (["NTLM TlRMTVNTUAACAAAA"], 0), (["NTLM TlRMTVNTUAACAAAA"], CLOSED), ([], 0),
-                             (["\x01\x02,,,=="], 0), (["Basic realm=x"], 0)):
-            c = Context(k)
-            self.assertEqual(c.challenged(["NTLM"]).verdict, "SEND")
-            self.assertEqual(c.challenged(lines, flags=flags).verdict, "BROKEN", lines)
-            c.close()
-        self.prove(k)
-
-
-class Proven(GuardTest):
     def test_a_proxy_that_asks_for_something_else_each_time(self):
         """Once it may not have looked at what it was sent; it cannot be so each time."""
         for line in ("Negotiate", "Bearer", 'Digest realm="x", nonce="n"'):
@@ -244,6 +231,19 @@ class Proven(GuardTest):
         c.accepted()
         self.assertTrue(Context(k).authorize().header.startswith("Digest "))
 
+    def test_not_a_refusal(self):
+        """Malformed tokens, a close in mid handshake, another offer: the next connection goes on."""
+        k = self.keyholder()
+        for lines, flags in ((["NTLM !!!!"], 0), (["NTLM AAAAA"], 0), (["NTLM TlRMTVNTUAACAAAA"], 0), (["NTLM TlRMTVNTUAACAAAA"], CLOSED), ([], 0),
+                             (["\x01\x02,,,=="], 0), (["Basic realm=x"], 0)):
+            c = Context(k)
+            self.assertEqual(c.challenged(["NTLM"]).verdict, "SEND")
+            self.assertEqual(c.challenged(lines, flags=flags).verdict, "BROKEN", lines)
+            c.close()
+        self.prove(k)
+
+
+class Proven(GuardTest):
     def test_one_blocked_site(self):
         k = self.keyholder()
         self.prove(k)

@@ -132,6 +132,15 @@ class BlockedSite(Scenario):
                 self.assertEqual(self.ask(agent).status, 200)
                 self.assertEqual(gate.failed, 0)
 
+    def test_the_remedy_is_one_that_helps(self):
+        for secret, remedy in (("file:@DIR@/secret", "put the right password into .*/secret"),
+                               ("command:cat @DIR@/secret", "correct what the configured command prints")):
+            with self.subTest(secret):
+                _, agent = self.both(Asks(Ntlm(), blocked=("blocked.example",)), corp("ntlm", secret=secret))
+                self.assertEqual(self.ask(agent).status, 200)
+                answer = self.own(self.ask(agent, host="blocked.example"), 403, "http_request_denied", "If the password has changed: " + remedy)
+                self.assertNotIn("exeat login", answer.text)  # which would say no
+
     def test_two_blocked_sites_with_a_success_between(self):
         gate = Ntlm()
         behaviour = Asks(gate, blocked=("blocked.example", "also.example"))
