@@ -22,16 +22,19 @@ void decline_refused(struct context *c, enum keys_verdict verdict, const struct 
 {
     struct buf why = {0}, remedy = {0};
     uint32_t flags = login_helps(c, verdict == KEYS_REFUSED && g && g != c->e->ticket_guard);
-    if (verdict == KEYS_SITE_REFUSED)
-        words_site_refused(c->e, g ? g == c->e->ticket_guard : c->header_kind == GUARD_TICKET, c->hop->text,
-                           &why, &remedy);
+    if (verdict == KEYS_SITE_REFUSED && g)
+        words_site_refused(c->e, g == c->e->ticket_guard, c->hop->text, &why, &remedy);
+    else if (verdict == KEYS_SITE_REFUSED)
+        buf_addf(&why, "The proxy %s took the Kerberos ticket of %s, and refused this site all the same.",
+                 c->hop->text, identity_text(c->e));
     else
         words_refused(c->e, g, &why, &remedy);
     if (c->candidate && g)
         login_note(c->e, KEYS_REFUSED, g->refused_by ? g->refused_by : c->hop->text, buf_cstr(&why));
-    context_answer(
-        c, &(struct answer){
-               .verdict = verdict, .flags = flags, .why = buf_cstr(&why), .remedy = buf_cstr(&remedy)});
+    context_answer(c, &(struct answer){.verdict = verdict,
+                                       .flags = flags,
+                                       .why = buf_cstr(&why),
+                                       .remedy = remedy.n ? buf_cstr(&remedy) : NULL});
     buf_free(&why);
     buf_free(&remedy);
 }

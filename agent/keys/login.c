@@ -213,7 +213,7 @@ static void stored(struct trial *t, enum provided_kind kind, const struct err *e
     bool kept = keyring && kind == PROVIDED;
     promote(t, kept);
     if (t->verdict == KEYS_OK)
-        buf_addf(&why, "%s was accepted by %s", identity_text(t->e), t->proxy);
+        buf_addf(&why, "the password of %s was accepted by %s", identity_text(t->e), t->proxy);
     else
         buf_addf(&why, "the password of %s could not be tried (%s)", identity_text(t->e),
                  t->why ? t->why : "no connection asked for it");

@@ -52,7 +52,7 @@ class FileBackend(LoginTest):
         call = login.begin("LOGIN", upstream="corp", secret="s3cret ü")
         answer, tried = self.trial(k, login, call, "accepted")
         self.assertEqual(answer.verdict, "OK")
-        self.assertIn("accepted by proxy.corp.example:8080 and stored in the keyring", answer.why)
+        self.assertEqual("The password of alice was accepted by proxy.corp.example:8080 and stored in the keyring.", answer.why)
         self.assertEqual(password_of(tried), "s3cret ü")
         self.assertEqual(k.event("EVENT_GENERATION").generation, 2)
         self.assertEqual(password_of(Context(k).challenged(BASIC)), "s3cret ü")

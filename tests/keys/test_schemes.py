@@ -65,6 +65,7 @@ def completed_and_refused(test, context, acceptor, target):
     test.assertTrue(acceptor.final)
     answer = context.challenged(["%s %s" % (acceptor.wire, base64.b64encode(acceptor.final).decode())], target=target)
     test.assertVerdict(answer, "SITE_REFUSED")
+    test.assertIn("took the Kerberos ticket of alice@CORP.EXAMPLE, and refused this site all the same.", answer.why)
 
 
 class Basic(SchemeTest):
