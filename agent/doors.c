@@ -226,10 +226,32 @@ static void dedicate(struct doors *d, struct door *door, const struct wanted *w,
     door->entrance = w->entrance;
 }
 
-static size_t open_all(struct doors *d, const struct wanted_list *wanted, struct door **next, struct err *e)
+static bool is_ipv6(const struct wanted *w)
+{
+    return w->address && w->address->host && strchr(w->address->host, ':');
+}
+
+/* Many machines have no IPv6, not even ::1, and it is in the default: they do with the other addresses for the same purpose. */
+static bool can_do_without(const struct wanted_list *wanted, const struct wanted *w, const struct err *e)
+{
+    bool others = false;
+    for (size_t i = 0; i < wanted->n; i++) {
+        const struct wanted *o = &wanted->list[i];
+        others |= o->entrance == w->entrance && o->forward == w->forward && !is_ipv6(o);
+    }
+    return others && is_ipv6(w) && e->code == ERR_UNREACHABLE;
+}
+
+static void leave_out(struct wanted_list *wanted, size_t at)
+{
+    log_info(NULL, "this machine has no IPv6: nothing listens on %s", wanted->list[at].address->text);
+    memmove(&wanted->list[at], &wanted->list[at + 1], (--wanted->n - at) * sizeof *wanted->list);
+}
+
+static size_t open_all(struct doors *d, struct wanted_list *wanted, struct door **next, struct err *e)
 {
     size_t n = 0;
-    for (; n < wanted->n; n++) {
+    while (n < wanted->n) {
         const struct wanted *w = &wanted->list[n];
         next[n] = NULL;
         for (size_t k = 0; k < d->n && !next[n]; k++)
@@ -237,7 +259,12 @@ static size_t open_all(struct doors *d, const struct wanted_list *wanted, struct
                 next[n] = d->list[k];
         if (!next[n])
             next[n] = door_open(d->relay, w, e);
-        if (!next[n]) {
+        if (next[n]) {
+            n++;
+        } else if (can_do_without(wanted, w, e)) {
+            leave_out(wanted, n);
+        } else {
+            e->code = ERR_SYSTEM;
             if (w->address && d->explain)
                 d->explain(d->explain_owner, w->address->path, e);
             break;

@@ -168,7 +168,8 @@ struct listener *listen_tcp(struct loop *loop, const char *host, uint16_t port, 
                     "cntlm, px?)",
                     host, port);
         else
-            err_errno(e, ERR_SYSTEM, error, "cannot listen on %s:%u", host, port);
+            err_errno(e, error == EADDRNOTAVAIL || error == EAFNOSUPPORT ? ERR_UNREACHABLE : ERR_SYSTEM,
+                      error, "cannot listen on %s:%u", host, port);
         return NULL;
     }
     struct listener *l = begin(loop, fd, accepted, owner);

@@ -10,7 +10,8 @@ struct listener;
 
 typedef void (*accepted_fn)(void *owner, struct stream *s);
 
-/* host NULL: a Unix socket at `path`, made with mode 0600; a stale socket file is removed, a living one is an error ("another program ..."). Port 0: a free one. */
+/* host NULL: a Unix socket at `path`, made with mode 0600; a stale socket file is removed, a living one is an error ("another program ..."). Port 0: a free one.
+   ERR_UNREACHABLE: this machine has no such address. */
 struct listener *listen_tcp(struct loop *loop, const char *host, uint16_t port, accepted_fn accepted,
                             void *owner, struct err *e);
 struct listener *listen_unix(struct loop *loop, const char *path, accepted_fn accepted, void *owner,

@@ -11,6 +11,7 @@ import threading
 import unittest
 
 import agent as lib_agent
+import network
 from agent import Agent, ended, wait_until
 from base import AUTH, SITE, Scenario, corp
 from behaviours import Silent
@@ -356,6 +357,30 @@ class Running(Scenario):
                     pass
         self.assertEqual(agent.keys_pid(), keys)
         self.assertEqual(self.ask(agent).status, 200)
+
+
+@unittest.skipUnless(os.geteuid() == 0, "only root makes networks")
+class WithoutIpv6(Scenario):
+    def setUp(self):
+        network_of_ours = network.private()
+        network_of_ours.__enter__()
+        self.addCleanup(network_of_ours.__exit__, None, None, None)
+        network.ip("-6", "address", "del", "::1/128", "dev", "lo")
+
+    def test_the_default_is_what_there_is(self):
+        proxy = self.proxy(Open())
+        agent = self.agent("[listen]\nallow-uids = self root\n" + proxy.upstream())
+        self.assertEqual(agent.status()["listening"], ["127.0.0.1:3128"])
+        self.assertEqual(self.ask(agent).status, 200)
+        self.assertIn("no IPv6: nothing listens on [::1]:3128", agent.log())
+        agent.configure("[listen]\nhttp = [::1]:3128 127.0.0.1:3128\nsocks = [::1]:0 127.0.0.1:0\n" + proxy.upstream())
+        agent.reload()
+        self.assertEqual((len(agent.status()["listening"]), len(agent.status()["socks"])), (1, 1))
+
+    def test_nothing_else_to_listen_on(self):
+        agent = self.agent("[listen]\nhttp = [::1]:0 [::1]:0\nsocks = 127.0.0.1:0\n[upstream corp]\nproxy = http://127.0.0.1:9\n", ready=False)
+        agent.wait_end(FAILED)
+        self.assertIn("cannot listen on ::1:0", agent.log())
 
 
 @unittest.skipUnless(os.geteuid() == 0, "only root can be another user")
