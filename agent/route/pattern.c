@@ -93,14 +93,26 @@ static bool split_port(struct span *host, uint16_t *port)
     return read_port(number, port);
 }
 
-static bool read_network(struct pattern *p, struct span entry, size_t slash)
+/* Behind the slash a colon can only begin a port. The brackets of an IPv6 network may stand around the address or around all of it. */
+static bool read_network(struct pattern *p, struct span entry)
 {
     uint64_t bits;
+    if (entry.p[0] == '[' && span_find(entry, ']') > span_find(entry, '/')) {
+        if (!split_port(&entry, &p->port))
+            return false;
+    } else {
+        size_t colon = span_find(entry, '/');
+        colon += span_find(span_from(entry, colon), ':');
+        if (colon < entry.n && !read_port(span_from(entry, colon + 1), &p->port))
+            return false;
+        entry = span_head(entry, colon);
+    }
+    size_t slash = span_find(entry, '/');
     struct span address = span_head(entry, slash);
     if (address.n > 2 && address.p[0] == '[' && address.p[address.n - 1] == ']')
         address = span_make(address.p + 1, address.n - 2);
-    if (!read_address(address, &p->family, p->network) || !span_u64(span_from(entry, slash + 1), &bits) ||
-        bits > (p->family == AF_INET ? 32u : 128u))
+    if (slash == entry.n || !read_address(address, &p->family, p->network) ||
+        !span_u64(span_from(entry, slash + 1), &bits) || bits > (p->family == AF_INET ? 32u : 128u))
         return false;
     p->kind = PATTERN_NETWORK;
     p->prefix = (unsigned)bits;
@@ -120,9 +132,8 @@ static bool sane_name(struct span name)
 static bool read_entry(struct pattern *p)
 {
     struct span entry = span_str(p->text);
-    size_t slash = span_find(entry, '/');
-    if (slash < entry.n)
-        return read_network(p, entry, slash);
+    if (span_find(entry, '/') < entry.n)
+        return read_network(p, entry);
     if (span_ieq(entry, SPAN("<local>"))) {
         p->kind = PATTERN_LOCAL;
         return true;
