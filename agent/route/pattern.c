@@ -123,7 +123,7 @@ static bool sane_name(struct span name)
 {
     for (size_t i = 0; i < name.n; i++) {
         unsigned char c = (unsigned char)name.p[i];
-        if (c <= ' ' || c == 0x7f || strchr("/\\@?#,\"<>[]", c))
+        if (c <= ' ' || c >= 0x7f || strchr("/\\@?#,\"<>[]", c))
             return false;
     }
     return name.n > 0;
@@ -147,12 +147,21 @@ static bool read_entry(struct pattern *p)
     }
     if (!sane_name(entry))
         return false;
+    if (entry.n > 1 && entry.p[entry.n - 1] == '.') /* as destination_of has them */
+        entry.n--;
     p->name = entry;
     if (span_find(entry, '*') < entry.n)
         p->kind = PATTERN_STARS;
     else
         p->kind = span_starts(entry, SPAN(".")) ? PATTERN_SUFFIX : PATTERN_NAME;
     return true;
+}
+
+static bool is_ascii(const char *text)
+{
+    while (*text && !(*text & 0x80))
+        text++;
+    return !*text;
 }
 
 bool pattern_read(struct pattern *p, const char *text, struct err *e)
@@ -163,8 +172,8 @@ bool pattern_read(struct pattern *p, const char *text, struct err *e)
     pattern_free(p);
     return err_set(e, ERR_CONFIG,
                    "cannot read \"%s\"; write a name, .suffix, *pattern*, address, network/bits or <local>, "
-                   "with :port if wanted",
-                   text);
+                   "with :port if wanted%s",
+                   text, is_ascii(text) ? "" : "; a name as requests have it (xn--...)");
 }
 
 void pattern_free(struct pattern *p)

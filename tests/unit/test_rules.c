@@ -132,6 +132,12 @@ static const struct {
     {"[fd00::/8]:443", "fd00::1", 443, true},
     {"[fd00::/8]:443", "fd00::1", 80, false},
     {"[fd00::/8]", "fdff::1", 80, true},
+    /* the rooted form */
+    {"corp.example.", "corp.example", 80, true},
+    {"corp.example.", "corp.example.", 80, true},
+    {"corp.example.:80", "corp.example", 80, true},
+    {".corp.example.", "www.corp.example", 80, true},
+    {"*.example.", "www.example", 80, true},
     /* names without a dot */
     {"<local>", "wiki", 80, true},
     {"<LOCAL>", "wiki", 80, true},
