@@ -61,7 +61,8 @@ static bool answer_max_forwards(struct exchange *e)
 
 bool forward_answer_here(struct exchange *e)
 {
-    if (header_via_loop(&e->head, via(e))) {
+    /* Our own pages by way of ourselves are no loop: http_proxy is set, and no-proxy has this machine. */
+    if (header_via_loop(&e->head, via(e)) && !home_has(e)) {
         reply_page(e, PAGE_LOOP, 0, SPAN("this request came back to exeat, which had sent it before"),
                    SPAN("the upstream proxy, or a variable like http_proxy in its environment, points at "
                         "exeat: see exeat run --print-config"));

@@ -82,29 +82,40 @@ static bool reads(const struct exchange *e)
     return span_eq(e->head.method, SPAN("GET")) || span_eq(e->head.method, SPAN("HEAD"));
 }
 
+/* Its place in `pages`, or their number. */
+static size_t page_of(const struct exchange *e)
+{
+    size_t i = 0, n = sizeof pages / sizeof *pages;
+    if (e->target.form != TARGET_ORIGIN || !reads(e))
+        return n;
+    struct span path = span_head(e->target.path, span_find(e->target.path, '?'));
+    while (i < n && !span_eq(path, span_str(pages[i].path)))
+        i++;
+    return i;
+}
+
+bool home_has(const struct exchange *e)
+{
+    return page_of(e) < sizeof pages / sizeof *pages && is_from_here(e);
+}
+
 void home_answer(struct exchange *e)
 {
-    struct span path = e->target.form == TARGET_ORIGIN
-                           ? span_head(e->target.path, span_find(e->target.path, '?'))
-                           : SPAN("");
-    for (size_t i = 0; i < sizeof pages / sizeof *pages; i++) {
-        struct buf text = {0};
-        if (!reads(e) || !span_eq(path, span_str(pages[i].path)))
-            continue;
-        if (!is_from_here(e)) {
-            e->keep_client = false;
-            reply_page(
-                e, PAGE_NOT_ALLOWED, 0,
-                SPAN("this page of exeat is for this machine alone, and the request names another host"),
-                SPAN("open it as http://127.0.0.1 with the port"));
-            return;
-        }
+    size_t i = page_of(e);
+    struct buf text = {0};
+    if (home_has(e)) {
         pages[i].write(e, &text);
         reply_document(e, span_str(pages[i].type), buf_span(&text));
         buf_free(&text);
         return;
     }
     e->keep_client = false;
-    reply_page(e, PAGE_BAD_REQUEST, 0, SPAN("this is a proxy, and the request is written for a web server"),
-               SPAN("set http_proxy and https_proxy to this address instead of opening it"));
+    if (i < sizeof pages / sizeof *pages)
+        reply_page(e, PAGE_NOT_ALLOWED, 0,
+                   SPAN("this page of exeat is for this machine alone, and the request names another host"),
+                   SPAN("open it as http://127.0.0.1 with the port"));
+    else
+        reply_page(e, PAGE_BAD_REQUEST, 0,
+                   SPAN("this is a proxy, and the request is written for a web server"),
+                   SPAN("set http_proxy and https_proxy to this address instead of opening it"));
 }

@@ -8,6 +8,8 @@
 
 #include "relay/exchange.h"
 
+/* Is it for one of our pages, and may have it? */
+bool home_has(const struct exchange *e);
 /* Answers a request in origin-form or asterisk-form, in any case. */
 void home_answer(struct exchange *e);
 

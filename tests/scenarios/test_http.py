@@ -505,6 +505,15 @@ class Home(Scenario):
         self.assertEqual(self.home(agent, "/exeat.pac", method="HEAD").body, b"")
         self.assertEqual(proxy.connections, [])
 
+    def test_by_way_of_ourselves(self):
+        """As curl asks where http_proxy is set; other paths are a loop as ever."""
+        proxy, agent = self.both(Open(), more="[route]\nno-proxy = localhost 127.0.0.0/8\n")
+        here = "127.0.0.1:%d" % agent.port
+        self.assertIn('"PROXY %s"' % here, self.ask(agent, "/exeat.pac", host=here).text)
+        self.assertEqual(self.ask(agent, "/", host=here).status, 200)
+        self.own(self.ask(agent, "/other", host=here), 508, "proxy_loop_detected")
+        self.assertEqual(proxy.requests, [])
+
     def test_status_without_secrets(self):
         gate = Basic()
         _, agent = self.both(Asks(gate), corp("basic", user="alice"))
