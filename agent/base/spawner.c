@@ -184,6 +184,24 @@ static bool any_left(struct process *p)
     return left;
 }
 
+static bool is_job(const struct process *p, pid_t pid)
+{
+    for (const struct job *j = p->jobs; j < p->jobs + JOBS_MOST; j++)
+        if (j->pid == pid)
+            return true;
+    return false;
+}
+
+/* Orphans of our programs. One of our own that has ended since we looked has its signal waiting. */
+static void bury_orphans(const struct process *p)
+{
+    siginfo_t how = {0};
+    while (waitid(P_ALL, 0, &how, WEXITED | WNOHANG | WNOWAIT) == 0 && how.si_pid && !is_job(p, how.si_pid)) {
+        waitpid(how.si_pid, NULL, 0);
+        how.si_pid = 0;
+    }
+}
+
 static void read_line(const struct spawner_rules *rules, struct job *j)
 {
     char word;
@@ -198,6 +216,8 @@ static void serve(struct process *p)
     struct pollfd polls[1 + JOBS_MOST];
     do {
         any_left(p);
+        if (!p->rules->group)
+            bury_orphans(p);
         polls[0] = (struct pollfd){.fd = OWN_FD, .events = POLLIN};
         for (size_t i = 0; i < JOBS_MOST; i++)
             polls[1 + i] = (struct pollfd){.fd = p->jobs[i].pid ? p->jobs[i].line : -1, .events = POLLIN};
@@ -242,6 +262,7 @@ static _Noreturn void be_the_spawner(int fd, const struct spawner_rules *rules)
         dup3(fd, OWN_FD, O_CLOEXEC);
     close_range(OWN_FD + 1, ~0u, 0);
     prctl(PR_SET_NAME, rules->name);
+    prctl(PR_SET_CHILD_SUBREAPER, !rules->group);
     set_up_signals(&p);
     serve(&p);
     end_all(&p);
@@ -280,6 +301,14 @@ void spawner_stop(struct spawner *s)
     if (s->pid)
         close(s->fd);
     *s = (struct spawner){.fd = -1};
+}
+
+void spawner_end(struct spawner *s)
+{
+    pid_t pid = s->pid;
+    spawner_stop(s);
+    while (pid && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+        ;
 }
 
 void spawner_bury(struct spawner *s)

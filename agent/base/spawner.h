@@ -30,14 +30,17 @@ struct spawner_rules {
     bool (*choose)(void *owner, struct span request, struct spawner_program *out);
     void *owner;
     int place; /* the number under which the program finds the descriptor that came with the request */
-    bool
-        group; /* it gets a process group of its own, which is killed when its asker hangs up without a word */
+    /* It gets a process group of its own, which is killed when its asker hangs up without a word. Otherwise processes that outlive it are
+       buried by the spawner, for there may be no init that does. */
+    bool group;
     unsigned patience_ms; /* when we are gone: how long the programs may take to end by themselves */
 };
 
 /* Before the first thread. The process ends when we do, and when spawner_stop is called. */
 bool spawner_start(struct spawner *s, const struct spawner_rules *rules, struct err *e);
 void spawner_stop(struct spawner *s);
+/* The same, and waits for its end, and so for that of its programs. */
+void spawner_end(struct spawner *s);
 /* After news of its end: buries it, if it has ended. */
 void spawner_bury(struct spawner *s);
 

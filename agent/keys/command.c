@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -21,7 +22,8 @@
 
 #define COMMAND_MS 30000
 
-static struct spawner runner = {.fd = -1};
+static struct spawner runner = {.fd = -1}; /* not written once there are workers */
+static atomic_bool over;
 
 /* --- in the runner --- */
 
@@ -113,7 +115,9 @@ bool command_start(const char *config_path, const struct config *c, struct err *
 
 void command_end_all(void)
 {
-    spawner_stop(&runner);
+    struct spawner last = runner;
+    atomic_store(&over, true);
+    spawner_end(&last);
 }
 
 /* --- on a worker --- */
@@ -200,7 +204,8 @@ void command_fetch(const char *upstream, const char *command, struct provided *o
         return;
     }
     write_request(&request, upstream, command);
-    int line = spawner_ask(&runner, buf_span(&request), ends[1]);
+    errno = EPIPE;
+    int line = atomic_load(&over) ? -1 : spawner_ask(&runner, buf_span(&request), ends[1]);
     int error = errno;
     buf_free(&request);
     close(ends[1]);

@@ -42,7 +42,7 @@ void credential_fetch(const char *name, struct provided *out);
 void command_fetch(const char *upstream, const char *command, struct provided *out);
 /* Before the first thread, the first secret and the sandbox: the process that will run the commands, and which they are so far. */
 bool command_start(const char *config_path, const struct config *c, struct err *e);
-/* At our own end: ends that process, which ends the commands that still run. */
+/* At our own end: ends that process, which ends the commands that still run; waits for it. */
 void command_end_all(void);
 void keyring_fetch(const char *upstream, const char *user, struct provided *out);
 

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
@@ -68,22 +69,24 @@ static void peer_free(struct peer *p)
     free(p);
 }
 
+/* It gets its name when it listens, so that nobody who finds it is turned away; one that a dead keyholder left behind goes with that. */
 static bool listen_at(struct serve *s, const char *path, struct err *e)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     struct stat st;
-    if (strlen(path) >= sizeof address.sun_path)
+    const char *nascent = address.sun_path;
+    if (strlen(path) + sizeof ".new" > sizeof address.sun_path)
         return err_set(e, ERR_LIMIT, "the path of the login socket is too long: %s", path);
-    memcpy(address.sun_path, path, strlen(path) + 1);
+    snprintf(address.sun_path, sizeof address.sun_path, "%s.new", path);
     s->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (s->listener < 0)
         return err_errno(e, ERR_SYSTEM, errno, "cannot make the login socket");
-    if (unlink(path) < 0 && errno != ENOENT)
-        return err_errno(e, ERR_SYSTEM, errno, "cannot replace %s", path);
+    if (unlink(nascent) < 0 && errno != ENOENT)
+        return err_errno(e, ERR_SYSTEM, errno, "cannot replace %s", nascent);
     mode_t before = umask(0177);
     bool good = bind(s->listener, (struct sockaddr *)&address, sizeof address) == 0;
     umask(before);
-    if (!good || listen(s->listener, LOGINS_MAX) < 0 || lstat(path, &st) < 0)
+    if (!good || listen(s->listener, LOGINS_MAX) < 0 || lstat(nascent, &st) < 0 || rename(nascent, path) < 0)
         return err_errno(e, ERR_SYSTEM, errno, "cannot listen at %s", path);
     s->path = mem_strdup(path);
     s->inode = st.st_ino;

@@ -188,7 +188,7 @@ void starter_free(struct starter *s)
 {
     if (!s)
         return;
-    spawner_stop(&s->spawner);
+    spawner_end(&s->spawner);
     for (char *const *argument = s->program.argv; *argument; argument++)
         free(*argument);
     free((char **)(uintptr_t)s->program.argv);

@@ -379,6 +379,32 @@ static void test_without_groups_nobody_is_killed(void **state)
     until(dead(pid));
 }
 
+static pid_t parent_of(pid_t pid)
+{
+    char path[64], text[512] = "";
+    snprintf(path, sizeof path, "/proc/%d/stat", pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = read(fd, text, sizeof text - 1);
+    close(fd);
+    return n > 0 ? atoi(strrchr(text, ')') + 4) : 0;
+}
+
+/* In a container nobody else may do it. */
+static void test_orphans_are_buried(void **state)
+{
+    (void)state;
+    begin(false, 0);
+    struct run r = ask("leave");
+    pid_t first = started(&r), second = named(&r);
+    assert_int_equal(end_of(&r).pid, first);
+    until(parent_of(second) == spawner.pid);
+    assert_false(dead(second));
+    kill(second, SIGKILL);
+    until(gone(second));
+    over(&r);
+    end();
+}
+
 /* --- ends --- */
 
 static void test_nobody_stays(void **state)
@@ -528,6 +554,7 @@ int main(void)
         cmocka_unit_test(test_hanging_up_ends_the_group),
         cmocka_unit_test(test_letting_go_does_not),
         cmocka_unit_test(test_without_groups_nobody_is_killed),
+        cmocka_unit_test(test_orphans_are_buried),
         cmocka_unit_test(test_nobody_stays),
         cmocka_unit_test(test_patience),
         cmocka_unit_test(test_our_own_end),
