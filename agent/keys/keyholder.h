@@ -25,7 +25,8 @@ struct keyholder {
     struct deadlines deadlines;
     struct contexts *contexts;
     struct serve *serve;
-    bool agent; /* descriptor 3 leads to an agent that can make trial connections, not to a one-shot login */
+    bool
+        one_errand; /* descriptor 3 leads to a verb that asks one question, makes its trial connection, and ends */
     uint32_t last_trial;
     unsigned network; /* another one each time the agent says so: what failed in an older one says nothing */
     uint64_t tick;    /* grows with each question and each finding: what was before what */

@@ -1,6 +1,6 @@
 /*
  * Logging in: the typed password becomes a candidate edition that only trial connections use; the agent is asked for one; what its handshake says
- * decides. Accepted: stored, and the current edition from then on. Refused: marked, not stored. Not tried (no agent, no proxy): stored
+ * decides. Accepted: stored, and the current edition from then on. Refused: marked, not stored. Not tried (no proxy, or it does not ask): stored
  * all the same, and said so. The keyring is looked at first: a password that has nowhere to stay is not tried. Main thread, but for
  * keyring_run, which touches its job alone.
  */
@@ -106,6 +106,15 @@ static bool takes_typed(struct keyholder *k, struct identity *who, uint32_t peer
         return false;
     }
     enum secret_source source = who->u->secret;
+    if (source == SECRET_PROMPT && k->one_errand) {
+        buf_addf(
+            &why,
+            "no agent is running, and secret = prompt of upstream %s keeps a password nowhere but in it",
+            who->name);
+        answer(k, peer, call, KEYS_UNAVAILABLE, buf_cstr(&why), "Start it with exeat run, and try again.");
+        buf_free(&why);
+        return false;
+    }
     if (source == SECRET_KEYRING || source == SECRET_PROMPT)
         return true;
     if (source == SECRET_NONE)
@@ -212,6 +221,7 @@ static void stored(struct trial *t, enum provided_kind kind, const struct err *e
     bool keyring = t->who->u && t->who->u->secret == SECRET_KEYRING;
     bool kept = keyring && kind == PROVIDED;
     promote(t, kept);
+    bool lost = !kept && t->who->k->one_errand;
     if (t->verdict == KEYS_OK)
         buf_addf(&why, "the password of %s was accepted by %s", identity_text(t->e), t->proxy);
     else
@@ -219,11 +229,13 @@ static void stored(struct trial *t, enum provided_kind kind, const struct err *e
                  t->why ? t->why : "no connection asked for it");
     if (kept)
         buf_addf(&why, "%s stored in the keyring", t->verdict == KEYS_OK ? " and" : " and is");
+    else if (lost)
+        buf_addf(&why, ", but is not stored: %s", e ? e->text : "no agent is running");
     else if (keyring)
         buf_addf(&why, ", but is not stored: %s. It is kept in memory until exeat stops", e->text);
     else
         buf_add_str(&why, ". It is kept in memory until exeat stops");
-    trial_answer(t, KEYS_OK, buf_cstr(&why), NULL);
+    trial_answer(t, lost ? KEYS_UNAVAILABLE : KEYS_OK, buf_cstr(&why), NULL);
     buf_free(&why);
 }
 
@@ -274,11 +286,6 @@ static void begin_trial(struct trial *t)
     secret_set(&copy, secret_reveal(&t->typed));
     edition_give(t->e, SPAN(""), &copy);
     secret_free(&copy);
-    if (!k->agent) {
-        t->why = mem_strdup("exeat is not running");
-        trial_over(t);
-        return;
-    }
     deadline_set(&k->deadlines, &t->deadline, TRIAL_MS);
     serve_send(
         k, PEER_AGENT,

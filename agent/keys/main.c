@@ -83,14 +83,15 @@ static bool start(struct keyholder *k, const struct arguments *a, struct err *e)
 {
     struct err state_error = {0};
     char *path = NULL;
-    *k = (struct keyholder){.config_path = a->config, .agent = a->socket};
+    *k = (struct keyholder){.config_path = a->config, .one_errand = !a->socket};
     list_init(&k->identities);
     list_init(&k->guards);
     deadlines_init(&k->deadlines);
     k->config = config_load(a->config, e);
     if (!k->config)
         return false;
-    log_set_level(k->config->log_level);
+    log_set_level(a->socket ? k->config->log_level
+                            : LOG_LEVEL_WARNING); /* a verb says in its own words how it went */
     if (!command_start(a->config, k->config, &state_error))
         log_warning(NULL, "no command for a password can be run: %s", state_error.text);
     char *state = config_state_dir(&state_error);
