@@ -241,6 +241,8 @@ void converse_refused(struct context *c)
         }
     }
     enum guard_fall fall = guard_settle_refused(c->who->k, &c->attempt, c->who->name, c->hop->text, false);
+    if (fall == GUARD_FELL_SITE && g == c->e->guard)
+        edition_doubt_secret(c->e, c->q.since);
     if (fall == GUARD_FELL_SITE && aside)
         converse_restart(c); /* the request itself has not been asked for yet */
     else

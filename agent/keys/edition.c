@@ -242,6 +242,12 @@ void edition_reread(struct edition *e)
     submit(e, NULL);
 }
 
+void edition_doubt_secret(struct edition *e, uint64_t since)
+{
+    if (may_look(e, since))
+        edition_reread(e);
+}
+
 enum ready edition_look_again(struct edition *e, uint64_t since)
 {
     if (!e->who->u)

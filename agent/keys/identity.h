@@ -159,6 +159,8 @@ enum ready edition_need_ntlm(struct edition *e, uint64_t since, struct err *why)
 enum ready edition_need_negotiate(struct edition *e, uint64_t since, struct err *why);
 /* After a reload: those who need the secret wait until its provider has said whether it has changed. */
 void edition_reread(struct edition *e);
+/* The same where it was refused and may be good all the same (a blocked site), or may have been replaced before that. */
+void edition_doubt_secret(struct edition *e, uint64_t since);
 /* Is there another secret or ticket by now? READY_WAIT: being looked up; READY_NO: nothing new. News comes as a new edition. */
 enum ready edition_look_again(struct edition *e, uint64_t since);
 enum ready edition_look_for_ticket(struct edition *e,

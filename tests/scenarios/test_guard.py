@@ -166,6 +166,20 @@ class BlockedSite(Scenario):
                 self.assertEqual(statuses[-1], 502)
                 self.assertLessEqual(gate.failed, 2)
 
+    def test_new_password_lay_there_before_the_refusal(self):
+        """Changed at the proxy and in the file, then used: one attempt with the old one, and the next request has the new one."""
+        for name, kind in GATES.items():
+            with self.subTest(name):
+                gate = kind()
+                proxy, agent = self.both(Asks(gate), corp(AUTH[name], user_for(name)))
+                self.assertEqual(self.ask(agent).status, 200)
+                gate.password = "changed"
+                agent.write("secret", "changed\n")
+                proxy.drop_all()
+                statuses = [self.ask(agent, host="site%d.example" % i).status for i in range(5)]
+                self.assertEqual((statuses, gate.failed), ([403, 200, 200, 200, 200], 1))
+                self.assertEqual(self.ask(agent, host="site0.example").status, 200)
+
     def test_password_changed_under_load(self):
         for name, kind in GATES.items():
             with self.subTest(name):
