@@ -195,7 +195,7 @@ static void route(void *owner, struct control_call *call, json_t *question)
         return;
     }
     struct buf text = {0};
-    route_explain(a->routes, host, port, &text);
+    route_explain(a->routes, host, port, loop_now(a->loop), &text);
     control_answer(call, json_pack("{s:s}", "text", buf_cstr(&text)));
     buf_free(&text);
 }

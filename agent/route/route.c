@@ -136,7 +136,41 @@ void route_find(struct route_table *t, struct span host, uint16_t port, struct r
     }
 }
 
-void route_explain(struct route_table *t, struct span host, uint16_t port, struct buf *out)
+bool route_prefers(const struct route *r, const struct hop *h, uint64_t now)
+{
+    return r->may_go_direct ? h->failures == 0 : !hop_asleep(h, now);
+}
+
+static void explain_hop(const struct hop *h, const char *rank, struct buf *out)
+{
+    if (hop_is_direct(h))
+        buf_addf(out, "%s direct to %s\n", rank, h->name);
+    else
+        buf_addf(out, "%s proxy %s (upstream %s)%s%s\n", rank, h->name, h->upstream,
+                 h->failures ? ", which could not be reached: " : "", h->failures ? h->asleep_why : "");
+}
+
+static void explain_ways(const struct route *r, uint64_t now, struct buf *out)
+{
+    static const char first[] = "=>", other[] = "   else", left_out[] = "   not at present:";
+    const char *rank = first;
+    for (size_t i = 0; i < r->n; i++) {
+        if (route_prefers(r, r->hops[i], now)) {
+            explain_hop(r->hops[i], rank, out);
+            rank = other;
+        }
+    }
+    if (r->may_go_direct)
+        buf_addf(out, "%s direct (when-unreachable = direct)\n", rank);
+    for (size_t i = 0; i < r->n; i++) {
+        if (!route_prefers(r, r->hops[i], now)) {
+            explain_hop(r->hops[i], r->may_go_direct ? left_out : rank, out);
+            rank = other;
+        }
+    }
+}
+
+void route_explain(struct route_table *t, struct span host, uint16_t port, uint64_t now, struct buf *out)
 {
     struct route answer;
     const struct rule *rule = rules_match(&t->rules, host, port);
@@ -149,16 +183,7 @@ void route_explain(struct route_table *t, struct span host, uint16_t port, struc
     route_find(t, host, port, &answer);
     if (answer.n == 0)
         buf_add_str(out, "=> blocked\n");
-    for (size_t i = 0; i < answer.n; i++) {
-        const struct hop *h = answer.hops[i];
-        if (hop_is_direct(h))
-            buf_addf(out, "=> direct to %s\n", h->name);
-        else
-            buf_addf(out, "%s proxy %s (upstream %s)%s%s\n", i ? "   else" : "=>", h->name, h->upstream,
-                     h->failures ? ", which could not be reached: " : "", h->failures ? h->asleep_why : "");
-    }
-    if (answer.may_go_direct)
-        buf_add_str(out, "   else direct (when-unreachable = direct)\n");
+    explain_ways(&answer, now, out);
 }
 
 struct way *route_table_ways(const struct route_table *t, size_t *n)

@@ -35,8 +35,11 @@ void route_table_unref(struct route_table *t);
 void route_find(struct route_table *t, struct span host, uint16_t port, struct route *answer);
 /* The destination itself as a hop; the table's, as above. */
 struct hop *route_direct(struct route_table *t, struct span host, uint16_t port);
-/* How route_find decides, line by line, for people. */
-void route_explain(struct route_table *t, struct span host, uint16_t port, struct buf *out);
+/* Is this hop of the answer tried before the others at `now`? In direct mode (may_go_direct) one that has failed since it was last reached is not tried at
+   all: a request must not wait for it. */
+bool route_prefers(const struct route *r, const struct hop *h, uint64_t now);
+/* How route_find decides, line by line, for people; and what would be tried at `now` (loop_now), in that order. */
+void route_explain(struct route_table *t, struct span host, uint16_t port, uint64_t now, struct buf *out);
 
 /* The ways out, in the order of the configuration. */
 struct way *route_table_ways(const struct route_table *t, size_t *n);

@@ -63,12 +63,6 @@ void detour_stop(struct outbound *out)
     }
 }
 
-/* In direct mode only a proxy that has not failed since it was last reached is used. */
-static bool usable(const struct route *route, const struct hop *h, uint64_t now)
-{
-    return route->may_go_direct ? h->failures == 0 : !hop_asleep(h, now);
-}
-
 static void tell_mode(struct way *way, bool direct)
 {
     if (way->detour == direct)
@@ -87,12 +81,12 @@ size_t detour_order(struct outbound *out, struct route_table *routes, const stru
     uint64_t now = loop_now(out->loop);
     size_t n = 0;
     for (size_t i = 0; i < route->n; i++)
-        if (usable(route, route->hops[i], now))
+        if (route_prefers(route, route->hops[i], now))
             hops[n++] = route->hops[i];
     if (route->way)
         tell_mode(route->way, route->may_go_direct && n == 0);
     for (size_t i = 0; i < route->n; i++) {
-        if (usable(route, route->hops[i], now))
+        if (route_prefers(route, route->hops[i], now))
             continue;
         if (route->may_go_direct)
             probe(out, route->hops[i]);

@@ -1,7 +1,7 @@
 """Which way a request goes: rules, several upstreams, proxies that cannot be reached, and the way without them."""
 
 from agent import wait_until
-from base import Scenario, corp, together
+from base import SITE, Scenario, corp, together
 from gates import Basic
 from proxy import Asks, Open
 
@@ -129,6 +129,21 @@ class Detour(Scenario):
         wait_until(lambda: self.ask(agent, host=origin.address).status == 200 and back.requests, "the proxy again")
         self.assertEqual(agent.log().count("back on the proxy"), 1)
         self.assertNotRegex(agent.exeat("status", check=True).stdout, "direct")
+
+    def test_route_says_what_would_be_tried_now(self):
+        """The verb's answer is in the order of a request's: what sleeps is not the first."""
+        dead, alive = self.proxy(Open()), self.proxy(Open())
+        dead.stop_listening()
+        for more, last in (("", "   else proxy %s " % dead.address), ("[route]\nwhen-unreachable = direct\n", "   not at present: proxy %s " % dead.address)):
+            agent = self.agent("[upstream corp]\nproxy = %s %s\nauth = none\n%s" % (dead.url, alive.url, more))
+            self.assertIn("=> proxy %s " % dead.address, agent.exeat("route", SITE).stdout)
+            self.assertEqual(self.ask(agent).status, 200)
+            lines = agent.exeat("route", SITE).stdout.splitlines()
+            self.assertTrue(lines[2].startswith("=> proxy %s " % alive.address), lines)
+            self.assertTrue(lines[-1].startswith(last) and "could not be reached" in lines[-1], lines)
+        agent = self.agent("[upstream corp]\nproxy = %s\nauth = none\n[route]\nwhen-unreachable = direct\n" % dead.url)
+        self.ask(agent, host=alive.address)
+        self.assertIn("\n=> direct (when-unreachable = direct)\n   not at present: proxy", agent.exeat("route", SITE).stdout)
 
     def test_tunnels_too(self):
         class Echo(Open):

@@ -296,7 +296,7 @@ static void test_a_hop_sleeps_longer_each_time(void **state)
 static void explained(struct route_table *t, const char *host, uint16_t port, const char *expected)
 {
     struct buf text = {0};
-    route_explain(t, span_str(host), port, &text);
+    route_explain(t, span_str(host), port, 0, &text);
     assert_string_equal(buf_cstr(&text), expected);
     buf_free(&text);
 }
@@ -313,9 +313,8 @@ static void test_explained(void **state)
     explained(t, "www.example", 80,
               "no-proxy .internal.example: does not match\nno-proxy 10.0.0.0/8: does not match\nno-proxy "
               "*:22: does not match\n"
-              "no rule matches: the first upstream\n=> proxy one.example:8080 (upstream corp), which could "
-              "not be reached: no route\n"
-              "   else proxy two.example:3128 (upstream corp)\n");
+              "no rule matches: the first upstream\n=> proxy two.example:3128 (upstream corp)\n"
+              "   else proxy one.example:8080 (upstream corp), which could not be reached: no route\n");
     route_table_unref(t);
 }
 
