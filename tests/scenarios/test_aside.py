@@ -215,7 +215,7 @@ class Asides(Scenario):
         wait_until(lambda: self.finals(NOWHERE), "an aside")
         self.settle(slow)
         self.assertEqual([later.result() for later in fresh], [200] * 6)
-        self.assertEqual(len(self.finals(NOWHERE)), 1)
+        self.assertLessEqual(len(self.finals(NOWHERE)), 2)  # a second one may go out before the answer to the first is read
 
     def test_blocked_site_behind_an_aside(self):
         self.begin(blocked=("blocked.example",))
