@@ -49,7 +49,7 @@ class Confined(Scenario):
         _, agent = self.both(Open(), more="[log]\nlevel = debug\n")
         ours = seccomp_of("self")
         self.assertEqual(seccomp_of(agent.pid), (1, 2, ours[2] + 1))
-        self.assertEqual(seccomp_of(agent.starter_pid()), ours)
+        self.assertEqual(seccomp_of(wait_until(agent.starter_pid, "the starter")), ours)
         keys = self.keyholder(agent)
         agent.wait_log("the keyholder starts no programs, gains no privileges\n")
         self.assertEqual(seccomp_of(keys), (1, 2, ours[2] + 1))
