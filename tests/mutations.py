@@ -213,6 +213,9 @@ THE_DOOR = [
         ("config/kinds_place.c", "    if (is_loopback(a->host))\n        return true;\n    return err_set(",
          "    if (a->host)\n        return true;\n    return err_set("),
         "unit test_config.test_value_errors", "scenarios test_control.Check.test_listener_beyond_this_machine"),
+    row("so is one that was handed over",
+        ("agent/net/given.c", "    if (address.ss_family != AF_UNIX && !is_loopback(&address))", "    if (false && !is_loopback(&address))"),
+        "scenarios test_given.Given.test_refused"),
     row("the control socket is for its owner and root",
         ("agent/control/server.c", "bool ours = stream_peer_uid(stream, &uid) && (uid == getuid() || uid == 0);", "bool ours = true;\n    uid = 0;"),
         "scenarios test_control.OtherUsers.test_control_socket"),
@@ -287,6 +290,21 @@ THE_WAY = [
         (TLS, "    SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);\n",
          "    SSL_CTX_set_min_proto_version(ctx, TLS1_VERSION);\n    SSL_CTX_set_security_level(ctx, 0);\n"),
         "scenarios test_tls.Handshake.test_tls_1_1_is_too_old"),
+]
+
+CONFINED = [
+    row("no programs are started",
+        ("agent/base/sandbox.c", "    \"execve\", \"execveat\",\n", ""),
+        "unit test_sandbox.test_the_agents", "unit test_sandbox.test_the_keyholders"),
+    row("the keyholder does not listen",
+        ("agent/base/sandbox.c", "(w->serves || deny(filter, \"listen\")) && ", ""),
+        "unit test_sandbox.test_the_keyholders"),
+    row("the agent is confined",
+        ("agent/confine.c", "    a->sandbox = sandbox_enter(&wish);\n", "    (void)wish;\n"),
+        "scenarios test_sandbox.Confined.test_what_holds"),
+    row("the keyholder is confined",
+        ("agent/keys/main.c", "struct sandbox_state state = sandbox_enter(&wish);", "struct sandbox_state state = {.calls = !wish.serves};"),
+        "scenarios test_sandbox.Confined.test_what_holds"),
 ]
 
 # A worker wipes its stack after each job; taken out where the providers' own wiping is to be seen.
@@ -384,7 +402,7 @@ ANOTHER_NETWORK = [
 
 SANDBOX, SPAWNER = "agent/base/sandbox.c", "agent/base/spawner.c"
 
-CONFINED = [
+SANDBOXED = [
     row("the agent gives up what it does not need",
         ("agent/agent.c", "    agent_confine(a); ", "    if (!a->loop)\n        agent_confine(a); "),
         "scenarios test_sandbox.Confined.test_what_holds"),
@@ -430,4 +448,4 @@ CONFINED = [
         "unit test_spawner.test_hanging_up_ends_the_group"),
 ]
 
-ROWS = ONE_ATTEMPT + THE_MARK + NO_REFUSAL + THE_DOOR + THE_PROXY + THE_WAY + IN_MEMORY + ANOTHER_NETWORK + CONFINED
+ROWS = ONE_ATTEMPT + THE_MARK + NO_REFUSAL + THE_DOOR + THE_PROXY + THE_WAY + CONFINED + IN_MEMORY + ANOTHER_NETWORK + SANDBOXED

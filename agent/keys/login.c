@@ -107,10 +107,9 @@ static bool takes_typed(struct keyholder *k, struct identity *who, uint32_t peer
     }
     enum secret_source source = who->u->secret;
     if (source == SECRET_PROMPT && k->one_errand) {
-        buf_addf(
-            &why,
-            "no agent is running, and secret = prompt of upstream %s keeps a password nowhere but in it",
-            who->name);
+        buf_addf(&why,
+                 "no agent is running, and secret = prompt of upstream %s keeps a password nowhere but in it",
+                 who->name);
         answer(k, peer, call, KEYS_UNAVAILABLE, buf_cstr(&why), "Start it with exeat run, and try again.");
         buf_free(&why);
         return false;

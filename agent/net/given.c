@@ -13,19 +13,12 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "net/listen.h"
 
 #define FIRST     3
 #define MOST      1000
 #define WHAT      "the socket that came with the start"
 #define UNIT_HINT "the .socket unit"
-
-static bool is_loopback(const struct sockaddr_storage *address)
-{
-    if (address->ss_family == AF_INET)
-        return ntohl(((const struct sockaddr_in *)address)->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
-    const struct in6_addr *v6 = &((const struct sockaddr_in6 *)address)->sin6_addr;
-    return IN6_IS_ADDR_LOOPBACK(v6) || (IN6_IS_ADDR_V4MAPPED(v6) && v6->s6_addr[12] == IN_LOOPBACKNET);
-}
 
 /* As listener_name has it. */
 static char *address_text(const struct sockaddr_storage *address, socklen_t size)
@@ -71,7 +64,7 @@ static bool take_one(struct given *g, struct err *e)
     if (address.ss_family != AF_UNIX && address.ss_family != AF_INET && address.ss_family != AF_INET6)
         return err_set(e, ERR_CONFIG, WHAT " as descriptor %d is neither TCP nor Unix", g->fd);
     g->address = address_text(&address, size);
-    if (address.ss_family != AF_UNIX && !is_loopback(&address))
+    if (address.ss_family != AF_UNIX && !listen_is_loopback((const struct sockaddr *)&address))
         return err_set(e, ERR_CONFIG,
                        WHAT
                        " listens on %s, which is not an address of this machine alone: write ListenStream="

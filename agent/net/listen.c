@@ -129,6 +129,14 @@ static char *tcp_name(int fd)
     return name;
 }
 
+bool listen_is_loopback(const struct sockaddr *address)
+{
+    if (address->sa_family == AF_INET)
+        return ntohl(((const struct sockaddr_in *)address)->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+    const struct in6_addr *v6 = &((const struct sockaddr_in6 *)address)->sin6_addr;
+    return IN6_IS_ADDR_LOOPBACK(v6) || (IN6_IS_ADDR_V4MAPPED(v6) && v6->s6_addr[12] == IN_LOOPBACKNET);
+}
+
 static int bound_tcp(const struct addrinfo *at)
 {
     int on = 1;
@@ -156,6 +164,15 @@ struct listener *listen_tcp(struct loop *loop, const char *host, uint16_t port, 
     int code = getaddrinfo(host, service, &hints, &found); /* at start-up only, and for loopback names */
     if (code) {
         err_set(e, ERR_SYSTEM, "cannot listen on %s:%u: %s", host, port, gai_strerror(code));
+        return NULL;
+    }
+    if (!listen_is_loopback(found->ai_addr)) { /* localhost is what /etc/hosts says */
+        freeaddrinfo(found);
+        err_set(
+            e, ERR_CONFIG,
+            "cannot listen on %s:%u: that is not this machine's loopback, and others could use exeat as you; "
+            "write 127.0.0.1:%u",
+            host, port, port);
         return NULL;
     }
     int fd = bound_tcp(found);

@@ -4,6 +4,8 @@
 #ifndef EXEAT_NET_LISTEN_H
 #define EXEAT_NET_LISTEN_H
 
+#include <sys/socket.h>
+
 #include "net/stream.h"
 
 struct listener;
@@ -11,11 +13,13 @@ struct listener;
 typedef void (*accepted_fn)(void *owner, struct stream *s);
 
 /* host NULL: a Unix socket at `path`, made with mode 0600; a stale socket file is removed, a living one is an error ("another program ..."). Port 0: a free one.
-   ERR_UNREACHABLE: this machine has no such address. */
+   ERR_UNREACHABLE: this machine has no such address; ERR_CONFIG: it is not one of its loopback. */
 struct listener *listen_tcp(struct loop *loop, const char *host, uint16_t port, accepted_fn accepted,
                             void *owner, struct err *e);
 struct listener *listen_unix(struct loop *loop, const char *path, accepted_fn accepted, void *owner,
                              struct err *e);
+/* Who is reached at a TCP address of another kind is not only this machine. */
+bool listen_is_loopback(const struct sockaddr *address);
 /* For doors of our own (exeat status must work when every client's place is taken): does not count, and is not paused, with the others. */
 void listener_exempt(struct listener *l);
 /* "127.0.0.1:3128", "[::1]:3128" or "unix:PATH"; with the port that we really have. */

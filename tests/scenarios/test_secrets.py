@@ -15,6 +15,7 @@ from desktop import Keyring
 from gates import Basic, Digest, Negotiate, Ntlm
 from proxy import Asks, Open
 from test_admit import NOBODY, ROOT_ONLY, Door
+from test_sandbox import below
 
 PASSWORD = "correct-Horse-battery-7Staple"
 OTHER = "another-Zebra-42-paperclip!"
@@ -76,7 +77,7 @@ class Outputs(Secrets):
         self.assertNotRegex(agent.log(), r"(?i)(basic|digest|ntlm|negotiate) +[A-Za-z0-9+/]{12}")
         for answer in answers:
             self.not_in(needles, answer.raw_head + answer.body, "a page")
-        for pid in (agent.pid, agent.keys_pid()):
+        for pid in below(agent.pid):
             for file in ("cmdline", "environ"):
                 with open("/proc/%d/%s" % (pid, file), "rb") as opened:
                     self.not_in(needles, opened.read(), "%s of %d" % (file, pid))
@@ -126,6 +127,8 @@ class Memory(Secrets):
         self.gone(lambda: memory.loose(agent.pid, needles), "in the agent, not locked")
         if scheme != "basic":
             self.gone(lambda: memory.places(agent.pid, needles), "in the agent")
+        for pid in set(below(agent.pid)) - {agent.pid, keys}:
+            self.gone(lambda pid=pid: memory.places(pid, needles), "in a process that starts others")
         if not kept and scheme in ("ntlm", "negotiate"):
             self.gone(lambda: memory.places(keys, needles), "in the keyholder, which has the hash")
 
@@ -250,7 +253,8 @@ class Breaks:
 class Processes(Secrets):
     def test_no_core_dumps(self):
         _, agent = self.both(Asks(Ntlm()), corp("ntlm"))
-        for pid in (agent.pid, agent.keys_pid()):
+        wait_until(agent.keys_pid, "the keyholder")
+        for pid in below(agent.pid):
             with open("/proc/%d/limits" % pid) as limits:
                 self.assertRegex(limits.read(), r"Max core file size +0 +0")
 
@@ -268,8 +272,8 @@ class ClosedProcesses(Door):
         """Another program of the same user can neither read their memory nor trace them, nor see what they have open."""
         agent = self.as_nobody()
         self.assertEqual(self.asks(NOBODY, agent).status, 200)
-        keys = wait_until(agent.keys_pid, "the keyholder")
-        for pid in (agent.pid, keys):
+        wait_until(agent.keys_pid, "the keyholder")
+        for pid in below(agent.pid):
             self.assertEqual(os.stat("/proc/%d/status" % pid).st_uid, 0)  # root's, where it would be the user's own
             for file in ("mem", "environ", "maps", "fd"):
                 tries = "import os; p = '/proc/%d/%s'; os.listdir(p) if os.path.isdir(p) else open(p, 'rb').read(1)" % (pid, file)
