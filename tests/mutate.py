@@ -52,7 +52,7 @@ def _test_is_there(test):
     if suite == "unit":
         program, case = name.split(".")
         path = os.path.join(TESTS, "unit", program + ".c")
-        return os.path.exists(path) and bool(re.search(r"(?:cmocka_unit_test\w*|with_\w+|TEST)\(\s*%s\b" % re.escape(case), read(path)))
+        return os.path.exists(path) and bool(re.search(r"(?:cmocka_unit_test\w*|with_\w+|TEST|each)\(\s*%s\b" % re.escape(case), read(path)))
     module, cls, method = name.split(".")
     path = os.path.join(TESTS, suite, module + ".py")
     return os.path.exists(path) and method in _methods(ast.parse(read(path), path), cls)
