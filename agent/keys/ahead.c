@@ -34,7 +34,7 @@ bool ahead_prepare(struct context *c)
     c->raw = c->ntlm_only = false;
     if (c->scheme == AUTH_NTLM)
         return e->ntlm && !(kerberos && choose_next(c->who->u, h->offered, 0) == AUTH_NEGOTIATE);
-    if (c->scheme != AUTH_NEGOTIATE || kerberos || !b || !b->ntlm_only || h->no_spnego_ntlm)
+    if (c->scheme != AUTH_NEGOTIATE || kerberos || !b || !b->ntlm_only || h->no_spnego_ntlm_until > now_ms())
         return false;
     c->ntlm_only = true;
     c->raw = h->raw_negotiate;

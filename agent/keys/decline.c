@@ -102,7 +102,8 @@ void decline_paused(struct context *c)
                          "The proxy was shown the password several times and said neither yes nor no: it "
                          "closed the connection, "
                          "or did not answer. "
-                         "To spare your account from being locked, nothing is tried for half a minute.",
+                         "To spare your account from being locked, nothing is tried for a while: half a "
+                         "minute at first, longer each time.",
                          NULL);
 }
 

@@ -23,6 +23,7 @@ struct guard_record {
     char *suspect;   /* the site of the refusal since the last success; NULL: none */
     unsigned dropped;
     int64_t paused_until;
+    int64_t pause; /* milliseconds, the last one; 0: none since the last success */
     struct refused_site sites[GUARD_SITES];
     size_t next_site;
     /* sites of the counted attempts in flight, at most GUARD_IN_FLIGHT */
@@ -277,6 +278,7 @@ void guard_accepted(struct guard_attempt *attempt)
     r->proven = true;
     r->overlooked = false;
     r->dropped = 0;
+    r->pause = 0;
     if (attempt->kind == GUARD_TICKET || attempt->refusals == attempt->guard->refusals)
         explain(attempt->guard, r, attempt->kind);
     end(attempt);
@@ -287,9 +289,12 @@ void guard_dropped(struct guard_attempt *attempt, int64_t now)
     struct guard_record *r = attempt->record;
     if (!attempt->guard)
         return;
+    /* A proxy that hangs up instead of saying no may have counted it all the same. */
     if (attempt->counted && !r->proven && ++r->dropped >= GUARD_DROPPED_MAX) {
-        r->dropped = 0;
-        r->paused_until = now + GUARD_DROPPED_MS;
+        r->pause = r->pause ? r->pause * GUARD_DROPPED_FACTOR : GUARD_DROPPED_MS;
+        if (r->pause > GUARD_DROPPED_MOST_MS)
+            r->pause = GUARD_DROPPED_MOST_MS;
+        r->paused_until = now + r->pause;
     }
     end(attempt);
 }
@@ -324,7 +329,7 @@ void guard_thaw(struct guard *g)
     g->refused = 0;
     for (struct guard_record *r = g->records; r; r = r->next) {
         r->frozen = r->proven = r->overlooked = false;
-        r->paused_until = 0;
+        r->paused_until = r->pause = 0;
         r->dropped = 0;
         free(r->suspect);
         r->suspect = NULL;

@@ -34,9 +34,12 @@
 #define GUARD_SITE_MS     (5 * 60 * 1000)
 #define GUARD_SITE_FACTOR 6
 #define GUARD_SITE_MAX_MS (24 * 60 * 60 * 1000)
-#define GUARD_SITES       64    /* refused sites remembered for each upstream; the oldest goes first */
-#define GUARD_DROPPED_MAX 4     /* unproven, and the connection was lost so often without a verdict: */
-#define GUARD_DROPPED_MS  30000 /* nothing is tried for so long */
+#define GUARD_SITES       64 /* refused sites remembered for each upstream; the oldest goes first */
+#define GUARD_DROPPED_MAX 3  /* unproven, and the connection was lost so often without a verdict: */
+#define GUARD_DROPPED_MS                                                                                     \
+    30000 /* nothing is tried for so long; then once, and for so long times GUARD_DROPPED_FACTOR not, and so on: */
+#define GUARD_DROPPED_FACTOR  4
+#define GUARD_DROPPED_MOST_MS (60 * 60 * 1000)
 
 enum guard_kind {
     GUARD_TOKEN, /* NTLM's last message on a request: each one is counted by the directory */

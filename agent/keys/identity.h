@@ -74,13 +74,13 @@ struct hop {
     char worked[48];                /* the scheme that was accepted last, for people; empty: none yet */
     enum auth_scheme worked_scheme;
     uint32_t worked_generation;
-    int64_t shy_until;       /* a first token sent unasked was not understood: wait to be asked */
-    int64_t no_asides_until; /* final tokens ride on requests alone (aside.h), */
-    char *in_vain_site;      /* or on those for this site, */
-    int64_t in_vain_until;   /* until then */
-    bool raw_negotiate;      /* under the name Negotiate it speaks raw NTLM */
-    bool no_spnego_ntlm;     /* and it takes no NTLM inside SPNEGO */
-    bool unproved;           /* it did not prove itself when it should have, the last time */
+    int64_t shy_until;            /* a first token sent unasked was not understood: wait to be asked */
+    int64_t no_asides_until;      /* final tokens ride on requests alone (aside.h), */
+    char *in_vain_site;           /* or on those for this site, */
+    int64_t in_vain_until;        /* until then */
+    bool raw_negotiate;           /* under the name Negotiate it speaks raw NTLM */
+    int64_t no_spnego_ntlm_until; /* and until then it is held to take no NTLM inside SPNEGO */
+    bool unproved;                /* it did not prove itself when it should have, the last time */
     struct digest *digest;
     uint32_t digest_generation;
     char digest_words[32];   /* "Digest SHA-256", for people */

@@ -67,7 +67,7 @@ static enum ready prepare_ntlm_inside(struct context *c, struct err *why)
         return READY_NO;
     if (c->e->guard && guard_look(c->e->guard, c->who->name, SPAN(""), now_ms()) == GUARD_FROZEN)
         return READY_REFUSED;
-    if (h->no_spnego_ntlm) {
+    if (h->no_spnego_ntlm_until > now_ms()) {
         if (!why->text[0]) /* why there is no ticket says more */
             err_set(why, ERR_PROTOCOL, "the proxy takes no NTLM inside Negotiate");
         return READY_NO;
@@ -86,7 +86,7 @@ static enum ready prepare_negotiate(struct context *c, const char **waits_for, s
         return r;
     if (!c->e->bundle->full) {
         bool coming = c->e->negotiate_state == PART_RUNNING || c->e->acquire;
-        if (c->hop->no_spnego_ntlm && coming) /* a ticket is all that helps here */
+        if (c->hop->no_spnego_ntlm_until > now_ms() && coming) /* a ticket is all that helps here */
             return READY_WAIT;
         *why = c->e->negotiate_why;
         return prepare_ntlm_inside(c, why);

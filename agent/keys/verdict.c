@@ -28,7 +28,7 @@ void converse_learn_dialect(struct context *c, bool raw)
     if (raw || (!better && !c->hop->raw_negotiate))
         c->hop->raw_negotiate = true;
     else
-        c->hop->no_spnego_ntlm = true;
+        c->hop->no_spnego_ntlm_until = now_ms() + SHY_MS; /* or was it too busy to answer? */
 }
 
 static void learn_offer(struct context *c)
@@ -92,7 +92,7 @@ static void leg_ignored(struct context *c)
 {
     bool closed = c->q.flags & KEYS_CLOSED;
     learn_offer(c);
-    if (c->scheme == AUTH_NEGOTIATE && !c->hop->no_spnego_ntlm && ours(c)) {
+    if (c->scheme == AUTH_NEGOTIATE && c->hop->no_spnego_ntlm_until <= now_ms() && ours(c)) {
         converse_learn_dialect(c, false);
         converse_restart(c);
     } else if (c->again && !closed) {

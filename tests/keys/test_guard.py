@@ -103,7 +103,7 @@ class Unproven(GuardTest):
 
     def test_lost_too_often_is_too_often(self):
         k = self.keyholder()
-        for _ in range(4):
+        for _ in range(3):
             (w,) = self.at_type_3(k, ["http://site.example/"])
             self.assertEqual(k.end(w[1]).verdict, "SEND")
             w[0].close()
