@@ -26,7 +26,7 @@ static void describe_offer(const struct identity *who, const struct hop *h, unsi
         for (unsigned s = 0; s < AUTH_SCHEMES; s++)
             if (h->offered & allowed & SCHEME_BIT(s))
                 buf_addf(out, "%s%s", out->n ? ", " : "", schemes[s].name);
-        buf_addf(out, "%s of what auth = allows", out->n ? "" : "nothing");
+        buf_add_str(out, " of what auth = allows");
     } else {
         buf_add_str(out, h->offer_text);
     }
@@ -40,6 +40,14 @@ static const struct floor_row *pending(const struct identity *who, const struct 
     return alarm && alarm->level < needed(who, h, allowed) ? alarm : NULL;
 }
 
+/* The configuration names nothing of it any more, and the proxy offers as much as ever: that is not the proxy's doing. */
+static bool is_our_own_choice(const struct identity *who, const struct hop *h, enum floor_level best)
+{
+    const struct floor_row *strongest = floors_find(&who->k->floors, FLOOR_STRONGEST, who->name, h->text);
+    return best == FLOOR_NONE && strongest &&
+           floor_of_schemes(h->offered, h->digest_level) >= strongest->level;
+}
+
 bool alarm_rings(struct identity *who, const struct hop *h)
 {
     if (!h->known) /* it has offered nothing since we were started; what rang before that still does */
@@ -47,7 +55,7 @@ bool alarm_rings(struct identity *who, const struct hop *h)
     struct floors *f = &who->k->floors;
     unsigned allowed = choose_allowed(who->u, span_str(h->host), h->port);
     enum floor_level best = floor_of_schemes(h->offered & allowed, h->digest_level);
-    if (best >= needed(who, h, allowed)) {
+    if (best >= needed(who, h, allowed) || is_our_own_choice(who, h, best)) {
         floors_calm(f, who->name, h->text);
         return false;
     }
