@@ -97,7 +97,7 @@ class KeyholderTest(unittest.TestCase):
                 self.kill(agent)
                 page = ask(agent, TARGET)
                 self.assertEqual(page.status, 502)
-                self.assertIn("refused the password", page.text)
+                self.assertIn("was refused earlier", page.text)
         self.assertEqual(lab.bad_count("lockme"), 1)
 
     def test_the_agent_holds_no_gssapi_and_the_keyholder_is_its_child(self):
