@@ -148,10 +148,14 @@ class FileBackend(LoginTest):
         self.assertEqual(password_of(Context(k).challenged(BASIC)), "untried")
 
     def test_without_an_agent(self):
+        """The verb itself asks, and makes the trial connection."""
         k = self.keyholder(arguments=["--no-socket"])
-        answer = k.ask("LOGIN", upstream="corp", secret="untried")
+        call = k.begin("LOGIN", upstream="corp", secret="untried")
+        e = k.event("EVENT_TRIAL")
+        k.tell("TRIAL_END", trial=e.trial, verdict=12, why="connection refused")
+        answer = k.end(call)
         self.assertEqual(answer.verdict, "OK")
-        self.assertIn("could not be tried", answer.why)
+        self.assertIn("could not be tried (connection refused)", answer.why)
         self.assertEqual(password_of(Context(k).challenged(BASIC)), "untried")
 
     def test_logout(self):
