@@ -20,8 +20,10 @@ say = $(if $(V),@:,@echo '  $(1)  $(patsubst $(CURDIR)/%,%,$@)')
 # --- Packages (Debian and Ubuntu names; a|b: either will do; tests/deps installs what is missing and says what to do elsewhere) ------
 
 DEPS_BUILD    := gcc libc6-dev pkg-config libuv1-dev libssl-dev libjansson-dev libkrb5-dev libsecret-1-dev gss-ntlmssp gss-ntlmssp-dev libseccomp-dev
+DEPS_PAC      := libjavascriptcoregtk-4.1-dev
 DEPS_PRACTICE := python3 squid-openssl|squid curl git npm
-DEPS_TEST     := python3 openssl libcmocka-dev libhttp-parser-dev squid-openssl curl git npm openssh-client openssh-server util-linux dbus-daemon gnome-keyring libsecret-tools
+DEPS_TEST     := python3 openssl libcmocka-dev libhttp-parser-dev squid-openssl curl git npm openssh-client openssh-server util-linux dbus-daemon gnome-keyring libsecret-tools \
+                 $(DEPS_PAC)
 DEPS_REALM     = $(shell sed -e 's/\#.*//' tests/realm/packages.txt 2>/dev/null)
 DEPS_LINT     := python3 clang-format-14 clang-tidy-14 cppcheck shellcheck
 DEPS_FUZZ     := clang-14 libclang-rt-14-dev
@@ -31,6 +33,7 @@ DEPS_COVER    := gcovr
 
 PACKAGES_AGENT := libuv libssl libcrypto jansson libseccomp
 PACKAGES_KEYS  := krb5-gssapi krb5 libsecret-1 libcrypto libseccomp
+PACKAGES_PAC   := javascriptcoregtk-4.1 libseccomp libcrypto
 
 WERROR   ?= -Werror
 WARNINGS := -Wall -Wextra $(WERROR) -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla
@@ -45,15 +48,28 @@ AGENT_LIBS = $(shell pkg-config --libs $(PACKAGES_AGENT))
 KEYS_LIBS  = $(shell pkg-config --libs $(PACKAGES_KEYS)) -lpthread
 KEYS_INC   = $(shell pkg-config --cflags $(PACKAGES_KEYS))
 
-# --- The two programs -----------------------------------------------------------------------------------------------------------------
+
+# exeat-pac is for those who have a PAC file, and a package of its own: it is built where its libraries are.
+HAVE_PAC  := $(shell pkg-config --exists $(PACKAGES_PAC) 2>/dev/null && echo yes)
+PAC_LIBS   = $(shell pkg-config --libs $(PACKAGES_PAC))
+PAC_INC    = $(if $(HAVE_PAC),$(shell pkg-config --cflags $(PACKAGES_PAC)))
+
+# --- The programs -------------------------------------------------------------------------------------------------------------------
 
 FLOOR_SRC := $(wildcard agent/base/*.c agent/wire/*.c config/*.c)
 AGENT_SRC := $(wildcard agent/*.c agent/cli/*.c agent/relay/*.c agent/upstream/*.c agent/admit/*.c agent/route/*.c \
                         agent/helpers/*.c agent/control/*.c agent/http/*.c agent/net/*.c)
 KEYS_SRC  := $(wildcard agent/keys/*.c)
+PAC_SRC   := $(if $(HAVE_PAC),$(wildcard agent/pac/*.c))
+PAC_FLOOR := $(wildcard agent/base/*.c agent/wire/*.c)
+# What of exeat-pac is tested by itself: all but the engine and the program.
+PAC_PARTS := $(filter-out agent/pac/main.c agent/pac/engine.c $(if $(HAVE_PAC),,agent/pac/sandbox.c),$(wildcard agent/pac/*.c))
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 
-all: $(BUILD)/exeat $(BUILD)/exeat-keys ## build exeat and exeat-keys
+all: $(BUILD)/exeat $(BUILD)/exeat-keys $(if $(HAVE_PAC),$(BUILD)/exeat-pac,no-pac) ## build exeat, exeat-keys and exeat-pac
+
+no-pac:
+	@echo '  exeat-pac is left out, so there will be no PAC files: it needs $(DEPS_PAC)'
 
 $(BUILD)/exeat: $(call obj,$(AGENT_SRC) $(FLOOR_SRC)) $(BUILD)/sources
 	$(call say,link)
@@ -61,25 +77,28 @@ $(BUILD)/exeat: $(call obj,$(AGENT_SRC) $(FLOOR_SRC)) $(BUILD)/sources
 $(BUILD)/exeat-keys: $(call obj,$(KEYS_SRC) $(FLOOR_SRC)) $(BUILD)/sources
 	$(call say,link)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(KEYS_LIBS)
+$(BUILD)/exeat-pac: $(call obj,$(PAC_SRC) $(PAC_FLOOR)) $(BUILD)/sources
+	$(call say,link)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(PAC_LIBS)
 
 $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,cc  )
-	$(Q)$(CC) $(CPPFLAGS) $(if $(findstring agent/keys/,$<),$(KEYS_INC)) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(CPPFLAGS) $(if $(findstring agent/keys/,$<),$(KEYS_INC)) $(if $(findstring agent/pac/,$<),$(PAC_INC)) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 # Two files that change only when what they hold changes: other flags compile everything again, a source that came or went links again.
 remember = @mkdir -p $(@D); printf '%s\n' '$(subst ','\'',$(1))' | cmp -s - $@ || printf '%s\n' '$(subst ','\'',$(1))' > $@
 $(BUILD)/flags: FORCE
 	$(call remember,$(CC) $(CPPFLAGS) $(ALL_CFLAGS))
 $(BUILD)/sources: FORCE
-	$(call remember,$(ALL_LDFLAGS) $(AGENT_SRC) $(KEYS_SRC) $(FLOOR_SRC))
+	$(call remember,$(ALL_LDFLAGS) $(AGENT_SRC) $(KEYS_SRC) $(PAC_SRC) $(FLOOR_SRC))
 
 # --- Tests ----------------------------------------------------------------------------------------------------------------------------
 
 # One cmocka program per file in tests/unit; linked with everything of the agent and the keyholder but the two main functions.
-UNIT_SRC := $(wildcard tests/unit/test_*.c)
+UNIT_SRC := $(filter-out $(if $(HAVE_PAC),,tests/unit/test_pac_sandbox.c),$(wildcard tests/unit/test_*.c))
 UNIT_BIN := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(UNIT_SRC))
-UNIT_OBJ  = $(call obj,$(filter-out agent/main.c agent/keys/main.c,$(AGENT_SRC) $(KEYS_SRC)) $(FLOOR_SRC))
+UNIT_OBJ  = $(call obj,$(filter-out agent/main.c agent/keys/main.c,$(AGENT_SRC) $(KEYS_SRC)) $(PAC_PARTS) $(FLOOR_SRC))
 unit: $(UNIT_BIN)
 $(BUILD)/unit/libunder_test.a: $(UNIT_OBJ) $(BUILD)/sources
 	@mkdir -p $(@D)
@@ -88,7 +107,7 @@ $(BUILD)/unit/libunder_test.a: $(UNIT_OBJ) $(BUILD)/sources
 	$(Q)ar rcs $@ $(filter %.o,$^)
 $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/unit/libunder_test.a
 	$(call say,link)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(AGENT_LIBS) $(KEYS_LIBS) -lcmocka -lhttp_parser
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(AGENT_LIBS) $(KEYS_LIBS) $(if $(HAVE_PAC),-lseccomp) -lcmocka -lhttp_parser
 
 # "make test" and its like compile with all cores unless -j was given.
 JOBS = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
@@ -124,7 +143,7 @@ mutate: ## take out each guard in turn; its tests must fail (MUTATIONS="words" f
 FUZZ_SECONDS ?= 30
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 fuzz: ## run each fuzzer for FUZZ_SECONDS=30
-	@tests/deps $(DEPS_BUILD) $(DEPS_FUZZ)
+	@tests/deps $(DEPS_BUILD) $(DEPS_PAC) $(DEPS_FUZZ)
 	+@$(MAKE) --no-print-directory $(JOBS) BUILD='$(BUILD)/fuzz' CC=$(CLANG) SANITIZE=fuzzer-no-link,address,undefined \
 	    CFLAGS='-O1 -g' fuzzers
 	@$(PYTHON) tests/fuzz/run.py --build '$(BUILD)/fuzz' --seconds $(FUZZ_SECONDS) $(FUZZERS)
@@ -132,11 +151,11 @@ fuzzers: $(patsubst tests/fuzz/%.c,$(BUILD)/bin/%,$(FUZZ_SRC))
 $(BUILD)/bin/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/unit/libunder_test.a
 	@mkdir -p $(@D)
 	$(call say,link)
-	$(Q)$(CC) -fsanitize=fuzzer,address,undefined $(LDFLAGS) -o $@ $^ $(AGENT_LIBS) $(KEYS_LIBS)
+	$(Q)$(CC) -fsanitize=fuzzer,address,undefined $(LDFLAGS) -o $@ $^ $(AGENT_LIBS) $(KEYS_LIBS) $(if $(HAVE_PAC),-lseccomp)
 
 lint: ## clang-format, clang-tidy, cppcheck, shellcheck, floors
 	@tests/deps $(DEPS_BUILD) $(DEPS_TEST) $(DEPS_LINT)
-	@$(PYTHON) tests/lint.py --build '$(BUILD)' -- -std=gnu11 $(CPPFLAGS) $$(pkg-config --cflags $(PACKAGES_AGENT) $(PACKAGES_KEYS))
+	@$(PYTHON) tests/lint.py --build '$(BUILD)' -- -std=gnu11 $(CPPFLAGS) $$(pkg-config --cflags $(PACKAGES_AGENT) $(PACKAGES_KEYS)) $(PAC_INC)
 
 format: ## let clang-format write
 	clang-format-14 -i $(shell find agent config tests -name '*.[ch]')
@@ -160,13 +179,14 @@ install: all ## install below PREFIX=/usr/local (DESTDIR= for packaging)
 	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/libexec/exeat' '$(DESTDIR)$(PREFIX)/share/doc/exeat'
 	install -m 755 '$(BUILD)/exeat' '$(DESTDIR)$(PREFIX)/bin/exeat'
 	install -m 755 '$(BUILD)/exeat-keys' '$(DESTDIR)$(PREFIX)/libexec/exeat/exeat-keys'
+	$(if $(HAVE_PAC),install -m 755 '$(BUILD)/exeat-pac' '$(DESTDIR)$(PREFIX)/libexec/exeat/exeat-pac')
 	install -m 644 README.md LICENSE $(wildcard config/exeat.conf) '$(DESTDIR)$(PREFIX)/share/doc/exeat/'
 	install -d '$(DESTDIR)$(PREFIX)/lib/systemd/user'
 	install -m 644 $(UNITS) '$(DESTDIR)$(PREFIX)/lib/systemd/user/'
 	sed -i 's,/usr/local/,$(PREFIX)/,' $(patsubst config/systemd/%,'$(DESTDIR)$(PREFIX)/lib/systemd/user/%',$(UNITS))
 
 uninstall: ## remove what "make install" put there; your own configuration stays
-	rm -f '$(DESTDIR)$(PREFIX)/bin/exeat' '$(DESTDIR)$(PREFIX)/libexec/exeat/exeat-keys'
+	rm -f '$(DESTDIR)$(PREFIX)/bin/exeat' '$(DESTDIR)$(PREFIX)/libexec/exeat/exeat-keys' '$(DESTDIR)$(PREFIX)/libexec/exeat/exeat-pac'
 	rm -f $(patsubst config/systemd/%,'$(DESTDIR)$(PREFIX)/lib/systemd/user/%',$(UNITS))
 	rm -f $(patsubst %,'$(DESTDIR)$(PREFIX)/share/doc/exeat/%',README.md LICENSE exeat.conf)
 	-rmdir '$(DESTDIR)$(PREFIX)/libexec/exeat' '$(DESTDIR)$(PREFIX)/share/doc/exeat' 2>/dev/null
@@ -177,7 +197,7 @@ clean: ## remove $(BUILD)
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { sub(/\$$\(BUILD\)/, "$(BUILD)", $$2); printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-.PHONY: all unit fuzzers deps run test check-asan check-tsan mutate fuzz lint format cover bench install uninstall clean help FORCE
+.PHONY: all unit fuzzers deps run test check-asan check-tsan mutate fuzz lint format cover bench install uninstall clean help no-pac FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

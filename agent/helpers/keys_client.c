@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "base/log.h"
 #include "base/secret.h"
+#include "helpers/program.h"
 #include "net/child.h"
 #include "wire/frame.h"
 
@@ -43,24 +44,6 @@ struct keys_client {
 };
 
 /* --- life of the program --- */
-
-/* Beside our own program first, so that a build tree runs as it stands; then where make install puts it. */
-static void find_program(char *path, size_t size)
-{
-    char self[PATH_MAX];
-    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-    if (n > 0) {
-        self[n] = '\0';
-        char *slash = strrchr(self, '/');
-        if (slash) {
-            *slash = '\0';
-            int length = snprintf(path, size, "%s/exeat-keys", self);
-            if (length > 0 && (size_t)length < size && access(path, X_OK) == 0)
-                return;
-        }
-    }
-    snprintf(path, size, "%s/exeat-keys", EXEAT_LIBEXEC);
-}
 
 static void end_call(struct keys_call *call, const struct keys_msg *answer)
 {
@@ -170,7 +153,7 @@ static bool start_program(struct keys_client *k, struct err *e)
     if (loop_now(k->loop) < k->not_before)
         return err_set(e, ERR_GONE, "the keyholder keeps ending; the next start is tried in a moment");
     if (!k->starter)
-        find_program(k->program, sizeof k->program);
+        program_find("exeat-keys", k->program, sizeof k->program);
     if (!keys_client_is_installed(k, e))
         return false;
     k->child = k->starter ? starter_start(k->starter, &k->talk, program_ended, k, e)
@@ -342,7 +325,7 @@ uint32_t keys_client_instance(const struct keys_client *k)
 static void settle_program(struct keys_client *k, const char *config_path, bool socket)
 {
     size_t n = 0;
-    find_program(k->program, sizeof k->program);
+    program_find("exeat-keys", k->program, sizeof k->program);
     k->arguments[n++] = k->program;
     if (config_path) {
         k->config_path = mem_strdup(config_path);
@@ -364,7 +347,7 @@ struct keys_client *keys_client_new(struct loop *loop, const char *config_path, 
     k->instance = 1;
     list_init(&k->calls);
     settle_program(k, config_path, life == KEYS_LASTING);
-    if (life == KEYS_LASTING && !(k->starter = starter_new(loop, k->arguments, &e)))
+    if (life == KEYS_LASTING && !(k->starter = starter_new(loop, k->arguments, STARTER_WAITS, &e)))
         log_error(NULL, "%s", e.text);
     if (!start_program(k, &e))
         log_error(NULL, "%s", e.text);

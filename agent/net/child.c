@@ -5,6 +5,7 @@
 #include "net/child.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -26,6 +27,7 @@ struct child {
         uv_poll_t line;
     } handle;
     int line;             /* -1: libuv's child */
+    pid_t pid;            /* 0: not known yet */
     child_ended_fn ended; /* NULL: nobody wants to know */
     void *owner;
     bool forgotten;
@@ -100,7 +102,8 @@ struct child *child_start(struct loop *loop, char *const *arguments, struct stre
         child_close(c);
         return NULL;
     }
-    log_debug(NULL, "started %s, process %ld", c->path, (long)uv_process_get_pid(&c->handle.process));
+    c->pid = uv_process_get_pid(&c->handle.process);
+    log_debug(NULL, "started %s, process %ld", c->path, (long)c->pid);
     *talk = s;
     return c;
 }
@@ -124,7 +127,8 @@ static void line_readable(uv_poll_t *handle, int status, int events)
     } else if (heard > 0 && word.ended) {
         child_ends(c, word.exit_status, word.signal);
     } else if (heard > 0) {
-        log_debug(NULL, "started %s, process %ld", c->path, (long)word.pid);
+        c->pid = word.pid;
+        log_debug(NULL, "started %s, process %ld", c->path, (long)c->pid);
     }
 }
 
@@ -163,7 +167,7 @@ static bool choose(void *owner, struct span request, struct spawner_program *out
     return true;
 }
 
-struct starter *starter_new(struct loop *loop, char *const *arguments, struct err *e)
+struct starter *starter_new(struct loop *loop, char *const *arguments, enum starter_way way, struct err *e)
 {
     struct starter *s = mem_zero(sizeof *s);
     size_t n = 0;
@@ -177,6 +181,7 @@ struct starter *starter_new(struct loop *loop, char *const *arguments, struct er
                                   .choose = choose,
                                   .owner = s,
                                   .place = TALK_FD,
+                                  .group = way == STARTER_KILLS,
                                   .patience_ms = STARTER_PATIENCE_MS};
     if (spawner_start(&s->spawner, &rules, e))
         return s;
@@ -205,6 +210,21 @@ void child_forget(struct child *c, child_ended_fn last_words)
     uv_unref(&c->handle.any);
     if (c->line >= 0 && !uv_is_active(&c->handle.any))
         child_close(c);
+}
+
+void child_kill(struct child *c)
+{
+    if (c->line < 0) {
+        uv_process_kill(&c->handle.process, SIGKILL);
+        child_forget(c, NULL);
+    } else {
+        child_close(c); /* its starter sees that we hang up */
+    }
+}
+
+pid_t child_pid(const struct child *c)
+{
+    return c->pid;
 }
 
 void child_abandon(struct child *c)

@@ -19,14 +19,21 @@ struct child *child_start(struct loop *loop, char *const *arguments, struct stre
 /* The same through a starter, for those who may execute nothing any more. */
 struct child *starter_start(struct starter *s, struct stream **talk, child_ended_fn ended, void *owner,
                             struct err *e);
+pid_t child_pid(const struct child *c); /* 0: not known yet */
+/* Ends it at once, whatever it is doing, and forgets it. Of a starter's programs only those of STARTER_KILLS. */
+void child_kill(struct child *c);
 /* No more news of it; it is not ended by this (closing the stream tells it to), and its end is still waited for. */
 void child_forget(struct child *c, child_ended_fn last_words); /* NULL: none; called without an owner */
 /* For our own end: not even that. */
 void child_abandon(struct child *c);
 
 /* A process of ours that starts this one program with these arguments, which are settled now, whenever we ask (base/spawner.h). Before the first
-   thread. It ends with us; a program that has not ended of itself five seconds later is killed. */
-struct starter *starter_new(struct loop *loop, char *const *arguments, struct err *e);
+   thread. It ends with us; a program of STARTER_WAITS that has not ended of itself five seconds later is killed. */
+enum starter_way {
+    STARTER_WAITS,
+    STARTER_KILLS, /* its programs, with all that they have started, are ended by child_kill, and with us at once */
+};
+struct starter *starter_new(struct loop *loop, char *const *arguments, enum starter_way way, struct err *e);
 void starter_free(struct starter *s); /* its children are abandoned first */
 
 #endif
