@@ -66,7 +66,7 @@ void ask_end(struct ask *a, const struct ask_failure *failure)
 {
     struct ask_failure told = *failure;
     struct hop *hop = a->hop;
-    told.nothing_sent = !a->sent && !a->credited;
+    told.nothing_sent = !a->sent;
     a->hop = NULL;
     let_go(a, ASK_FAILED);
     a->events->failed(a->owner, &told);
@@ -149,7 +149,7 @@ void ask_send_leg(struct ask *a)
         upstream_move(a->upstream, a->knocking || (a->header_out && !a->upstream->let_in) ? UPSTREAM_SHAKING
                                                                                           : UPSTREAM_BUSY);
         a->credited |= a->header_out;
-        a->sent |= !a->knocking;
+        a->sent |= !a->knocking || a->header_out;
         ask_move(a, ASK_IN);
         leg_send(&a->leg, buf_span(&head), a->knocking ? span_str(a->knock_method) : a->request.head->method,
                  a->hop->answer_ms);
@@ -217,6 +217,7 @@ void ask_begin_again(struct ask *a)
     }
     close_connection(a);
     a->flags = 0;
+    a->sent = false; /* it may go out again: here, or by another proxy where this one is gone */
     find_connection(a, true);
 }
 

@@ -42,7 +42,7 @@ struct ask_request {
 struct ask_failure {
     enum page_cause cause;
     struct span why, remedy; /* lent for the length of the call */
-    bool nothing_sent;       /* not a byte of this request has left: another hop may be tried */
+    bool nothing_sent;       /* no byte has left of what may not be sent again: another hop may be tried */
     bool login_helps;        /* another password would change it; of this generation (keys_msg.h): */
     uint32_t generation;
 };
@@ -86,7 +86,7 @@ struct ask {
     bool trusted;  /* this connection's proxy has given the proof that the keyholder wanted */
     bool body_out; /* body_go was told in this leg */
     bool body_lost;
-    bool sent;     /* something of the request itself has left */
+    bool sent;     /* what may not be sent again: something of the request, credentials of ours */
     bool credited; /* credentials of ours went with this request */
     bool broken;   /* the connection may not be used for another leg */
     bool stale_retried;

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Figures: run.py [WORD...] prints those whose names contain one of the words (transfer, tunnels, trips, asked, keepalive, admit, cpu), or
-all of them.
+"""Figures: run.py [WORD...] prints those whose names contain one of the words (transfer, tunnels, trips, asked, keepalive, admit, cpu,
+failover, cable), or all of them.
 
 Nothing here fails because of a time. What must be equal (digests, counts of answers) is checked. Figures of other relays are taken in the
 same run, with the same load through the same upstream, and given as ratios: only those mean anything on another machine."""
@@ -24,6 +24,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(os.path.dirname(HERE), name) for name in ("lib", "scenarios")]
 
 import agent as lib_agent  # noqa: E402
+import network  # noqa: E402
 from agent import Agent, cpu_seconds, memory, processes, wait_until  # noqa: E402
 from gates import Basic, Digest, Kerberos, Ntlm  # noqa: E402
 from proxy import Asks, Proxy  # noqa: E402
@@ -448,6 +449,60 @@ def compare(upstream, other, kind, scheme, count, connections, own):
             return line("%s: did not survive it", what)
 
 
+# --- outages
+
+def failover():
+    """Requests that are lost when one of two proxies is killed under load; at most those that were on their way to it."""
+    rounds, lost, connections = 20, [], 16
+    for _ in range(rounds):
+        with Upstream("ntlm") as one, Upstream("ntlm") as other:
+            with Agent(LISTEN + "[upstream corp]\nproxy = http://127.0.0.1:%d http://127.0.0.1:%d\nauth = ntlm\nuser = CORP\\alice\n"
+                       "secret = file:@DIR@/secret\n" % (one.port, other.port) + QUIET, files={"secret": "secret\n"}) as relay:
+                statuses = []
+
+                def client(relay=relay, statuses=statuses):
+                    for _ in range(100):
+                        status = 0
+                        with contextlib.suppress(OSError, AssertionError):
+                            status = once(relay.port, get(SITE + "/bytes/9")).status
+                        statuses.append(status)
+                threads = [threading.Thread(target=client) for _ in range(connections)]
+                for thread in threads:
+                    thread.start()
+                wait_until(lambda statuses=statuses: len(statuses) > 200, "some requests")
+                one.process.kill()
+                for thread in threads:
+                    thread.join()
+                lost.append(sum(1 for status in statuses if status != 200))
+    line("failover   one of two proxies killed under load, %d times, 1600 requests each, %d on their way at once: lost %.1f in the mean, %d at most", rounds,
+         connections, statistics.mean(lost), max(lost))
+
+
+def cable():
+    """From `ip link set up` until a request has been served by the proxy again, as often as it is asked."""
+    if os.geteuid() != 0:
+        return line("cable      needs root, to make networks")
+    times = []
+    with network.joined() as far:
+        with network.inside(far):
+            proxy = Proxy(Asks(Ntlm()), host=network.FAR)
+        with proxy, Agent(LISTEN + proxy.upstream("auth = ntlm\nuser = alice\nsecret = file:@DIR@/secret\n"), files={"secret": "secret\n"}) as relay:
+            for _ in range(20):
+                if once(relay.port, get(SITE + "/bytes/9")).status != 200:
+                    sys.exit("not served")
+                news = relay.log().count("the network has changed")
+                network.ip("link", "set", "eth0", "down")
+                wait_until(lambda news=news: relay.log().count("the network has changed") > news, "news of the cable")
+                for _ in range(3):  # so that the proxy sleeps
+                    once(relay.port, get(SITE + "/bytes/9"))
+                network.ip("link", "set", "eth0", "up")
+                begin = time.monotonic()
+                wait_until(lambda: once(relay.port, get(SITE + "/bytes/9")).status == 200, "the proxy")
+                times.append(time.monotonic() - begin)
+    line("cable      from the link up to the first request served by the proxy: %.0f ms in the median, %.0f at most here", statistics.median(times) * 1e3,
+         max(times) * 1e3)
+
+
 def main():
     global PROGRAMS, FILES
     words = sys.argv[1:]
@@ -457,7 +512,7 @@ def main():
     FILES = min(hard, 65536) if hard > 0 else 65536
     resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, hard))
     os.environ["PATH"] += ":/usr/sbin:/sbin"
-    for figure in (transfer, tunnels, trips, asked, keepalive, admit, cpu):
+    for figure in (transfer, tunnels, trips, asked, keepalive, admit, cpu, failover, cable):
         if not words or any(word in figure.__name__ for word in words):
             figure()
 

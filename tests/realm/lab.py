@@ -12,7 +12,9 @@ import urllib.parse
 import kdc
 import sandbox
 import server
+import squids
 import world
+from agent import wait_until
 
 LogLine = collections.namedtuple("LogLine", "client status method url user result credentials")
 
@@ -21,6 +23,7 @@ class Lab:
     def __init__(self):
         self._database = None
         self._marks = 0
+        self._server = None  # pid of the server side's init
 
     # --- life
 
@@ -35,10 +38,10 @@ class Lab:
             os.close(tell_read)
             return server.run(go_read, tell_write)
 
-        _, init = sandbox.in_new_namespaces(sandbox.SIDE, first)
+        _, self._server = sandbox.in_new_namespaces(sandbox.SIDE, first)
         os.close(go_read)
         os.close(tell_write)
-        server.ip("link set lo up", "link add eth0 type veth peer name eth0 netns %d" % init, "address add %s/24 dev eth0" % world.CLIENT,
+        server.ip("link set lo up", "link add eth0 type veth peer name eth0 netns %d" % self._server, "address add %s/24 dev eth0" % world.CLIENT,
                   "link set eth0 up")
         os.write(go_write, b"g")
         os.close(go_write)
@@ -115,6 +118,19 @@ class Lab:
                     credentials = "" if credentials == "-" else urllib.parse.unquote(credentials)
                     lines.append(LogLine(client, int(status), method, url, urllib.parse.unquote(user), result, credentials))
         return lines
+
+    @contextlib.contextmanager
+    def another_squid(self, kind, port):
+        """One more of that kind, on a port of its own; gives its process, which the test may kill."""
+        conf = squids.write_conf(kind, port, "%s-%d" % (kind, port))
+        process = subprocess.Popen(["nsenter", "--target", str(self._server), "--net", "--mount", "--ipc", "--", "squid", "-N", "-n", "lab%d" % port,
+                                    "-f", conf], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            wait_until(lambda: server.answers(world.PROXY, port), "another Squid")
+            yield process
+        finally:
+            process.kill()
+            process.wait()
 
     # --- the directory
 

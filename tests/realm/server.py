@@ -28,7 +28,7 @@ def _until(what, condition):
         time.sleep(0.02)
 
 
-def _answers(address, port):
+def answers(address, port):
     with socket.socket() as sock:
         sock.settimeout(1)
         return sock.connect_ex((address, port)) == 0
@@ -77,9 +77,9 @@ def _make_rest():
     kdc.start()
     squids.give_to_squid(world.KEYTAB_CORP)
     for kind, port in world.PORTS.items():
-        _until("Squid " + kind, lambda address=world.HOSTS[world.PROXY_NAMES[kind]], port=port: _answers(address, port))
-    _until("the origin", lambda: _answers(world.ORIGIN_ADDRESS, world.RAW_ECHO))
-    _until("the MIT KDC", lambda: _answers(world.KDC_CORP, 88))
+        _until("Squid " + kind, lambda address=world.HOSTS[world.PROXY_NAMES[kind]], port=port: answers(address, port))
+    _until("the origin", lambda: answers(world.ORIGIN_ADDRESS, world.RAW_ECHO))
+    _until("the MIT KDC", lambda: answers(world.KDC_CORP, 88))
 
 
 def run(go, tell):

@@ -115,14 +115,13 @@ http_access deny authed forbidden
 http_access allow authed"""
 
 
-def _conf(kind):
-    port = world.PORTS[kind]
+def _conf(kind, port, name):
     listen = "http_port %s:%d" % (world.PROXY_CORP, port)
     if kind != "mit":
         listen = "http_port %s:%d\nhttp_port %s:%d" % (world.PROXY, port, world.PROXY_NO_SPN, port)
     if kind == "tls":
         listen = "https_port %s:%d tls-cert=%s/proxy.pem tls-key=%s/proxy.key" % (world.PROXY, port, world.SQUID, world.SQUID)
-    return _TEMPLATE.format(kind=kind, listen=listen, auth=_AUTH[kind], access=_AUTHENTICATED if _AUTH[kind] else _OPEN, logs=world.LOGS,
+    return _TEMPLATE.format(kind=name, listen=listen, auth=_AUTH[kind], access=_AUTHENTICATED if _AUTH[kind] else _OPEN, logs=world.LOGS,
                             exempt=world.EXEMPT, blocked=world.BLOCKED, blocked_too=world.BLOCKED_TOO, forbidden=world.FORBIDDEN, dc=world.DC, log_format=_LOG_FORMAT)
 
 
@@ -137,11 +136,17 @@ def write_password_files():
             digest.write("%s:%s:%s\n" % (user, world.PROXY_REALM, ha1))
 
 
+def write_conf(kind, port, name):
+    """`name` is for its logs. Returns the path."""
+    path = "%s/%s.conf" % (world.SQUID, name)
+    with open(path, "w") as file:
+        file.write(_conf(kind, port, name))
+    return path
+
+
 def start(kinds):
     for kind in kinds:
-        conf = "%s/%s.conf" % (world.SQUID, kind)
-        with open(conf, "w") as file:
-            file.write(_conf(kind))
+        conf = write_conf(kind, world.PORTS[kind], kind)
         with open("%s/squid-%s.stdout" % (world.LOGS, kind), "w") as log:
             subprocess.Popen(["squid", "-N", "-n", "lab" + kind.replace("-", ""), "-f", conf], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
