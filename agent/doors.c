@@ -172,7 +172,9 @@ static struct door *door_open(struct relay *relay, const struct wanted *w, struc
     struct loop *loop = relay->out->loop;
     door->listener = w->given   ? listen_given(loop, w->given, accepted, door, e)
                      : at->path ? listen_unix(loop, at->path, accepted, door, e)
-                                : listen_tcp(loop, at->host, at->port, accepted, door, e);
+                     : config_address_is_beyond(at) && w->entrance == &entrance_http
+                         ? listen_tcp_open(loop, at->host, at->port, accepted, door, e)
+                         : listen_tcp(loop, at->host, at->port, accepted, door, e);
     if (door->listener)
         return door;
     door_close(door);

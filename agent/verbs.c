@@ -103,6 +103,20 @@ static json_t *forwards(const struct agent *a)
     return list;
 }
 
+/* The clients that may come from beyond this machine, as the configuration has them. */
+static json_t *guests(const struct agent *a)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < a->config->n_clients; i++) {
+        const char *name = a->config->clients[i].name;
+        const struct tally *t = guests_tally(&a->relay.guests, name);
+        json_array_append_new(list, json_pack("{s:s, s:I, s:I}", "name", name, "connected",
+                                              (json_int_t)(t ? t->connected : 0), "requests",
+                                              (json_int_t)(t ? t->requests : 0)));
+    }
+    return list;
+}
+
 static json_t *confined(const struct agent *a)
 {
     struct buf words = {0};
@@ -129,6 +143,8 @@ static void finish_status(struct status_query *q)
         listening(a, &entrance_socks, NULL), "forwards", forwards(a), "confined", confined(a), "upstreams",
         q->upstreams, "clients", (json_int_t)a->relay.clients_open, "tunnels_open",
         (json_int_t)a->relay.tunnels_open, "counters", counters_of(&a->out.counters));
+    json_object_set_new(answer, "guests", guests(a));
+    json_object_set_new(answer, "guests_refused", json_integer((json_int_t)a->relay.guests.refused));
     control_answer(q->asker, answer);
     release(q);
 }

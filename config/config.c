@@ -185,7 +185,7 @@ bool whole_complete(struct config_whole *w, const char *file, struct err *e)
             "    proxy = http://proxy.corp.example:8080\n    user = CORP\\alice",
             file);
     return check_tls(w, e) && check_mutual(w, e) && check_kerberos(w, e) && whole_check_places(w, e) &&
-           check_rules(w, e);
+           check_rules(w, e) && whole_check_headers(w, e) && whole_check_clients(w, e);
 }
 
 struct config *config_ref(struct config *c)
@@ -232,6 +232,24 @@ static void free_upstream(struct config_upstream *u)
     free(u->key);
 }
 
+static void free_networks(struct config_network *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        free(list[i].text);
+    free(list);
+}
+
+static void free_headers(struct config_header *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        free(list[i].pattern);
+        free(list[i].upstream);
+        free(list[i].name);
+        free(list[i].value);
+    }
+    free(list);
+}
+
 static void free_words(char **words, size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -261,9 +279,17 @@ void config_unref(struct config *c)
         free(c->rules[i].goal);
     }
     free(c->rules);
+    free_headers(c->headers, c->n_headers);
+    free_networks(c->allow, c->n_allow);
+    for (size_t i = 0; i < c->n_clients; i++) {
+        free(c->clients[i].name);
+        free_networks(c->clients[i].from, c->clients[i].n_from);
+    }
+    free(c->clients);
     free_words(w->places, w->n_places);
     free(w->each_upstream);
     free(w->each_forward);
+    free(w->each_client);
     free(c->file);
     free(w);
 }

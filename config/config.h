@@ -66,6 +66,32 @@ struct config_forward {
     struct config_address target; /* host and port */
 };
 
+/* Addresses that have their first bits in common; one alone has all of them. */
+struct config_network {
+    int family; /* AF_INET, AF_INET6 */
+    unsigned char address[16];
+    unsigned prefix; /* bits */
+    char *text;      /* as written */
+};
+
+/* Who may come from beyond this machine. */
+struct config_client {
+    char *name;                     /* first, as in every section that has one (config/named.c) */
+    unsigned char token_sha256[32]; /* of the token's text; the token itself never stands here */
+    struct config_network *from;    /* none: anywhere in listen's allow */
+    size_t n_from;
+};
+
+enum header_edit { HEADER_SET, HEADER_ADD, HEADER_REMOVE };
+
+/* A change to the fields of requests. */
+struct config_header {
+    enum header_edit edit;
+    char *pattern; /* as written: which destinations; NULL: `upstream` says which */
+    char *upstream;
+    char *name, *value; /* value NULL: HEADER_REMOVE */
+};
+
 struct config_user {
     uid_t uid;
     char *text; /* as written: self, root, a name, a number */
@@ -133,6 +159,10 @@ struct config {
     struct config_user *allow_uids; /* whose programs may use the relay */
     size_t n_allow_uids;
     bool allow_any;                    /* everybody's; allow_uids is empty then */
+    struct config_network *allow;      /* who may reach listeners beyond loopback, with a token; else nobody */
+    size_t n_allow;
+    struct config_client *clients;
+    size_t n_clients;
     size_t max_head;                   /* bytes */
     struct config_upstream *upstreams; /* at least one */
     size_t n_upstreams;
@@ -141,6 +171,8 @@ struct config {
     struct config_rule *rules; /* in order; each names an upstream that exists */
     size_t n_rules;
     enum when_unreachable when_unreachable; /* what happens when no proxy of an upstream can be reached */
+    struct config_header *headers;          /* each kind of edit in the order of the file */
+    size_t n_headers;
     enum log_level log_level;
     bool log_requests;
 };
@@ -168,6 +200,12 @@ const struct config_upstream *config_upstream_named(const struct config *c, stru
 /* Nobody on the way can read what is said to it: TLS, or a loopback address (the name localhost among them, but no other name: where
    names lead is the network's word). */
 bool config_proxy_is_private(const struct config_proxy *p);
+
+/* Not only this machine can reach it. */
+bool config_address_is_beyond(const struct config_address *a);
+struct sockaddr;
+/* IPv4 in an IPv6 address (::ffff:192.0.2.1) counts as IPv4. */
+bool config_networks_hold(const struct config_network *list, size_t n, const struct sockaddr *address);
 
 const char *auth_scheme_name(enum auth_scheme scheme); /* "negotiate" */
 const char *secret_source_name(enum secret_source source);

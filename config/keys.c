@@ -21,6 +21,13 @@ const struct section sections[] = {
      .help = "A fixed tunnel, for programs that know nothing of proxies (ssh, databases). NAME is yours to "
              "choose; any number of them.",
      .example = "ssh", .optional = true},
+    {"headers", false,
+     .help = "Changes to the fields of requests on their way up: plain http requests, and CONNECT as proxies "
+             "see it. First remove, then set, then add."},
+    {"client", true,
+     .help = "Somebody beyond this machine (a container, a virtual machine) who may use the agent, by a "
+             "token. \"exeat token NAME\" makes one. NAME is yours to choose; any number of them.",
+     .example = "builder", .optional = true},
     {"log", false, .help = "What is written to the log (standard error, or the journal)."},
 };
 const size_t n_sections = sizeof sections / sizeof *sections;
@@ -35,10 +42,11 @@ static const char *const mutual_choices[] = {"try", "require", "off", NULL};
 #define IN_CONFIG(field)   .at = offsetof(struct config, field)
 #define IN_UPSTREAM(field) .at = offsetof(struct config_upstream, field)
 #define IN_FORWARD(field)  .at = offsetof(struct config_forward, field)
+#define IN_CLIENT(field)   .at = offsetof(struct config_client, field)
 #define ALSO(type, field)  .also_at = offsetof(struct type, field)
 
 const struct setting settings[] = {
-    {"listen", "http", &kind_addresses, .fallback = "127.0.0.1:3128 [::1]:3128", IN_CONFIG(listen),
+    {"listen", "http", &kind_open_addresses, .fallback = "127.0.0.1:3128 [::1]:3128", IN_CONFIG(listen),
      ALSO(config, n_listen), .least = 1,
      .help = "Addresses where the agent is an HTTP proxy; port 0 takes a free one."},
     {"listen", "socks", &kind_addresses, .fallback = "none", .example = "127.0.0.1:1080", IN_CONFIG(socks),
@@ -48,6 +56,10 @@ const struct setting settings[] = {
          "there mean nothing."},
     {"listen", "allow-uids", &kind_users, .fallback = "self root",
      .help = "Whose programs may use the agent; self is whoever runs it. apt downloads as the user _apt."},
+    {"listen", "allow", &kind_networks, .fallback = "", .example = "172.17.0.0/16", IN_CONFIG(allow),
+     ALSO(config, n_allow),
+     .help = "Networks from which the clients of [client NAME] may come to an http address that is not this "
+             "machine's alone, like 172.17.0.1:3128."},
     {"listen", "max-head", &kind_size, .fallback = "256K", IN_CONFIG(max_head), .least = 4096,
      .most = 1 << 20,
      .help = "The largest head (first line and fields) of a request or an answer that may pass."},
@@ -136,6 +148,21 @@ const struct setting settings[] = {
      ALSO(config_forward, n_listen), .least = 1, .help = "Whoever connects here is connected to the target."},
     {"forward", "target", &kind_target, .required = true, .example = "git.example.com:22", IN_FORWARD(target),
      .help = "Where the tunnel leads to."},
+
+    {"headers", "set", &kind_headers, .absent = "every field goes as it came", .repeats = true,
+     .example = "* User-Agent: curl/8.0",
+     .help = "A field that takes the place of those of that name; of several for one name the first that "
+             "fits."},
+    {"headers", "add", &kind_headers, .absent = "none", .repeats = true,
+     .example = "upstream:corp X-Site: north", .help = "One more field, whatever is there."},
+    {"headers", "remove", &kind_headers, .absent = "none", .repeats = true,
+     .example = ".example.com Referer", .help = "All fields of that name."},
+
+    {"client", "token", &kind_token, .required = true,
+     .example = "sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824", IN_CLIENT(token_sha256),
+     .help = "The hash of the client's token, as exeat token prints it."},
+    {"client", "from", &kind_networks, .absent = "all that [listen] allow names", .example = "172.17.0.5",
+     IN_CLIENT(from), ALSO(config_client, n_from), .help = "Where this client comes from."},
 
     {"log", "level", &kind_choice, .fallback = "info", IN_CONFIG(log_level), .choices = level_choices,
      .help = "How much is logged."},

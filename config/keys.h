@@ -48,7 +48,7 @@ struct setting {
 };
 
 #define SETTINGS_MAX 64 /* more than there are: for arrays with a place for each */
-#define SECTIONS_MAX 8
+#define SECTIONS_MAX 16
 
 extern const struct section sections[];
 extern const size_t n_sections;

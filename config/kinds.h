@@ -17,6 +17,7 @@ extern const struct kind kind_choice;   /* an enum: the place in setting.choices
 extern const struct kind kind_yes_no;   /* bool */
 
 extern const struct kind kind_addresses; /* struct config_address *, size_t count */
+extern const struct kind kind_open_addresses; /* the same; not only of this machine */
 extern const struct kind kind_target;    /* struct config_address, host and port */
 extern const struct kind kind_proxies;   /* struct config_proxy *, size_t count */
 
@@ -26,6 +27,11 @@ extern const struct kind kind_path; /* char *; absolute */
 extern const struct kind kind_pins; /* struct config_pin *, size_t count */
 
 extern const struct kind kind_rules; /* config.rules, n_rules: one more with each line */
+
+extern const struct kind kind_networks; /* struct config_network *, size_t count */
+extern const struct kind kind_token;    /* config_client.token_sha256 */
+
+extern const struct kind kind_headers; /* config.headers, n_headers: one more with each line; the key says which edit */
 
 extern const struct kind kind_schemes; /* config_upstream.auth and n_auth */
 extern const struct kind kind_secret;  /* enum secret_source, char *argument */

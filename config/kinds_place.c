@@ -83,27 +83,47 @@ static bool read_unix(struct span path, struct config_address *a, struct err *e)
                    sizeof address.sun_path - 1);
 }
 
-static bool read_address(struct span text, struct config_address *a, struct err *e)
+static bool read_place(struct span text, struct config_address *a, struct err *e)
 {
     a->text = span_dup(text);
     if (span_starts(text, UNIX_PREFIX))
         return read_unix(span_from(text, UNIX_PREFIX.n), a, e);
-    if (!split_host_port(text, 0, &a->host, &a->port, e))
-        return false;
-    if (is_loopback(a->host))
-        return true;
-    return err_set(
-        e, ERR_CONFIG,
-        "%s is not an address of this machine alone (127.0.0.1, [::1]): serving others needs gateway mode",
-        shown(text).text);
+    return split_host_port(text, 0, &a->host, &a->port, e);
 }
 
-static bool add_address(struct config_address **list, size_t *n, struct span text, struct err *e)
+bool config_address_is_beyond(const struct config_address *a)
+{
+    return a->host && !is_loopback(a->host);
+}
+
+static bool read_address(struct span text, struct config_address *a, struct err *e)
+{
+    if (!read_place(text, a, e))
+        return false;
+    return !config_address_is_beyond(a) ||
+           err_set(e, ERR_CONFIG,
+                   "%s is not an address of this machine alone (127.0.0.1, [::1]), and only http in [listen] "
+                   "can ask others who they are",
+                   shown(text).text);
+}
+
+/* Where others may come, if there is somebody who may (whole_check_clients). Where a name leads is the network's word. */
+static bool read_open_address(struct span text, struct config_address *a, struct err *e)
+{
+    unsigned char number[16];
+    if (!read_place(text, a, e))
+        return false;
+    return !config_address_is_beyond(a) || inet_pton(AF_INET, a->host, number) == 1 ||
+           inet_pton(AF_INET6, a->host, number) == 1 ||
+           err_set(e, ERR_CONFIG, "%s is a name; write the address that it stands for", shown(text).text);
+}
+
+static bool add_address(struct config_address **list, size_t *n, bool open, struct span text, struct err *e)
 {
     *list = mem_grow(*list, (*n + 1) * sizeof **list);
     struct config_address *a = &(*list)[(*n)++];
     *a = (struct config_address){0};
-    if (!read_address(text, a, e))
+    if (!(open ? read_open_address(text, a, e) : read_address(text, a, e)))
         return false;
     for (size_t i = 0; i + 1 < *n; i++)
         if (strcmp((*list)[i].text, a->text) == 0 && (a->path || a->port != 0))
@@ -122,7 +142,7 @@ static bool parse_addresses(const struct setting *s, void *object, struct span v
     int more;
     bool ok = true;
     while (ok && (more = ini_item(&value, &item, e)) > 0)
-        ok = add_address(list, n, buf_span(&item), e);
+        ok = add_address(list, n, s->kind == &kind_open_addresses, buf_span(&item), e);
     ok = ok && more == 0;
     if (ok && *n == 0)
         ok = err_set(e, ERR_CONFIG, "at least one address is needed, like %s%s",
@@ -146,6 +166,9 @@ static bool print_addresses(const struct setting *s, const void *object, struct 
 const struct kind kind_addresses = {
     "127.0.0.1:PORT, [::1]:PORT or unix:PATH; any number, separated by blanks", true, parse_addresses,
     print_addresses};
+const struct kind kind_open_addresses = {
+    "127.0.0.1:PORT, [::1]:PORT or unix:PATH; others with allow and [client NAME]; any number, separated by blanks",
+    true, parse_addresses, print_addresses};
 
 static bool parse_target(const struct setting *s, void *object, struct span value, struct err *e)
 {
@@ -251,7 +274,8 @@ bool place_is_listener(const char *host, uint16_t port, const struct config_addr
         if (listen[i].path || listen[i].port != port)
             continue;
         struct span theirs = span_str(host), ours = span_str(listen[i].host);
-        bool one_is_localhost = span_ieq(theirs, SPAN("localhost")) || span_ieq(ours, SPAN("localhost"));
+        bool everywhere = span_eq(ours, SPAN("0.0.0.0")) || span_eq(ours, SPAN("::"));
+        bool one_is_localhost = everywhere || span_ieq(theirs, SPAN("localhost")) || span_ieq(ours, SPAN("localhost"));
         if (span_ieq(theirs, ours) || (one_is_localhost && is_loopback(host)))
             return true;
     }

@@ -17,6 +17,8 @@ static const struct named {
      offsetof(struct config_whole, each_upstream), sizeof(struct config_upstream)},
     {"forward", offsetof(struct config, forwards), offsetof(struct config, n_forwards),
      offsetof(struct config_whole, each_forward), sizeof(struct config_forward)},
+    {"client", offsetof(struct config, clients), offsetof(struct config, n_clients),
+     offsetof(struct config_whole, each_client), sizeof(struct config_client)},
 };
 
 static const struct named *row_of(const struct section *section)

@@ -26,6 +26,7 @@ struct config_whole {
     struct origins single[SECTIONS_MAX]; /* of sections without a name, by the place in sections[] */
     struct origins *each_upstream;       /* of c.upstreams, in the same order */
     struct origins *each_forward;        /* of c.forwards */
+    struct origins *each_client;         /* of c.clients */
 };
 
 struct config_whole *whole_new(void);
@@ -50,6 +51,11 @@ bool origin_blame(struct origin at, struct err *e);
 bool whole_complete(struct config_whole *w, const char *file, struct err *e);
 /* What the listeners' addresses must not be: the same, a proxy's, a fixed tunnel's target (config/places.c). */
 bool whole_check_places(const struct config_whole *w, struct err *e);
+
+/* Listeners beyond loopback need somebody who may use them (config/kinds_client.c). */
+bool whole_check_clients(const struct config_whole *w, struct err *e);
+/* [headers] names upstreams that exist (config/kinds_headers.c). */
+bool whole_check_headers(const struct config_whole *w, struct err *e);
 
 /* Adds what a file says, and those that it includes. */
 bool whole_read_file(struct config_whole *w, const char *path, struct err *e);

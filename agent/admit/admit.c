@@ -7,10 +7,12 @@
 #include "admit/admit.h"
 
 #include <stdio.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "http/page.h"
+#include "net/listen.h"
 
 #define WINDOW_MS        1000
 #define PAGES_PER_WINDOW 50 /* each holds a descriptor for some seconds while its page is on the way */
@@ -131,6 +133,42 @@ bool admit_stream(struct admit *a, const struct config *c, struct stream *s, con
     bool allowed = admit_owner(c, owner, uid, e.text, &why, &remedy);
     if (!allowed)
         refuse(a, s, tag, &why, &remedy, instead);
+    buf_free(&why);
+    buf_free(&remedy);
+    return allowed;
+}
+
+bool admit_is_beyond(const struct stream *s)
+{
+    struct sockaddr_storage own = {0}, peer = {0};
+    uid_t uid;
+    if (stream_peer_uid(s, &uid))
+        return false;
+    if (!stream_addresses(s, &own, &peer)) /* it may be gone again: what it came to is what counts */
+        return own.ss_family == AF_UNSPEC || !listen_is_loopback((const struct sockaddr *)&own);
+    return !listen_is_loopback((const struct sockaddr *)&own) ||
+           !listen_is_loopback((const struct sockaddr *)&peer);
+}
+
+bool admit_guest_address(const struct config *c, const struct stream *s, struct sockaddr_storage *peer)
+{
+    struct sockaddr_storage own = {0};
+    return stream_addresses(s, &own, peer) &&
+           config_networks_hold(c->allow, c->n_allow, (const struct sockaddr *)peer);
+}
+
+bool admit_guest(struct admit *a, const struct config *c, struct stream *s, const char *tag, bool words)
+{
+    static const struct span nothing = {"", 0};
+    struct sockaddr_storage peer = {0};
+    struct buf why = {0}, remedy = {0};
+    bool allowed = words && admit_guest_address(c, s, &peer);
+    if (!allowed) {
+        buf_addf(&why, "exeat does not serve the address %s", stream_peer(s));
+        buf_add_str(&remedy, "to let clients from there in, write their network into [listen] of exeat.conf on "
+                             "the machine where exeat runs (allow = NETWORK), and run exeat reload");
+        refuse(a, s, tag, &why, &remedy, words ? NULL : &nothing);
+    }
     buf_free(&why);
     buf_free(&remedy);
     return allowed;

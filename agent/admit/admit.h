@@ -23,6 +23,15 @@ void admit_done(struct admit *a);
 bool admit_stream(struct admit *a, const struct config *c, struct stream *s, const char *tag,
                   const struct span *instead);
 
+/* Does this connection come from beyond this machine, or may it? Then the kernel cannot tell whose it is: see admit_guest. */
+bool admit_is_beyond(const struct stream *s);
+/* The first half of what such a client needs: an address that allow in [listen] names; asked before a byte is read. What it must show is asked of each of its
+   requests (relay/guest.c). As admit_stream; `words`: the client reads HTTP. */
+bool admit_guest(struct admit *a, const struct config *c, struct stream *s, const char *tag, bool words);
+struct sockaddr_storage;
+/* The policy by itself; *peer is filled in where it can be told. */
+bool admit_guest_address(const struct config *c, const struct stream *s, struct sockaddr_storage *peer);
+
 /* The policy by itself. `why_unknown`: for PEER_UNKNOWN. false: *why (what happened) and *remedy (what to do) get a sentence each. */
 bool admit_owner(const struct config *c, enum peer_owner owner, uid_t uid, const char *why_unknown,
                  struct buf *why, struct buf *remedy);

@@ -141,6 +141,27 @@ static void forward_paragraph(struct buf *out, json_t *forward)
     buf_add_str(out, " ago)\n");
 }
 
+static void guests_paragraph(struct buf *out, json_t *answer)
+{
+    json_t *list = json_object_get(answer, "guests"), *one;
+    size_t i;
+    if (json_array_size(list) == 0)
+        return;
+    buf_add_str(out, "\nClients from beyond this machine\n");
+    json_array_foreach(list, i, one)
+    {
+        buf_addf(out, "  %-12s  ", text_of(one, "name"));
+        count(out, number_of(one, "connected"), "connection");
+        buf_add_str(out, ", ");
+        count(out, number_of(one, "requests"), "request");
+        buf_add_str(out, " so far\n");
+    }
+    uint64_t refused = number_of(answer, "guests_refused");
+    if (refused)
+        buf_addf(out, "  %-12s  %" PRIu64 " with a wrong token, or from an address that is not allowed\n", "refused",
+                 refused);
+}
+
 static void counters_paragraph(struct buf *out, json_t *answer)
 {
     static const struct {
@@ -175,6 +196,7 @@ void status_text(struct buf *out, json_t *answer)
     introduce(out, answer);
     json_array_foreach(json_object_get(answer, "upstreams"), i, one) upstream_paragraph(out, one);
     json_array_foreach(json_object_get(answer, "forwards"), i, one) forward_paragraph(out, one);
+    guests_paragraph(out, answer);
     buf_add_str(out, "\nNow\n");
     buf_addf(out, "  %-36s  %" PRIu64 "\n", "programs connected", number_of(answer, "clients"));
     buf_addf(out, "  %-36s  %" PRIu64 "\n", "tunnels open", number_of(answer, "tunnels_open"));

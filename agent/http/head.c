@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 
+#include "base/secret.h"
 #include "http/octet.h"
 
 const struct head_limits head_limits_default = {
@@ -69,6 +70,19 @@ size_t head_end(struct span bytes, size_t *scanned)
     }
     *scanned = at;
     return 0;
+}
+
+void head_wipe_field(struct head *h, const char *name)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < h->n_fields; i++) {
+        struct field f = h->fields[i];
+        if (!span_ieq(f.name, span_str(name)))
+            h->fields[kept++] = f;
+        else if (f.value.n)
+            secret_wipe(h->bytes.p + (f.value.p - h->bytes.p), f.value.n);
+    }
+    h->n_fields = kept;
 }
 
 size_t head_skip_empty_lines(struct span bytes)

@@ -65,6 +65,8 @@ bool head_read_response(struct head *h, struct span block, const struct head_lim
 bool head_read_fields(struct head *h, struct span block, const struct head_limits *limits,
                       struct fault *fault);
 void head_free(struct head *h);
+/* Takes every field of that name away and wipes its value: it has served its purpose here. */
+void head_wipe_field(struct head *h, const char *name);
 void head_move(struct head *to, struct head *from);
 
 /* The first field of that name (any case), or NULL; the next one behind `after`. */

@@ -166,6 +166,30 @@ static bool add_request_line(struct buf *out, const struct head *h, struct span 
            buf_add_str(out, " HTTP/1.1\r\n");
 }
 
+size_t header_changes_size(const struct header_changes *changes)
+{
+    size_t size = 0;
+    for (size_t i = 0; changes && i < changes->n_add; i++)
+        size += changes->add[i].name.n + changes->add[i].value.n + 4;
+    return size;
+}
+
+bool header_write_changes(struct buf *out, const struct header_changes *changes)
+{
+    bool ok = true;
+    for (size_t i = 0; ok && changes && i < changes->n_add; i++)
+        ok = add_field(out, changes->add[i].name, changes->add[i].value);
+    return ok;
+}
+
+static bool is_dropped(const struct header_changes *changes, struct span name)
+{
+    for (size_t i = 0; changes && i < changes->n_drop; i++)
+        if (span_ieq(changes->drop[i], name))
+            return true;
+    return false;
+}
+
 static bool add_request_field(struct buf *out, const struct head *h, const struct field *f,
                               const struct field *via, const struct header_request *how, bool has_connection)
 {
@@ -178,7 +202,8 @@ static bool add_request_field(struct buf *out, const struct head *h, const struc
         return add_field(out, f->name, f->value);
     if (span_ieq(f->name, SPAN("Max-Forwards")) && header_max_forwards(h, &hops) && hops)
         return buf_addf(out, "%.*s: %llu\r\n", SPAN_ARG(f->name), (unsigned long long)hops - 1);
-    return !goes_on(h, f->name, has_connection) || add_field(out, f->name, f->value);
+    return !goes_on(h, f->name, has_connection) || is_dropped(how->changes, f->name) ||
+           add_field(out, f->name, f->value);
 }
 
 static bool add_request_framing(struct buf *out, const struct header_request *how)
@@ -218,7 +243,7 @@ bool header_write_request(struct buf *out, const struct head *h, const struct he
     bool ok = add_request_line(out, h, how->target) && add_field(out, SPAN("Host"), how->host);
     for (size_t i = 0; ok && i < h->n_fields; i++)
         ok = add_request_field(out, h, &h->fields[i], via, how, has_connection);
-    ok = ok && (via || add_via(out, h, NULL, how->via));
+    ok = ok && header_write_changes(out, how->changes) && (via || add_via(out, h, NULL, how->via));
     ok = ok && add_request_framing(out, how);
     if (how->authorization.n)
         ok = ok && add_field(out, SPAN("Proxy-Authorization"), how->authorization);

@@ -13,6 +13,14 @@
    Fields that Connection must not name (Host, Content-Length, Authorization, ... : RFC 9110 section 7.6.1 "end-to-end") stay. */
 bool header_is_hop_by_hop(const struct head *h, struct span name);
 
+/* What the configuration changes in a request's end-to-end fields. Everything is lent. */
+struct header_changes {
+    struct span *drop; /* fields of these names go no further */
+    size_t n_drop;
+    struct field *add; /* and these go with the request; no client's Connection takes them away */
+    size_t n_add;
+};
+
 /* How a request goes up. Everything is a lent span; an empty span means absent. */
 struct header_request {
     struct span target;             /* request target as it shall stand in the request line */
@@ -26,7 +34,11 @@ struct header_request {
     bool upgrade;  /* re-issue the client's Upgrade (RFC 9110 section 7.8) */
     bool to_proxy; /* also say Proxy-Connection: keep-alive, which old proxies want for NTLM */
     bool close;    /* Connection: close instead of keep-alive */
+    const struct header_changes *changes; /* NULL: none */
 };
+/* Bytes that the changes add to a head, and the writing of them by itself. */
+size_t header_changes_size(const struct header_changes *changes);
+bool header_write_changes(struct buf *out, const struct header_changes *changes);
 /* false: the ceiling of `out` would be passed; nothing was added. Max-Forwards of TRACE and OPTIONS goes on one lower. */
 bool header_write_request(struct buf *out, const struct head *h, const struct header_request *how);
 

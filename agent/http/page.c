@@ -18,6 +18,7 @@ static const struct {
     unsigned status;
     const char *error; /* token of Proxy-Status */
     const char *title;
+    const char *challenge; /* value of Proxy-Authenticate; NULL: none */
 } causes[] = {
     [PAGE_BAD_REQUEST] = {400, "http_request_error", "The request cannot be forwarded"},
     [PAGE_NOT_ALLOWED] = {403, "http_request_denied", "This proxy does not allow the request"},
@@ -39,6 +40,8 @@ static const struct {
     [PAGE_BODY_LOST] = {502, "proxy_internal_response", "The request cannot be sent a second time"},
     [PAGE_BUSY] = {503, "connection_limit_reached", "Too many connections"},
     [PAGE_INTERNAL] = {500, "proxy_internal_error", "Something went wrong in this proxy"},
+    [PAGE_NO_TOKEN] = {407, "http_request_denied", "This proxy serves clients that it knows",
+                       "Basic realm=\"exeat\""},
 };
 
 static const struct {
@@ -207,6 +210,11 @@ static bool add_proxy_status(struct buf *out, const struct page *page)
     return ok && buf_add_str(out, "\r\n");
 }
 
+static bool add_challenge(struct buf *out, const char *challenge)
+{
+    return !challenge || buf_addf(out, "Proxy-Authenticate: %s\r\n", challenge);
+}
+
 /* Fields that all our documents have, the empty line, and the content. */
 static bool add_rest(struct buf *out, struct span type, struct span content, bool head_only, bool close)
 {
@@ -226,6 +234,7 @@ bool page_write(struct buf *out, const struct page *page)
     buf_init(&content, 0);
     bool ok = add_content(&content, page, status) &&
               buf_addf(out, "HTTP/1.1 %u %s\r\n", status, reason_of(status)) && add_proxy_status(out, page) &&
+              add_challenge(out, causes[page->cause].challenge) &&
               add_rest(out, type, buf_span(&content), page->head_only, page->close);
     buf_free(&content);
     if (!ok)

@@ -28,6 +28,7 @@ enum page_cause {
     PAGE_BODY_LOST,   /* 502, proxy_internal_response: the body cannot be sent a second time */
     PAGE_BUSY,        /* 503, connection_limit_reached */
     PAGE_INTERNAL,    /* 500, proxy_internal_error */
+    PAGE_NO_TOKEN, /* 407, http_request_denied: a client from beyond this machine has not shown who it is; with a Basic challenge */
 };
 
 struct page {

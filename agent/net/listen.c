@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -137,7 +138,8 @@ bool listen_is_loopback(const struct sockaddr *address)
     return IN6_IS_ADDR_LOOPBACK(v6) || (IN6_IS_ADDR_V4MAPPED(v6) && v6->s6_addr[12] == IN_LOOPBACKNET);
 }
 
-static int bound_tcp(const struct addrinfo *at)
+/* `free_bind`: whether or not an interface has that address. */
+static int bound_tcp(const struct addrinfo *at, bool free_bind)
 {
     int on = 1;
     int fd = socket(at->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -146,6 +148,8 @@ static int bound_tcp(const struct addrinfo *at)
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     if (at->ai_family == AF_INET6)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+    if (free_bind)
+        setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &on, sizeof on); /* of IPv6 sockets too */
     if (bind(fd, at->ai_addr, at->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0)
         return fd;
     int error = errno;
@@ -154,18 +158,37 @@ static int bound_tcp(const struct addrinfo *at)
     return -1;
 }
 
-struct listener *listen_tcp(struct loop *loop, const char *host, uint16_t port, accepted_fn accepted,
-                            void *owner, struct err *e)
+/* NULL with *e: there is no such address. */
+static struct addrinfo *find_address(const char *host, uint16_t port, struct err *e)
 {
     char service[8];
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
     struct addrinfo *found = NULL;
     snprintf(service, sizeof service, "%u", port);
     int code = getaddrinfo(host, service, &hints, &found); /* at start-up only, and for loopback names */
-    if (code) {
+    if (code)
         err_set(e, ERR_SYSTEM, "cannot listen on %s:%u: %s", host, port, gai_strerror(code));
+    return code ? NULL : found;
+}
+
+static void explain_bind(const char *host, uint16_t port, int error, struct err *e)
+{
+    if (error == EADDRINUSE)
+        err_set(e, ERR_SYSTEM,
+                "cannot listen on %s:%u: another program has that port (is exeat running already, or "
+                "cntlm, px?)",
+                host, port);
+    else
+        err_errno(e, error == EADDRNOTAVAIL || error == EAFNOSUPPORT ? ERR_UNREACHABLE : ERR_SYSTEM, error,
+                  "cannot listen on %s:%u", host, port);
+}
+
+struct listener *listen_tcp(struct loop *loop, const char *host, uint16_t port, accepted_fn accepted,
+                            void *owner, struct err *e)
+{
+    struct addrinfo *found = find_address(host, port, e);
+    if (!found)
         return NULL;
-    }
     if (!listen_is_loopback(found->ai_addr)) { /* localhost is what /etc/hosts says */
         freeaddrinfo(found);
         err_set(
@@ -175,18 +198,31 @@ struct listener *listen_tcp(struct loop *loop, const char *host, uint16_t port, 
             host, port, port);
         return NULL;
     }
-    int fd = bound_tcp(found);
+    int fd = bound_tcp(found, false);
     int error = errno;
     freeaddrinfo(found);
     if (fd < 0) {
-        if (error == EADDRINUSE)
-            err_set(e, ERR_SYSTEM,
-                    "cannot listen on %s:%u: another program has that port (is exeat running already, or "
-                    "cntlm, px?)",
-                    host, port);
-        else
-            err_errno(e, error == EADDRNOTAVAIL || error == EAFNOSUPPORT ? ERR_UNREACHABLE : ERR_SYSTEM,
-                      error, "cannot listen on %s:%u", host, port);
+        explain_bind(host, port, error, e);
+        return NULL;
+    }
+    struct listener *l = begin(loop, fd, accepted, owner);
+    l->name = tcp_name(fd);
+    return l;
+}
+
+struct listener *listen_tcp_open(struct loop *loop, const char *host, uint16_t port, accepted_fn accepted,
+                                 void *owner, struct err *e)
+{
+    struct addrinfo *found = find_address(host, port, e);
+    if (!found)
+        return NULL;
+    int fd = bound_tcp(found, false);
+    if (fd < 0 && errno == EADDRNOTAVAIL && (fd = bound_tcp(found, true)) >= 0)
+        log_warning(NULL, "no interface of this machine has the address %s at present; clients will be heard when one has it", host);
+    int error = errno;
+    freeaddrinfo(found);
+    if (fd < 0) {
+        explain_bind(host, port, error, e);
         return NULL;
     }
     struct listener *l = begin(loop, fd, accepted, owner);

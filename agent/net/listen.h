@@ -16,6 +16,9 @@ typedef void (*accepted_fn)(void *owner, struct stream *s);
    ERR_UNREACHABLE: this machine has no such address; ERR_CONFIG: it is not one of its loopback. */
 struct listener *listen_tcp(struct loop *loop, const char *host, uint16_t port, accepted_fn accepted,
                             void *owner, struct err *e);
+/* The same for an address that others reach too. One that no interface has at present is listened on all the same, for the time when one has it. */
+struct listener *listen_tcp_open(struct loop *loop, const char *host, uint16_t port, accepted_fn accepted,
+                                 void *owner, struct err *e);
 struct listener *listen_unix(struct loop *loop, const char *path, accepted_fn accepted, void *owner,
                              struct err *e);
 /* Who is reached at a TCP address of another kind is not only this machine. */

@@ -397,6 +397,14 @@ uint64_t stream_bytes_out(const struct stream *s)
     return s->bytes_out;
 }
 
+bool stream_addresses(const struct stream *s, struct sockaddr_storage *own, struct sockaddr_storage *peer)
+{
+    int own_size = sizeof *own, peer_size = sizeof *peer;
+    return s->handle.any.type == UV_TCP &&
+           uv_tcp_getsockname(&s->handle.tcp, (struct sockaddr *)own, &own_size) == 0 &&
+           uv_tcp_getpeername(&s->handle.tcp, (struct sockaddr *)peer, &peer_size) == 0;
+}
+
 bool stream_peer_uid(const struct stream *s, uid_t *uid)
 {
     struct ucred peer;

@@ -59,6 +59,10 @@ uint64_t stream_bytes_out(const struct stream *s);
 /* Effective uid at the other end of a Unix socket (SO_PEERCRED); false: not a Unix socket. */
 bool stream_peer_uid(const struct stream *s, uid_t *uid);
 
+/* Both ends of a TCP connection; false: it is none, or the kernel does not know them any more. */
+struct sockaddr_storage;
+bool stream_addresses(const struct stream *s, struct sockaddr_storage *own, struct sockaddr_storage *peer);
+
 /* Wraps a connected descriptor of our own (a socketpair, an accepted socket): takes it over. */
 struct stream *stream_from_fd(struct loop *loop, int fd);
 /* Turns TCP keep-alive probes on (for tunnels, which have no deadline). */

@@ -78,6 +78,7 @@ void client_close(struct client *c)
         pinned_lost(c);
     if (c->stream)
         stream_close(c->stream);
+    guest_left(c);
     list_remove(&c->link);
     c->relay->clients_open--;
     buf_free(&c->in);
@@ -272,7 +273,9 @@ void relay_accept(struct relay *r, const struct entrance *entrance, struct fixed
     static const struct stream_events events = {on_data, on_eof, on_drained, on_failed};
     char tag[16];
     snprintf(tag, sizeof tag, "c%u", ++r->clients_seen);
-    if (!admit_stream(&r->admit, r->config, s, tag, entrance->http ? NULL : &entrance->turned_away))
+    bool beyond = admit_is_beyond(s);
+    if (!(beyond ? admit_guest(&r->admit, r->config, s, tag, entrance->http)
+                 : admit_stream(&r->admit, r->config, s, tag, entrance->http ? NULL : &entrance->turned_away)))
         return;
     struct client *c = mem_zero(sizeof *c);
     c->relay = r;
@@ -285,6 +288,10 @@ void relay_accept(struct relay *r, const struct entrance *entrance, struct fixed
     list_push_back(&r->clients, &c->link);
     r->clients_open++;
     stream_own(s, &events, c);
+    if (beyond && !guest_arrived(c)) {
+        client_close(c);
+        return;
+    }
     stream_read(s);
     if (entrance == &entrance_fixed)
         take_next(c);
@@ -296,6 +303,7 @@ void relay_init(struct relay *r, struct outbound *out, struct config *config, st
     list_init(&r->clients);
     list_init(&r->tunnels);
     holds_init(&r->holds);
+    guests_init(&r->guests);
     admit_init(&r->admit);
 }
 
@@ -317,6 +325,7 @@ void relay_done(struct relay *r)
     while (!list_empty(&r->tunnels))
         tunnel_close(tunnel_of(r->tunnels.next));
     holds_done(&r->holds);
+    guests_done(&r->guests);
     admit_done(&r->admit);
     config_unref(r->config);
     route_table_unref(r->routes);

@@ -15,6 +15,7 @@ struct client {
     struct relay *relay;
     const struct entrance *entrance;
     struct fixed *fixed;       /* entrance_fixed: a reference */
+    struct guest guest;        /* from beyond this machine */
     struct socks_reader socks; /* entrance_socks */
     struct list link;
     struct stream *stream; /* NULL once a tunnel has it */

@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "relay/forward.h"
+#include "relay/guest.h"
 #include "relay/handover.h"
 #include "relay/reply.h"
 #include "upstream/detour.h"
@@ -59,6 +60,8 @@ void exchange_free(struct exchange *e)
     free(e->why);
     buf_free(&e->target_text);
     buf_free(&e->host_text);
+    rewrite_end(&e->rewrite);
+    guest_forget(e);
     head_free(&e->head);
     config_unref(e->config);
     free(e);
@@ -311,6 +314,7 @@ static struct exchange *exchange_new(struct client *c)
     e->client = c;
     e->relay = c->relay;
     e->config = config_ref(c->relay->config);
+    rewrite_begin(&e->rewrite, c->relay->routes);
     e->began = loop_now(c->relay->out->loop);
     e->upload.ended = e->upload.sent_end = true;
     snprintf(e->tag, sizeof e->tag, "c%u.r%u", c->number, c->requests);
@@ -358,7 +362,7 @@ struct exchange *exchange_start(struct client *c, struct head *head)
     if (!target_read(&e->target, &e->head, &fault)) {
         e->keep_client = false; /* who writes such a target may mean something else by what follows */
         refuse(e, PAGE_BAD_REQUEST, fault.status, span_str(fault.why), SPAN(""));
-    } else if (!forward_answer_here(e)) {
+    } else if (guest_may(e) && !forward_answer_here(e)) {
         if (find_route(e))
             ask_hop(e);
     }

@@ -8,6 +8,7 @@
 #include "relay/client.h"
 #include "relay/download.h"
 #include "relay/hold.h"
+#include "relay/rewrite.h"
 #include "relay/upload.h"
 
 enum exchange_state { EXCHANGE_ROUTE, EXCHANGE_ASK, EXCHANGE_STREAM, EXCHANGE_DONE };
@@ -23,6 +24,8 @@ struct exchange {
     size_t n_hops, at;
     char *why;                         /* the route's reason */
     struct buf target_text, host_text; /* as they go to the present hop */
+    struct rewrite rewrite;            /* what happens to the request's fields */
+    struct deadline slow;              /* relay/guest.c: a refusal that waits */
     struct ask ask;
     struct lease lease; /* a CONNECT without a proxy */
     struct hold hold;

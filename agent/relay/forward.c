@@ -41,7 +41,8 @@ struct ask_request forward_request(struct exchange *e, const struct hop *hop)
                 .keep_client_authorization = hop->pass_credentials,
                 .via = via(e),
                 .upgrade = forward_wants_upgrade(e),
-                .to_proxy = !hop_is_direct(hop)},
+                .to_proxy = !hop_is_direct(hop),
+                .changes = rewrite_for(&e->rewrite, &e->target, hop)},
         .body = upload_class(&e->upload),
         .max_head = e->config->max_head,
     };

@@ -16,6 +16,7 @@ static void into_tunnel(struct exchange *e, struct stream *up, struct span early
     reply_log(e, 0, c->entrance->tunnel);
     char *what = span_dup(buf_span(&e->host_text));
     tunnel_start(e->relay, c->stream, up, buf_span(&c->in), early_down, c->eof, e->tag, span_str(what));
+    tunnel_count_for(tunnel_of(e->relay->tunnels.prev), guest_hand_over(c));
     free(what);
     c->stream = NULL;
     exchange_over(e, CLIENT_GONE);

@@ -9,6 +9,7 @@
 #include "net/stream.h"
 #include "relay/entrance.h"
 #include "relay/fixed.h"
+#include "relay/guest.h"
 #include "relay/hold.h"
 #include "route/route.h"
 #include "upstream/outbound.h"
@@ -21,6 +22,7 @@ struct relay {
     struct list clients;
     struct list tunnels;
     struct holds holds;
+    struct guests guests;
     unsigned clients_seen; /* numbers for log tags */
     size_t clients_open, tunnels_open;
 };

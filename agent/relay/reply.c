@@ -30,8 +30,8 @@ static void finish_wordless(struct exchange *e, enum page_cause cause, unsigned 
     finish(e, &nothing, status ? status : page_status(cause), entrance->reset ? CLIENT_ABORT : CLIENT_CLOSE);
 }
 
-void reply_page(struct exchange *e, enum page_cause cause, unsigned status, struct span why,
-                struct span remedy)
+static void answer_page(struct exchange *e, enum page_cause cause, unsigned status, struct span why,
+                        struct span remedy)
 {
     struct buf text = {0};
     bool known = e->head.method.n > 0;
@@ -45,14 +45,25 @@ void reply_page(struct exchange *e, enum page_cause cause, unsigned status, stru
                         .close = unread(e) || !e->keep_client};
     if (e->at < e->n_hops && !hop_is_direct(e->hops[e->at]))
         page.next_hop = span_str(e->hops[e->at]->name);
-    const char *joint = !remedy.n ? "" : span_ends(why, SPAN(".")) ? " " : "; ";
-    log_warning(e->tag, "%.*s%s%.*s", SPAN_ARG(why), joint, SPAN_ARG(remedy));
     if (!e->client->entrance->http) {
         finish_wordless(e, cause, status, why);
         return;
     }
     page_write(&text, &page);
     finish(e, &text, status ? status : page_status(cause), page.close ? CLIENT_CLOSE : CLIENT_KEEP);
+}
+
+void reply_page(struct exchange *e, enum page_cause cause, unsigned status, struct span why,
+                struct span remedy)
+{
+    const char *joint = !remedy.n ? "" : span_ends(why, SPAN(".")) ? " " : "; ";
+    log_warning(e->tag, "%.*s%s%.*s", SPAN_ARG(why), joint, SPAN_ARG(remedy));
+    answer_page(e, cause, status, why, remedy);
+}
+
+void reply_page_untold(struct exchange *e, enum page_cause cause, struct span why, struct span remedy)
+{
+    answer_page(e, cause, 0, why, remedy);
 }
 
 /* What a proxy means by its no. The first row that fits: some say more in a field than in the status. */
@@ -118,7 +129,9 @@ void reply_log(const struct exchange *e, uint64_t bytes, const char *note)
     target.n = span_find(target, '?'); /* queries hold tokens and names */
     if (target.n > 512)
         target.n = 512;
-    log_info(e->tag, "%.*s %.*s: %u, %llu bytes, %llu ms (%s%s%s)", SPAN_ARG(span_head(e->head.method, 32)),
+    const char *guest = guest_name(e->client);
+    log_info(e->tag, "%s%s%.*s %.*s: %u, %llu bytes, %llu ms (%s%s%s)", guest ? guest : "",
+             guest ? ": " : "", SPAN_ARG(span_head(e->head.method, 32)),
              SPAN_ARG(target), e->status, (unsigned long long)bytes,
              (unsigned long long)(loop_now(e->relay->out->loop) - e->began), e->why ? e->why : "",
              e->why && *note ? ", " : "", note);

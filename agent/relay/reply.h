@@ -10,6 +10,8 @@
 /* Writes the page and ends the exchange. The client's connection stays open where nothing of the request is left unread. */
 void reply_page(struct exchange *e, enum page_cause cause, unsigned status, struct span why,
                 struct span remedy);
+/* The same without a line in the log beside that of the request: the caller has said what is to be said. */
+void reply_page_untold(struct exchange *e, enum page_cause cause, struct span why, struct span remedy);
 /* For clients that do not read HTTP: the proxy has said no to their CONNECT. */
 void reply_no_tunnel(struct exchange *e, const struct head *answer);
 /* A small document of ours (200). */

@@ -23,6 +23,7 @@ struct tunnel {
     char tag[24];
     uint64_t began;
     char *what;
+    struct tally *guest; /* a reference; NULL: of this machine */
 };
 
 static struct side *other(struct side *s)
@@ -43,6 +44,7 @@ static void release(struct tunnel *t, void (*end_client)(struct stream *),
     r->tunnels_open--;
     end_client(t->client.stream);
     end_upstream(t->upstream.stream);
+    tally_leave(t->guest);
     free(t->what);
     free(t);
 }
@@ -130,6 +132,11 @@ void tunnel_start(struct relay *relay, struct stream *client, struct stream *ups
     } else if (!stream_backlog(upstream)) {
         stream_read(client);
     }
+}
+
+void tunnel_count_for(struct tunnel *t, struct tally *guest)
+{
+    t->guest = guest;
 }
 
 struct tunnel *tunnel_of(struct list *link)

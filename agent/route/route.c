@@ -13,6 +13,7 @@
 struct route_table {
     int refs;
     struct rules rules;
+    struct header_rules *headers; /* a reference; NULL: none */
     struct hop **proxies; /* of all upstreams */
     size_t n_proxies;
     struct way *ways; /* their hops stand in `proxies` */
@@ -52,7 +53,7 @@ struct route_table *route_table_new(const struct config *c, struct err *e)
         n += c->upstreams[i].n_proxies;
     t->proxies = mem_zero(n * sizeof(struct hop *));
     t->ways = mem_zero(c->n_upstreams * sizeof *t->ways);
-    bool ok = rules_read(&t->rules, c, e);
+    bool ok = rules_read(&t->rules, c, e) && header_rules_new(&t->headers, c, e);
     for (size_t i = 0; ok && i < c->n_upstreams; i++)
         ok = add_proxies(t, &c->upstreams[i], e);
     if (ok)
@@ -87,6 +88,7 @@ void route_table_unref(struct route_table *t)
     free(t->ways);
     free(t->proxies);
     rules_free(&t->rules);
+    header_rules_unref(t->headers);
     free(t);
 }
 
@@ -184,6 +186,11 @@ void route_explain(struct route_table *t, struct span host, uint16_t port, uint6
     if (answer.n == 0)
         buf_add_str(out, "=> blocked\n");
     explain_ways(&answer, now, out);
+}
+
+struct header_rules *route_table_headers(const struct route_table *t)
+{
+    return t->headers;
 }
 
 struct way *route_table_ways(const struct route_table *t, size_t *n)

@@ -6,6 +6,7 @@
 #define EXEAT_ROUTE_ROUTE_H
 
 #include "base/buf.h"
+#include "route/headers.h"
 #include "route/hop.h"
 
 struct route_table;
@@ -41,6 +42,8 @@ bool route_prefers(const struct route *r, const struct hop *h, uint64_t now);
 /* How route_find decides, line by line, for people; and what would be tried at `now` (loop_now), in that order. */
 void route_explain(struct route_table *t, struct span host, uint16_t port, uint64_t now, struct buf *out);
 
+/* The table's changes of fields, or NULL; take a reference to keep them. */
+struct header_rules *route_table_headers(const struct route_table *t);
 /* The ways out, in the order of the configuration. */
 struct way *route_table_ways(const struct route_table *t, size_t *n);
 /* The hops of the configured proxies, upstream after upstream. */

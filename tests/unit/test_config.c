@@ -11,12 +11,21 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
 #include "config/config.h"
 #include "config/keys.h"
 
 #define UP "[upstream corp]\nproxy = http://p:1\n"
 
 static char directory[] = "/tmp/exeat-test-XXXXXX";
+#define HASH   "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
+#define CLIENT "[client a]\ntoken = sha256:" HASH "\n"
+#define NO_HASH                                                                                              \
+    "this is not the hash of a token (sha256: and 64 digits); \"exeat token NAME\" makes a token and prints "  \
+    "this line. The token itself never stands here"
+
 static const char *const variables[] = {"EXEAT_UPSTREAM", "https_proxy",     "HTTPS_PROXY",
                                         "http_proxy",     "HTTP_PROXY",      "no_proxy",
                                         "NO_PROXY",       "XDG_CONFIG_HOME", NULL};
@@ -268,7 +277,7 @@ static void test_structure_errors(void **state)
          "t.conf:3: unknown key \"dial_timeout\" in [upstream corp]; did you mean \"dial-timeout\"?"},
         {"[listen]\nlevel = debug", "t.conf:2: unknown key \"level\" in [listen]; it belongs in [log]"},
         {"[listen]\nzzz = 1",
-         "t.conf:2: unknown key \"zzz\" in [listen]; there are http, socks, allow-uids, max-head"},
+         "t.conf:2: unknown key \"zzz\" in [listen]; there are http, socks, allow-uids, allow, max-head"},
         {UP "password = hunter2",
          "t.conf:3: unknown key \"password\" in [upstream corp]; there are proxy, auth, basic-in-clear, "
          "user, secret, kerberos, spn, canonicalize, delegate, "
@@ -282,7 +291,7 @@ static void test_structure_errors(void **state)
         {"[upstrem corp]", "t.conf:1: unknown section \"upstrem\"; did you mean \"upstream\"?"},
         {"[Listen]", "t.conf:1: unknown section \"Listen\"; did you mean \"listen\"?"},
         {"[gateway]", "t.conf:1: unknown section \"gateway\"; there are [listen], [upstream NAME], [route], "
-                      "[forward NAME], [log]"},
+                      "[forward NAME], [headers], [client NAME], [log]"},
         {"[upstream]\n", "t.conf:1: [upstream] needs a name: [upstream NAME]"},
         {"[listen x]\n", "t.conf:1: [listen] has no name"},
         {"[upstream a b]",
@@ -332,20 +341,42 @@ static void test_value_errors(void **state)
          "t.conf:2: http: what follows \"127.0.0.1:\" is not a port from 0 to 65535"},
         {"[listen]\nhttp = 127.0.0.1:+1",
          "t.conf:2: http: what follows \"127.0.0.1:\" is not a port from 0 to 65535"},
-        {"[listen]\nhttp = 0.0.0.0:3128",
-         "t.conf:2: http: \"0.0.0.0:3128\" is not an address of this machine alone (127.0.0.1, "
-         "[::1]): serving others needs gateway mode"},
-        {"[listen]\nhttp = [::]:3128",
-         "t.conf:2: http: \"[::]:3128\" is not an address of this machine alone (127.0.0.1, [::1]): "
-         "serving others needs gateway mode"},
-        {"[listen]\nhttp = 128.0.0.1:1",
-         "t.conf:2: http: \"128.0.0.1:1\" is not an address of this machine alone (127.0.0.1, "
-         "[::1]): serving others needs gateway mode"},
-        {"[listen]\nhttp = 126.0.0.1:1", "t.conf:2: http: \"126.0.0.1:1\" is not an address of this machine "
-                                         "alone (127.0.0.1, [::1]): serving others needs gateway mode"},
-        {"[listen]\nhttp = host.example:1",
-         "t.conf:2: http: \"host.example:1\" is not an address of this machine alone "
-         "(127.0.0.1, [::1]): serving others needs gateway mode"},
+        {"[listen]\nhttp = 0.0.0.0:3128\n" UP,
+         "t.conf:2: http: 0.0.0.0:3128 is not an address of this machine alone (127.0.0.1, [::1]), and others could use "
+         "your identity; say who may: write their network into [listen] (allow = 172.17.0.0/16), and a "
+         "[client NAME] section, which \"exeat token NAME\" makes"},
+        {"[listen]\nhttp = [::]:3128\n" UP,
+         "t.conf:2: http: [::]:3128 is not an address of this machine alone (127.0.0.1, [::1]), and others could use "
+         "your identity; say who may: write their network into [listen] (allow = 172.17.0.0/16), and a "
+         "[client NAME] section, which \"exeat token NAME\" makes"},
+        {"[listen]\nhttp = 128.0.0.1:1\n" UP,
+         "t.conf:2: http: 128.0.0.1:1 is not an address of this machine alone (127.0.0.1, [::1]), and others could use "
+         "your identity; say who may: write their network into [listen] (allow = 172.17.0.0/16), and a "
+         "[client NAME] section, which \"exeat token NAME\" makes"},
+        {"[listen]\nhttp = 126.0.0.1:1\n" UP,
+         "t.conf:2: http: 126.0.0.1:1 is not an address of this machine alone (127.0.0.1, [::1]), and others could use "
+         "your identity; say who may: write their network into [listen] (allow = 172.17.0.0/16), and a "
+         "[client NAME] section, which \"exeat token NAME\" makes"},
+        {"[listen]\nhttp = host.example:1", "t.conf:2: http: \"host.example:1\" is a name; write the address that it stands for"},
+        {"[listen]\nhttp = 10.0.0.1:1\nallow = 10.0.0.0/8\n" UP,
+         "t.conf:2: http: 10.0.0.1:1 is not an address of this machine alone (127.0.0.1, [::1]), and others could "
+         "use your identity; say who may: write a [client NAME] section, which \"exeat token NAME\" makes"},
+        {"[listen]\nhttp = 127.0.0.1:1 10.0.0.1:1\n" CLIENT UP,
+         "t.conf:2: http: 10.0.0.1:1 is not an address of this machine alone (127.0.0.1, [::1]), and others could "
+         "use your identity; say who may: write their network into [listen] (allow = 172.17.0.0/16)"},
+        {"[listen]\nallow = 10.0.0.0/33",
+         "t.conf:2: allow: \"10.0.0.0/33\" is not an address or a network like 172.17.0.0/16 or fd00:1::/64"},
+        {"[listen]\nallow = 10.0.0.1 host.example",
+         "t.conf:2: allow: \"host.example\" is not an address or a network like 172.17.0.0/16 or fd00:1::/64"},
+        {"[client a]\nfrom = 10.0.0.0/", "t.conf:2: from: \"10.0.0.0/\" is not an address or a network like "
+                                        "172.17.0.0/16 or fd00:1::/64"},
+        {"[client a]\nfrom = 10.0.0.1\n" UP,
+         "t.conf:1: [client a] has no \"token\"; write token = sha256:" HASH},
+        {"[client a]\ntoken = hunter2", "t.conf:2: token: " NO_HASH},
+        {"[client a]\ntoken = sha256:12", "t.conf:2: token: " NO_HASH},
+        {"[client a]\ntoken = SHA256:" HASH, "t.conf:2: token: " NO_HASH},
+        {"[client a]\ntoken = sha256:" HASH "0", "t.conf:2: token: " NO_HASH},
+        {"[client a]\ntoken = sha256:g" HASH, "t.conf:2: token: " NO_HASH},
         {"[listen]\nhttp = 127.0.0.1:1 127.0.0.1:1", "t.conf:2: http: \"127.0.0.1:1\" stands here twice"},
         {"[listen]\nhttp = unix:/a unix:/a", "t.conf:2: http: \"unix:/a\" stands here twice"},
         {"[listen]\nhttp = unix:a", "t.conf:2: http: a path begins with / or ~/"},
@@ -356,8 +387,8 @@ static void test_value_errors(void **state)
         {"[listen]\nsocks =",
          "t.conf:2: socks: at least one address is needed, like 127.0.0.1:1080, or the word none"},
         {"[listen]\nsocks = 10.0.0.1:1080",
-         "t.conf:2: socks: \"10.0.0.1:1080\" is not an address of this machine alone (127.0.0.1, [::1]): "
-         "serving others needs gateway mode"},
+         "t.conf:2: socks: \"10.0.0.1:1080\" is not an address of this machine alone (127.0.0.1, [::1]), "
+         "and only http in [listen] can ask others who they are"},
         {"[listen]\nsocks = none 127.0.0.1:1", "t.conf:2: socks: \"none\" has no port; write HOST:PORT"},
         {"[listen]\nhttp = none", "t.conf:2: http: \"none\" has no port; write HOST:PORT"},
         {"[listen]\nhttp = 127.0.0.1:7\nsocks = 127.0.0.1:7\n" UP,
@@ -371,8 +402,8 @@ static void test_value_errors(void **state)
         {"[forward a]\nlisten = 127.0.0.1:1\ntarget = b:0",
          "t.conf:3: target: what follows \"b:\" is not a port from 1 to 65535"},
         {"[forward a]\nlisten = 0.0.0.0:1\ntarget = b:1",
-         "t.conf:2: listen: \"0.0.0.0:1\" is not an address of this machine alone (127.0.0.1, [::1]): "
-         "serving others needs gateway mode"},
+         "t.conf:2: listen: \"0.0.0.0:1\" is not an address of this machine alone (127.0.0.1, [::1]), "
+         "and only http in [listen] can ask others who they are"},
         {"[forward a]\nlisten =", "t.conf:2: listen: at least one address is needed, like 127.0.0.1:2222"},
         {"[forward a]\nlisten = 127.0.0.1:1",
          "t.conf:1: [forward a] has no \"target\"; write target = git.example.com:22"},
@@ -848,6 +879,7 @@ static void test_print(void **state)
                                        "http = \"unix:/a b\"  # t.conf:16\n"
                                        "socks = 127.0.0.1:1080 unix:/s  # t.conf:19\n"
                                        "allow-uids = any  # t.conf:17\n"
+                                       "allow =  # default\n"
                                        "max-head = 5000  # t.conf:18\n"
                                        "\n"
                                        "[upstream corp]\n"
@@ -904,6 +936,11 @@ static void test_print(void **state)
                                        "listen = 127.0.0.1:0 unix:/db  # t.conf:26\n"
                                        "target = [::1]:5432  # t.conf:25\n"
                                        "\n"
+                                       "[headers]\n"
+                                       "# set is not set: every field goes as it came\n"
+                                       "# add is not set: none\n"
+                                       "# remove is not set: none\n"
+                                       "\n"
                                        "[log]\n"
                                        "level = info  # default\n"
                                        "requests = yes  # default\n";
@@ -946,6 +983,157 @@ static void test_print_hostile_name(void **state)
     assert_non_null(strstr(buf_cstr(&out), "proxy = http://p:1  # a?[log]?b:2\n"));
     buf_free(&out);
     config_unref(c);
+}
+
+/* Who may come from beyond this machine. */
+static void test_clients(void **state)
+{
+    (void)state;
+    struct config *c = good("[listen]\nhttp = 127.0.0.1:1 172.17.0.1:2 [fd00::1]:3\nallow = 172.17.5.6/16 fd00::/63 10.1.2.3\n"
+                            "[client a]\ntoken = sha256:" HASH "\nfrom = 172.17.0.0/30\n[client b]\ntoken = sha256:"
+                            "00112233445566778899AABBCCDDEEFF00112233445566778899aabbccddeeff\n" UP);
+    static const struct {
+        const char *address;
+        bool listen, a;
+    } rows[] = {
+        {"172.17.0.3", true, true},     {"172.17.0.4", true, false},     {"172.17.255.255", true, false},
+        {"172.16.0.3", false, false},   {"172.18.0.0", false, false},    {"10.1.2.3", true, false},
+        {"10.1.2.2", false, false},     {"fd00::1", true, false},        {"fd00:0:0:1::1", true, false},
+        {"fd00:0:0:2::1", false, false}, {"::ffff:172.17.0.1", true, true}, {"::ffff:9.9.9.9", false, false},
+        {"ac11::", false, false},
+    };
+    assert_false(config_address_is_beyond(&c->listen[0]));
+    assert_true(config_address_is_beyond(&c->listen[1]));
+    assert_true(config_address_is_beyond(&c->listen[2]));
+    assert_int_equal(c->n_clients, 2);
+    assert_string_equal(c->clients[0].name, "a");
+    assert_int_equal(c->clients[0].token_sha256[0], 0x2c);
+    assert_int_equal(c->clients[1].token_sha256[10], 0xaa);
+    assert_int_equal(c->clients[1].n_from, 0);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct sockaddr_in6 six = {.sin6_family = AF_INET6};
+        struct sockaddr_in four = {.sin_family = AF_INET};
+        bool is_four = inet_pton(AF_INET, rows[i].address, &four.sin_addr) == 1;
+        assert_true(is_four || inet_pton(AF_INET6, rows[i].address, &six.sin6_addr) == 1);
+        const struct sockaddr *at = is_four ? (struct sockaddr *)&four : (struct sockaddr *)&six;
+        if (config_networks_hold(c->allow, c->n_allow, at) != rows[i].listen ||
+            config_networks_hold(c->clients[0].from, c->clients[0].n_from, at) != rows[i].a)
+            fail_msg("%s", rows[i].address);
+    }
+    struct sockaddr unknown = {.sa_family = AF_UNIX};
+    assert_false(config_networks_hold(c->allow, c->n_allow, &unknown));
+    config_unref(c);
+    c = good("[listen]\nallow = 0.0.0.0/0\n" UP);
+    struct sockaddr_in anyone = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(0x01020304)};
+    assert_true(config_networks_hold(c->allow, c->n_allow, (struct sockaddr *)&anyone));
+    config_unref(c);
+}
+
+/* Lines of [headers] that are right: what was read, and how it is printed (NULL: as it was written). */
+static void test_headers(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *line;
+        const char *pattern, *upstream, *name, *value, *printed;
+    } rows[] = {
+        {"set = * User-Agent: Mozilla/5.0 (X11; Linux)", "*", NULL, "User-Agent", "Mozilla/5.0 (X11; Linux)", NULL},
+        {"set = upstream:corp X-Site:north", NULL, "corp", "X-Site", "north", "set = upstream:corp X-Site: north"},
+        {"set = .example.com:443   X-A:  b  c", ".example.com:443", NULL, "X-A", "b  c",
+         "set = .example.com:443 X-A: b  c"},
+        {"add = <local> Accept-Language: de, en;q=0.5", "<local>", NULL, "Accept-Language", "de, en;q=0.5", NULL},
+        {"add = * \"X-A: b # \\\"c\\\"\"", "*", NULL, "X-A", "b # \"c\"", NULL},
+        {"add = * X-A: b:c # a comment", "*", NULL, "X-A", "b:c", "add = * X-A: b:c"},
+        {"set = * X-A: \ttab\tinside", "*", NULL, "X-A", "tab\tinside", "set = * X-A: tab\tinside"},
+        {"remove = 10.0.0.0/8 Referer", "10.0.0.0/8", NULL, "Referer", NULL, NULL},
+        {"remove = upstream:corp X-Forwarded-For", NULL, "corp", "X-Forwarded-For", NULL, NULL},
+        {"set = * Hosts: 1", "*", NULL, "Hosts", "1", NULL},
+        {"set = * Proxy: 1", "*", NULL, "Proxy", "1", NULL},
+        {"set = * X-Content-Length: 1", "*", NULL, "X-Content-Length", "1", NULL},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct buf text = {0}, printed = {0}, expected = {0};
+        buf_addf(&text, UP "[headers]\n%s\n", rows[i].line);
+        struct config *c = good(buf_cstr(&text));
+        assert_int_equal(c->n_headers, 1);
+        const struct config_header *h = &c->headers[0];
+        if (rows[i].pattern)
+            assert_string_equal(h->pattern, rows[i].pattern);
+        else
+            assert_string_equal(h->upstream, rows[i].upstream);
+        assert_string_equal(h->name, rows[i].name);
+        if (rows[i].value)
+            assert_string_equal(h->value, rows[i].value);
+        else
+            assert_null(h->value);
+        config_print(c, &printed);
+        buf_addf(&expected, "\n%s  # t.conf:", rows[i].printed ? rows[i].printed : rows[i].line);
+        if (!strstr(buf_cstr(&printed), buf_cstr(&expected)))
+            fail_msg("%s is printed as:\n%s", rows[i].line, buf_cstr(&printed));
+        config_unref(c);
+        buf_free(&text);
+        buf_free(&printed);
+        buf_free(&expected);
+    }
+}
+
+/* What nobody may change: each of these, in each of the three keys, in any letter case. */
+static void test_headers_out_of_reach(void **state)
+{
+    (void)state;
+    static const char *const names[] = {
+        "Content-Length", "Transfer-Encoding", "Content-Encoding", "Content-Range", "Trailer", "Expect",
+        "Connection", "Keep-Alive", "TE", "te", "Upgrade", "HTTP2-Settings", "Sec-WebSocket-Key", "Proxy-Connection",
+        "Proxy-Authorization", "PROXY-AUTHENTICATE", "Proxy-Anything", "Host", "hOST", "Via", "Max-Forwards",
+        "Authorization", "Authentication-Info", "WWW-Authenticate", "Cookie"};
+    static const char *const lines[] = {"set = * %s: 1", "add = upstream:corp %s: 1", "remove = * %s"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        for (size_t k = 0; k < sizeof lines / sizeof *lines; k++) {
+            struct buf text = {0};
+            struct err e = {0};
+            buf_add_str(&text, UP "[headers]\n");
+            buf_addf(&text, lines[k], names[i]);
+            assert_null(config_load_text("t.conf", buf_span(&text), &e));
+            struct buf start = {0};
+            buf_addf(&start, "t.conf:4: %.*s: %s cannot be changed: ", (int)strcspn(lines[k], " "), lines[k], names[i]);
+            if (strncmp(e.text, buf_cstr(&start), start.n) != 0 || strlen(e.text) < start.n + 20)
+                fail_msg("%s: %s", buf_cstr(&text), e.text);
+            buf_free(&start);
+            buf_free(&text);
+        }
+}
+
+static void test_header_errors(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *line, *sentence;
+    } rows[] = {
+        {"set = *", "t.conf:4: set: write a pattern (or upstream:NAME) and a field: * User-Agent: curl/8.0"},
+        {"set =", "t.conf:4: set: write a pattern (or upstream:NAME) and a field: * User-Agent: curl/8.0"},
+        {"set = User-Agent: x", "t.conf:4: set: write a pattern (or upstream:NAME) and a field: * User-Agent: curl/8.0"},
+        {"set = * X y: 1", "t.conf:4: set: \"X y\" is not the name of a field"},
+        {"set = * X : 1", "t.conf:4: set: \"X \" is not the name of a field"},
+        {"set = * : 1", "t.conf:4: set: \"\" is not the name of a field"},
+        {"set = * X\xC3\xA4: 1", "t.conf:4: set: \"X\xC3\xA4\" is not the name of a field"},
+        {"set = * X:", "t.conf:4: set: the field has no value; to take a field away write remove ="},
+        {"set = * X: gr\xC3\xBCn", "t.conf:4: set: the value has a character beyond ASCII, of which no two receivers "
+                                   "think the same (RFC 9110 section 5.5)"},
+        {"set = * X: a\001b", "t.conf:4: a control character (0x01)"},
+        {"set = * X: a\rb", "t.conf:4: a control character (0x0d)"},
+        {"set = * X: a\x7f", "t.conf:4: a control character (0x7f)"},
+        {"set = * \"X: a", "t.conf:4: set: a double quote is not closed"},
+        {"remove = * X: 1", "t.conf:4: remove: remove = takes a pattern and the name of a field: * Referer"},
+        {"add = * user-agent: 1", "t.conf:4: add: a request has one User-Agent at most; write set = in place of add ="},
+        {"add = upstream:crop X: 1",
+         "t.conf: add = upstream:crop X: there is no [upstream crop]; did you mean \"corp\"?"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct buf text = {0};
+        buf_addf(&text, UP "[headers]\n%s\n", rows[i].line);
+        expect_error(buf_span(&text), rows[i].sentence);
+        buf_free(&text);
+    }
 }
 
 /* The table itself: what each default is written as is what is printed for it. */
@@ -1045,6 +1233,10 @@ int main(int argc, char **argv)
         TEST(test_nothing),
         TEST(test_print),
         TEST(test_print_hostile_name),
+        TEST(test_clients),
+        TEST(test_headers),
+        TEST(test_headers_out_of_reach),
+        TEST(test_header_errors),
         TEST(test_table),
         TEST(test_sample),
     };

@@ -8,6 +8,10 @@
 #include "http/header.h"
 
 /* Written as C strings; spans are made below. */
+static struct span dropped[] = {{"User-Agent", 10}, {"a", 1}};
+static struct field added[] = {{{"User-Agent", 10}, {"ours", 4}}, {{"X-Ours", 6}, {"yes", 3}}};
+static const struct header_changes changes = {dropped, 2, added, 2};
+
 static const struct {
     const char *name;
     const char *in;
@@ -99,6 +103,11 @@ static const struct {
      "GET http://a/ HTTP/1.1\r\nHost: a\r\nMax-Forwards: 10\r\n\r\n",
      {T},
      "GET http://a/ HTTP/1.1\r\nHost: a\r\nMax-Forwards: 10\r\nConnection: keep-alive\r\n\r\n"},
+    {"changes: what is dropped, and what Connection cannot take away",
+     "GET http://a/ HTTP/1.1\r\nHost: a\r\nuser-agent: x\r\nA: 1\r\nA: 2\r\nB: 3\r\nConnection: X-Ours, b\r\nX-Ours: "
+     "no\r\n\r\n",
+     {T, .changes = &changes},
+     "GET http://a/ HTTP/1.1\r\nHost: a\r\nUser-Agent: ours\r\nX-Ours: yes\r\nConnection: keep-alive\r\n\r\n"},
     {"query without path",
      "GET http://a?x HTTP/1.1\r\nHost: a\r\n\r\n",
      {.target = {"?x", 2}, .host = {"a", 1}},

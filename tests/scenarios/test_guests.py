@@ -1,0 +1,343 @@
+"""Clients from beyond this machine: containers by a bridge, with a token of their own; and those that share a Unix socket. In networks of our own."""
+
+import base64
+import hashlib
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import unittest
+
+import network
+import wire
+from agent import PATIENCE, wait_until
+from base import SITE, Later, Scenario, corp
+from gates import Ntlm
+from proxy import Asks, Open, never
+from wire import Wire, get
+
+HERE, THERE, ELSEWHERE = "192.0.2.1", "192.0.2.17", "198.51.100.9"
+TOKEN, OTHER = "T" * 43, "u-_" * 14 + "u"
+LISTEN = "[listen]\nhttp = %s:0 127.0.0.1:0\nallow = 192.0.2.0/24 2001:db8::/64\n%s"
+
+
+def section(name="builder", token=TOKEN, more=""):
+    return "[client %s]\ntoken = sha256:%s\n%s" % (name, hashlib.sha256(token.encode()).hexdigest(), more)
+
+
+def shows(name="builder", token=TOKEN, scheme="Basic"):
+    return "Proxy-Authorization: %s %s" % (scheme, base64.b64encode(("%s:%s" % (name, token)).encode()).decode())
+
+
+@unittest.skipUnless(os.geteuid() == 0, "only root makes networks")
+class Guests(Scenario):
+    def setUp(self):
+        network_of_ours = network.private()
+        network_of_ours.__enter__()
+        self.addCleanup(network_of_ours.__exit__, None, None, None)
+        for address in (HERE + "/24", THERE + "/24", ELSEWHERE + "/24"):
+            network.ip("address", "add", address, "dev", "lo")
+
+    def house(self, more=None, behaviour=None, lines="auth = none", listen="", **options):
+        proxy = self.proxy(behaviour or Open())
+        return proxy, self.agent(LISTEN % (HERE, listen) + proxy.upstream(lines) + (section() if more is None else more), **options)
+
+    def comes(self, agent, source=THERE, host=HERE, port=None):
+        """A connection from that address."""
+        sock = socket.create_connection((host, port or agent.port), PATIENCE, (source, 0))
+        return self.stack.enter_context(Wire(sock))
+
+    def asks(self, agent, *fields, source=THERE, path="/echo", **options):
+        return self.comes(agent, source).ask(get(SITE + path, *fields, **options))
+
+    def must_show(self, answer, status=407):
+        self.assertEqual(answer.status, status, answer.text)
+        self.assertEqual(answer.all("Proxy-Authenticate"), ['Basic realm="exeat"'] if status == 407 else [])
+        self.assertIn("error=http_request_denied", answer.get("Proxy-Status"))
+        self.assertIn("What to do: ", answer.text)
+        self.assertNotIn(TOKEN, answer.text)
+        return answer
+
+    def test_named_client(self):
+        gate = Ntlm()
+        proxy, agent = self.house(behaviour=Asks(gate), lines=corp("ntlm"))
+        client = self.comes(agent)
+        for _ in range(2):
+            self.assertEqual(client.ask(get(SITE + "/echo", shows())).status, 200)
+        client.send(get("site.example:443", shows(), method="CONNECT"))
+        self.assertEqual(client.read_response("CONNECT").status, 200)
+        self.echoes(client)
+        self.assertEqual(gate.failed, 0)
+        for request in proxy.requests:  # our own identity and nothing of the guest's
+            for value in request.all("Proxy-Authorization"):
+                self.assertTrue(value.startswith("NTLM "), value)
+            self.assertNotIn(TOKEN.encode(), request.raw_head)
+        agent.wait_log(r"\[c\d+\.r1\] builder: GET %s/echo: 200" % SITE)
+        self.assertIn("builder: CONNECT site.example:443", agent.log())
+        self.assertNotIn(TOKEN, agent.log())
+        self.assertNotIn(base64.b64encode(("builder:" + TOKEN).encode()).decode()[:40], agent.log())
+
+    def test_nothing_shown(self):
+        proxy, agent = self.house()
+        client = self.comes(agent)
+        self.must_show(client.ask(get(SITE + "/echo")))
+        self.must_show(client.ask(get("site.example:443", method="CONNECT"), "CONNECT"))
+        for request in (get(SITE + "/echo", method="POST", body=b"x"), b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+                        b"GET /exeat.pac HTTP/1.1\r\nHost: 192.0.2.1\r\n\r\n", b"OPTIONS * HTTP/1.1\r\nHost: a\r\nMax-Forwards: 0\r\n\r\n"):
+            with self.subTest(request):
+                self.must_show(self.comes(agent).ask(request))
+        # the same connection, now with the token
+        self.assertEqual(client.ask(get(SITE + "/bytes/3", shows())).status, 200)
+        # and each request needs it
+        self.must_show(client.ask(get(SITE + "/echo")))
+        self.assertEqual(len(proxy.requests), 1)
+
+    def test_wrong_ones(self):
+        proxy, agent = self.house(section() + section("other", OTHER))
+        wrong = [shows(token=TOKEN[:-1]), shows(token=OTHER), shows("nobody"), shows(scheme="Bearer"), shows(scheme="Negotiate"),
+                 "Proxy-Authorization: Basic", "Proxy-Authorization: Basic !!!!", "Proxy-Authorization: " + "A" * 5000, shows("builder:x")]
+        for i, field in enumerate(wrong):
+            with self.subTest(field[:80]):
+                self.must_show(self.asks(agent, field, source="192.0.2.%d" % (100 + i)) if self.address(100 + i) else None)
+        client = self.comes(agent)
+        client.send(get(SITE + "/echo", shows(), shows()))  # two of them are none
+        self.must_show(client.read_response())
+        self.assertEqual(proxy.requests, [])
+        agent.wait_log("belong to no \\[client NAME\\]")
+        self.assertEqual(agent.status()["guests_refused"], len(wrong) + 1)
+        self.assertEqual(self.asks(agent, shows("other", OTHER)).status, 200)
+
+    def address(self, number):
+        network.ip("address", "add", "192.0.2.%d/24" % number, "dev", "lo")
+        return True
+
+    def test_wrong_ones_wait_and_right_ones_do_not(self):
+        proxy, agent = self.house()
+        waiting = [Later(self.asks, agent, shows(token=OTHER)) for _ in range(4)]
+        wait_until(lambda: agent.status()["guests_refused"] == 4, "four wrong tokens")
+        self.assertEqual(self.asks(agent, shows()).status, 200)
+        self.assertTrue(any(later.thread.is_alive() for later in waiting))  # two seconds, the last of them
+        for later in waiting:
+            self.must_show(later.result())
+        self.assertEqual(len(proxy.requests), 1)
+        self.assertEqual(len(re.findall("belong to no", agent.log())), 1)  # a line a second at most
+
+    def test_too_many_wrong_at_once_are_cut_off(self):
+        _, agent = self.house()
+        clients = [self.comes(agent) for _ in range(40)]
+        for client in clients:
+            client.send(get(SITE + "/echo", shows(token=OTHER)))
+        wait_until(lambda: agent.status()["guests_refused"] == 40, "forty wrong tokens")
+        ended = wait_until(lambda: sum(self.over(client) for client in clients) or None, "the end of some")
+        self.assertEqual(ended, 8)
+        self.assertEqual(self.asks(agent, shows()).status, 200)
+
+    def over(self, client):
+        """Has it been reset?"""
+        client.sock.setblocking(False)
+        try:
+            return client.sock.recv(1, socket.MSG_PEEK) == b""
+        except BlockingIOError:
+            return False
+        except ConnectionResetError:
+            client.reset = True
+            return True
+        finally:
+            client.sock.settimeout(PATIENCE)
+
+    def test_who_leaves_while_waiting(self):
+        _, agent = self.house()
+        for _ in range(40):  # the places are free again
+            client = self.comes(agent)
+            client.send(get(SITE + "/echo", shows(token=OTHER)))
+            client.close()
+        wait_until(lambda: agent.status()["clients"] == 0, "the end of all")
+        self.assertEqual(self.asks(agent, shows()).status, 200)
+
+    def test_address_that_is_not_allowed(self):
+        proxy, agent = self.house()
+        client = self.comes(agent, ELSEWHERE)  # not a byte is read before the answer
+        answer = self.must_show(client.read_response(), 403)
+        self.assertIn(ELSEWHERE, answer.text)
+        self.assertIn("allow = ", answer.text)
+        self.assertTrue(client.closed())
+        client = self.comes(agent, ELSEWHERE)
+        client.send(get(SITE + "/echo", shows()))
+        self.must_show(client.read_response(), 403)
+        self.assertEqual(proxy.requests, [])
+
+    def test_from(self):
+        proxy, agent = self.house(section(more="from = 192.0.2.18\n") + section("other", OTHER, "from = %s\n" % THERE))
+        answer = self.must_show(self.asks(agent, shows()), 403)
+        self.assertIn("may not come from this address", answer.text)
+        self.assertEqual(proxy.requests, [])
+        self.assertEqual(self.asks(agent, shows("other", OTHER)).status, 200)
+
+    def test_this_machine_needs_no_token(self):
+        _, agent = self.house(listen="allow-uids = self\n")
+        port = agent.listeners[1][1]
+        self.assertEqual(wire.once(port, get(SITE + "/echo")).status, 200)
+        self.must_show(self.asks(agent, source=HERE))  # by the bridge's address even a process of our own does
+
+    def test_any_user_is_no_guest(self):
+        """allow-uids = any is about users of this machine."""
+        proxy, agent = self.house(listen="allow-uids = any\n")
+        self.must_show(self.asks(agent))
+        self.must_show(self.comes(agent, ELSEWHERE).read_response(), 403)
+        self.assertEqual(proxy.requests, [])
+        self.assertEqual(self.asks(agent, shows()).status, 200)
+
+    def test_everywhere(self):
+        """One listener for all: who comes by loopback is asked for his uid, others for a token."""
+        proxy = self.proxy(Open())
+        agent = self.agent("[listen]\nhttp = 0.0.0.0:0 [::]:0\nallow = 192.0.2.0/24 2001:db8::/64\n" + proxy.upstream() + section())
+        network.ip("address", "add", "2001:db8::5/64", "dev", "lo", "nodad")
+        six = agent.listeners[1][1]
+        self.assertEqual(wire.once(agent.port, get(SITE + "/echo")).status, 200)
+        self.assertEqual(wire.once(six, get(SITE + "/echo"), host="::1").status, 200)
+        self.must_show(self.asks(agent))
+        self.must_show(self.comes(agent, "2001:db8::5", "2001:db8::5", six).ask(get(SITE + "/echo")))
+        self.assertEqual(self.comes(agent, "2001:db8::5", "2001:db8::5", six).ask(get(SITE + "/echo", shows())).status, 200)
+
+    def test_pass_and_token(self):
+        """Where programs' own credentials pass, a guest's token still ends here."""
+        for more in ("client-credentials = pass", "client-credentials = drop"):
+            with self.subTest(more):
+                proxy, agent = self.house(lines="auth = none\n" + more)
+                self.assertEqual(self.asks(agent, shows()).status, 200)
+                self.assertEqual(proxy.requests[-1].all("Proxy-Authorization"), [])
+
+    def test_status(self):
+        _, agent = self.house(section() + section("other", OTHER))
+        client = self.comes(agent)
+        self.assertEqual(client.ask(get(SITE + "/echo", shows())).status, 200)
+        tunnel = self.comes(agent)
+        tunnel.send(get("site.example:443", shows(), method="CONNECT"))
+        self.assertEqual(tunnel.read_response("CONNECT").status, 200)
+        self.asks(agent, shows("other", OTHER)).status
+        status = agent.status()
+        self.assertIn("%s:%d" % (HERE, agent.port), status["listening"])
+        self.assertEqual(status["guests"][0], {"name": "builder", "connected": 2, "requests": 2})
+        self.assertEqual(status["guests"][1]["requests"], 1)
+        self.assertIn("builder       2 connections, 2 requests so far", agent.exeat("status").stdout)
+        client.close()
+        tunnel.close()
+        wait_until(lambda: agent.status()["guests"][0]["connected"] == 0, "the end of both")
+
+    def test_reload(self):
+        """A client that is taken out of the configuration is asked again, on the connection that it has."""
+        proxy, agent = self.house()
+        client = self.comes(agent)
+        self.assertEqual(client.ask(get(SITE + "/echo", shows())).status, 200)
+        config = open(agent.config_path).read().replace("%s:0" % HERE, "%s:%d" % (HERE, agent.port))
+        agent.configure(config.replace(section(), section("other", OTHER)))
+        agent.reload()
+        self.must_show(client.ask(get(SITE + "/echo", shows())))
+        self.assertEqual(client.ask(get(SITE + "/echo", shows("other", OTHER))).status, 200)
+        agent.configure(config.replace("192.0.2.0/24", "192.0.2.200"))
+        agent.reload()
+        self.must_show(client.ask(get(SITE + "/echo", shows())), 403)
+        agent.configure(config.replace(section(), ""))
+        answer = agent.exeat("reload")
+        self.assertEqual(answer.returncode, 3)
+        self.assertIn("say who may: write a [client NAME] section", answer.stderr)
+        self.assertEqual(len(proxy.requests), 2)
+
+    def test_socks_and_tunnels_stay_at_home(self):
+        proxy = self.proxy(Open())
+        for lines in ("[listen]\nsocks = %s:0\nallow = 192.0.2.0/24\n" % HERE, "[forward a]\nlisten = %s:0\ntarget = a:1\n" % HERE):
+            path = os.path.join(self.stack.enter_context(TempDir()), "exeat.conf")
+            with open(path, "w") as file:
+                file.write(lines + proxy.upstream() + section())
+            answer = subprocess.run([os.path.join(lib_build(), "exeat"), "check", "--config", path], capture_output=True, text=True, check=False)
+            self.assertEqual(answer.returncode, 3)
+            self.assertIn("only http in [listen] can ask others who they are", answer.stderr)
+
+    def test_address_that_comes_later(self):
+        """As that of a bridge which is made when the first container starts."""
+        proxy = self.proxy(Open())
+        agent = self.agent("[listen]\nhttp = 203.0.113.1:0\nallow = 203.0.113.0/24\n" + proxy.upstream() + section())
+        self.assertIn("no interface of this machine has the address 203.0.113.1 at present", agent.log())
+        network.ip("address", "add", "203.0.113.1/24", "dev", "lo")
+        network.ip("address", "add", "203.0.113.2/24", "dev", "lo")
+        answer = self.comes(agent, "203.0.113.2", "203.0.113.1").ask(get(SITE + "/echo", shows()))
+        self.assertEqual(answer.status, 200)
+
+    def test_strangers_cannot_fill_the_house(self):
+        _, agent = self.house()
+        held = [self.comes(agent) for _ in range(256)]
+        self.assertTrue(self.comes(agent).closed())
+        self.assertEqual(wire.once(agent.listeners[1][1], get(SITE + "/bytes/1")).status, 200)
+        for client in held[:10]:
+            self.assertEqual(client.ask(get(SITE + "/bytes/1", shows())).status, 200)
+        self.assertEqual(self.asks(agent, shows()).status, 200)  # who has shown a token takes no stranger's place
+
+    @unittest.skipUnless(shutil.which("curl"), "needs curl")
+    def test_curl_in_a_container(self):
+        """A network of its own behind a pair of veth, as a container's; and the token that the verb made."""
+        gate = Ntlm()
+        proxy = self.proxy(Asks(gate))
+        agent = self.agent("[listen]\nhttp = 172.17.0.1:0\nallow = 172.17.0.0/16\n" + proxy.upstream(corp("ntlm")), start=False)
+        made = agent.exeat("token", "builder", "--config", agent.config_path).stdout
+        agent.configure(open(agent.config_path).read() + re.search(r"\[client builder\]\n.*\n", made).group())
+        network.ip("link", "add", "bridge", "type", "veth", "peer", "name", "inside")
+        network.ip("address", "add", "172.17.0.1/16", "dev", "bridge")
+        network.ip("link", "set", "bridge", "up")
+        container = subprocess.Popen(["unshare", "--net", "--mount", "sleep", "infinity"])
+        self.stack.callback(container.wait)
+        self.stack.callback(container.kill)
+        ours = os.readlink("/proc/thread-self/ns/net")
+        wait_until(lambda: os.readlink("/proc/%d/ns/net" % container.pid) != ours, "the container")
+        network.ip("link", "set", "inside", "netns", str(container.pid))
+        enter = ["nsenter", "-t", str(container.pid), "-n"]
+        for words in ("address add 172.17.0.5/16 dev inside", "link set inside up"):
+            subprocess.run([*enter, "ip", *words.split()], check=True)
+        agent.start()
+        url = re.search(r"http://(builder:[\w-]{43})@172\.17\.0\.1:0", made).group(1)
+
+        def curl(user, *words):
+            command = [*enter, "curl", "-sS", "-m", str(int(PATIENCE)), "-o", "/dev/null", "-w", "%{http_code} %{http_connect}", "-x",
+                       "http://%s172.17.0.1:%d" % (user and user + "@", agent.port), *words]
+            return subprocess.run(command, capture_output=True, text=True, check=False, env={"PATH": os.environ["PATH"]}).stdout
+
+        self.assertEqual(curl("", SITE + "/echo"), "407 000")
+        self.assertEqual(curl("builder:" + OTHER, SITE + "/echo"), "407 000")
+        self.assertEqual(proxy.requests, [])
+        self.assertEqual(curl(url, SITE + "/echo"), "200 000")
+        self.assertEqual(curl(url, "--proxy-anyauth", SITE + "/echo"), "200 000")
+        self.assertIn(" 200", curl(url, "https://site.example/"))  # the tunnel; no TLS behind it
+        self.assertEqual(gate.failed, 0)
+        self.assertNotIn(url.partition(":")[2], agent.log())
+
+
+class TempDir:
+    def __enter__(self):
+        import tempfile
+        self.path = tempfile.mkdtemp(prefix="exeat-test-")
+        return self.path
+
+    def __exit__(self, *_):
+        shutil.rmtree(self.path)
+
+
+class Sockets(Scenario):
+    """The same Unix socket from other namespaces, as a container sees it that has it mounted."""
+
+    def curl(self, path, *wrap):
+        command = [*wrap, "curl", "-sS", "-m", str(int(PATIENCE)), "--unix-socket", path, "-x", "http://exeat:3128", SITE + "/bytes/5"]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    @unittest.skipUnless(shutil.which("curl") and shutil.which("unshare"), "needs curl and unshare")
+    def test_mounted_socket(self):
+        proxy = self.proxy(Open())
+        agent = self.agent("[listen]\nhttp = unix:@DIR@/socket\n" + proxy.upstream())
+        path = agent.listeners[0]
+        inside = ["unshare", "--user", "--map-root-user", "--net", "--mount"]
+        if subprocess.run([*inside, "true"], capture_output=True, check=False).returncode:
+            self.skipTest("no user namespaces here")
+        answer = self.curl(path, *inside)
+        self.assertEqual((answer.returncode, len(answer.stdout)), (0, 5), answer)
+        self.assertEqual(len(proxy.requests), 1)
+        self.assertEqual(proxy.requests[0].target, SITE + "/bytes/5")
