@@ -158,8 +158,8 @@ struct config {
     size_t n_forwards;
     struct config_user *allow_uids; /* whose programs may use the relay */
     size_t n_allow_uids;
-    bool allow_any;                    /* everybody's; allow_uids is empty then */
-    struct config_network *allow;      /* who may reach listeners beyond loopback, with a token; else nobody */
+    bool allow_any;               /* everybody's; allow_uids is empty then */
+    struct config_network *allow; /* who may reach listeners beyond loopback, with a token; else nobody */
     size_t n_allow;
     struct config_client *clients;
     size_t n_clients;

@@ -155,12 +155,12 @@ const struct setting settings[] = {
              "fits."},
     {"headers", "add", &kind_headers, .absent = "none", .repeats = true,
      .example = "upstream:corp X-Site: north", .help = "One more field, whatever is there."},
-    {"headers", "remove", &kind_headers, .absent = "none", .repeats = true,
-     .example = ".example.com Referer", .help = "All fields of that name."},
+    {"headers", "remove", &kind_headers, .absent = "none", .repeats = true, .example = ".example.com Referer",
+     .help = "All fields of that name."},
 
     {"client", "token", &kind_token, .required = true,
-     .example = "sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824", IN_CLIENT(token_sha256),
-     .help = "The hash of the client's token, as exeat token prints it."},
+     .example = "sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824",
+     IN_CLIENT(token_sha256), .help = "The hash of the client's token, as exeat token prints it."},
     {"client", "from", &kind_networks, .absent = "all that [listen] allow names", .example = "172.17.0.5",
      IN_CLIENT(from), ALSO(config_client, n_from), .help = "Where this client comes from."},
 

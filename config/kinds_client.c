@@ -114,9 +114,10 @@ static bool parse_token(const struct setting *s, void *object, struct span value
         if (ok)
             hash[i / 2] = (unsigned char)(high << 4 | low);
     }
-    return ok || err_set(e, ERR_CONFIG,
-                         "this is not the hash of a token (sha256: and 64 digits); \"exeat token NAME\" makes a "
-                         "token and prints this line. The token itself never stands here");
+    return ok ||
+           err_set(e, ERR_CONFIG,
+                   "this is not the hash of a token (sha256: and 64 digits); \"exeat token NAME\" makes a "
+                   "token and prints this line. The token itself never stands here");
 }
 
 static bool print_token(const struct setting *s, const void *object, struct buf *out)

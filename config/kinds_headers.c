@@ -79,8 +79,8 @@ static bool may_change(enum header_edit edit, struct span name, struct err *e)
     }
     for (size_t i = 0; edit == HEADER_ADD && i < sizeof single / sizeof *single; i++)
         if (span_ieq(name, span_str(single[i])))
-            return err_set(e, ERR_CONFIG, "a request has one %s at most; write set = in place of add =",
-                           single[i]);
+            return err_set(e, ERR_CONFIG,
+                           "a request has one %s at most; write set = in place of add =", single[i]);
     return true;
 }
 
@@ -101,7 +101,9 @@ static bool is_value(struct span value, struct err *e)
 
 static enum header_edit edit_of(const struct setting *s)
 {
-    return strcmp(s->name, "set") == 0 ? HEADER_SET : strcmp(s->name, "add") == 0 ? HEADER_ADD : HEADER_REMOVE;
+    return strcmp(s->name, "set") == 0   ? HEADER_SET
+           : strcmp(s->name, "add") == 0 ? HEADER_ADD
+                                         : HEADER_REMOVE;
 }
 
 static bool read_field(struct config_header *h, struct span text, struct err *e)
@@ -173,7 +175,8 @@ const struct kind kind_headers = {
 bool whole_check_headers(const struct config_whole *w, struct err *e)
 {
     const struct section *section = section_find(SPAN("headers"));
-    static const char *const keys[] = {[HEADER_SET] = "set", [HEADER_ADD] = "add", [HEADER_REMOVE] = "remove"};
+    static const char *const keys[] = {
+        [HEADER_SET] = "set", [HEADER_ADD] = "add", [HEADER_REMOVE] = "remove"};
     for (size_t i = 0; i < w->c.n_headers; i++) {
         const struct config_header *h = &w->c.headers[i];
         if (!h->upstream || config_upstream_named(&w->c, span_str(h->upstream)))
@@ -182,9 +185,9 @@ bool whole_check_headers(const struct config_whole *w, struct err *e)
         nearest_begin(&near, span_str(h->upstream));
         for (size_t k = 0; k < w->c.n_upstreams; k++)
             nearest_offer(&near, w->c.upstreams[k].name);
-        err_set(e, ERR_CONFIG, "%s = upstream:%s %s: there is no [upstream %s]%s%s%s", keys[h->edit], h->upstream,
-                h->name, h->upstream, near.name ? "; did you mean \"" : "", near.name ? near.name : "",
-                near.name ? "\"?" : "");
+        err_set(e, ERR_CONFIG, "%s = upstream:%s %s: there is no [upstream %s]%s%s%s", keys[h->edit],
+                h->upstream, h->name, h->upstream, near.name ? "; did you mean \"" : "",
+                near.name ? near.name : "", near.name ? "\"?" : "");
         struct origin at =
             w->single[section - sections].keys[setting_find(section, span_str(keys[h->edit])) - settings];
         return origin_blame((struct origin){.place = at.place}, e); /* the line is that of the first only */

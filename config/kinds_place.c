@@ -166,9 +166,9 @@ static bool print_addresses(const struct setting *s, const void *object, struct 
 const struct kind kind_addresses = {
     "127.0.0.1:PORT, [::1]:PORT or unix:PATH; any number, separated by blanks", true, parse_addresses,
     print_addresses};
-const struct kind kind_open_addresses = {
-    "127.0.0.1:PORT, [::1]:PORT or unix:PATH; others with allow and [client NAME]; any number, separated by blanks",
-    true, parse_addresses, print_addresses};
+const struct kind kind_open_addresses = {"127.0.0.1:PORT, [::1]:PORT or unix:PATH; others with allow and "
+                                         "[client NAME]; any number, separated by blanks",
+                                         true, parse_addresses, print_addresses};
 
 static bool parse_target(const struct setting *s, void *object, struct span value, struct err *e)
 {
@@ -275,7 +275,8 @@ bool place_is_listener(const char *host, uint16_t port, const struct config_addr
             continue;
         struct span theirs = span_str(host), ours = span_str(listen[i].host);
         bool everywhere = span_eq(ours, SPAN("0.0.0.0")) || span_eq(ours, SPAN("::"));
-        bool one_is_localhost = everywhere || span_ieq(theirs, SPAN("localhost")) || span_ieq(ours, SPAN("localhost"));
+        bool one_is_localhost =
+            everywhere || span_ieq(theirs, SPAN("localhost")) || span_ieq(ours, SPAN("localhost"));
         if (span_ieq(theirs, ours) || (one_is_localhost && is_loopback(host)))
             return true;
     }

@@ -11,6 +11,7 @@ Row = collections.namedtuple("Row", "guard edits tests")
 GUARD, GUARDS, MARK = "agent/keys/guard.c", "agent/keys/guards.c", "agent/keys/mark.c"
 VERDICT, CONVERSE, EDITION = "agent/keys/verdict.c", "agent/keys/converse.c", "agent/keys/edition.c"
 NEGOTIATE, IDENTITY, LOGIN = "agent/keys/negotiate_part.c", "agent/keys/identity.c", "agent/keys/login.c"
+CLIENTS, GUEST, HEADERS = "config/kinds_client.c", "agent/relay/guest.c", "config/kinds_headers.c"
 ASK, ADMIT, PEER, STREAM = "agent/upstream/ask.c", "agent/admit/admit.c", "agent/net/peer.c", "agent/net/stream.c"
 TLS = "agent/net/tls_client.c"
 
@@ -170,6 +171,59 @@ NO_REFUSAL = [
         "keys test_schemes.Kerberos.test_a_407_that_completes_the_handshake"),
 ]
 
+GUESTS = [
+    row("each request from beyond this machine shows a token",
+        (GUEST, "    else if (!shown)\n", "    else if (!shown && !c->guest.stranger)\n        return true;\n    else if (!shown)\n"),
+        "scenarios test_guests.Guests.test_nothing_shown"),
+    row("also the first",
+        (GUEST, "    if (!c->guest.beyond)\n", "    if (!c->guest.beyond || !head_field(&e->head, FIELD))\n"),
+        "scenarios test_guests.Guests.test_nothing_shown", "scenarios test_guests.Guests.test_curl_in_a_container",
+        "scenarios test_guests.Guests.test_any_user_is_no_guest"),
+    row("one that is right",
+        ("agent/admit/token.c", "CRYPTO_memcmp(hash, c->clients[i].token_sha256, sizeof hash) == 0", "CRYPTO_memcmp(hash, c->clients[i].token_sha256, sizeof hash) != 1000"),
+        "unit test_token.test_owner", "scenarios test_guests.Guests.test_wrong_ones", "scenarios test_guests.Guests.test_curl_in_a_container"),
+    row("and its own",
+        ("agent/admit/token.c", "if (span_eq(name, span_str(c->clients[i].name)))\n            return CRYPTO", "if (name.n && i == i / 2 * 2)\n            return CRYPTO"),
+        "unit test_token.test_owner", "scenarios test_guests.Guests.test_wrong_ones"),
+    row("from an address that is allowed, before a byte is read",
+        (ADMIT, "bool allowed = words && admit_guest_address(c, s, &peer);", "bool allowed = words;"),
+        "scenarios test_guests.Guests.test_address_that_is_not_allowed", "scenarios test_guests.Guests.test_any_user_is_no_guest"),
+    row("and still allowed when it asks",
+        (GUEST, "if (!admit_guest_address(e->config, c->stream, &peer))", "if (!admit_guest_address(e->config, c->stream, &peer) && !shown)"),
+        "scenarios test_guests.Guests.test_reload"),
+    row("from is a client's own list",
+        (GUEST, "    else if (who->n_from && ", "    else if (false && "),
+        "scenarios test_guests.Guests.test_from"),
+    row("the network's bits",
+        (CLIENTS, "(a[bits / 8] ^ b[bits / 8]) >> (8 - rest) == 0", "true"),
+        "unit test_config.test_clients"),
+    row("a connection from beyond this machine is known as one",
+        (ADMIT, "    return !listen_is_loopback((const struct sockaddr *)&own) ||\n           !listen_is_loopback((const struct sockaddr *)&peer);", "    return false;"),
+        "scenarios test_guests.Guests.test_nothing_shown", "scenarios test_guests.Guests.test_any_user_is_no_guest",
+        "scenarios test_guests.Guests.test_address_that_is_not_allowed"),
+    row("the token goes no further",
+        (GUEST, "    head_wipe_field(&e->head, FIELD);\n", ""),
+        "scenarios test_guests.Guests.test_pass_and_token"),
+    row("wrong ones wait for their answer",
+        (GUEST, "    deadline_start(loop, &e->slow, wait, refuse_slowly, e);", "    deadline_start(loop, &e->slow, wait / 100000, refuse_slowly, e);"),
+        "scenarios test_guests.Guests.test_wrong_ones_wait_and_right_ones_do_not"),
+    row("and only so many at once",
+        (GUEST, "    if (g->waiting >= WAITING_MOST) {", "    if (g->waiting >= 1000) {"),
+        "scenarios test_guests.Guests.test_too_many_wrong_at_once_are_cut_off"),
+    row("strangers hold only so many connections",
+        (GUEST, "    if (c->relay->guests.strangers >= STRANGERS_MOST)\n        return false;\n", ""),
+        "scenarios test_guests.Guests.test_strangers_cannot_fill_the_house"),
+    row("fields that nobody may change",
+        (HEADERS, "if (family ? span_istarts(name, row) : span_ieq(name, row))", "if (family && span_istarts(name, row) && false)"),
+        "unit test_config.test_headers_out_of_reach", "scenarios test_headers.Fields.test_a_line_that_is_wrong_changes_nothing"),
+    row("in any letter case, and families of them",
+        (HEADERS, "if (family ? span_istarts(name, row) : span_ieq(name, row))", "if (span_eq(name, row))"),
+        "unit test_config.test_headers_out_of_reach"),
+    row("no client takes our fields away",
+        ("agent/http/header.c", "    ok = ok && header_write_changes(out, how->changes) && (via", "    ok = ok && (has_connection || header_write_changes(out, how->changes)) && (via"),
+        "unit test_header.test_requests", "scenarios test_headers.Fields.test_connection_of_a_client_takes_nothing_away"),
+]
+
 THE_DOOR = [
     row("whose connection it is",
         (ADMIT, "bool allowed = admit_owner(c, owner, uid, e.text, &why, &remedy);",
@@ -212,10 +266,15 @@ THE_DOOR = [
          "    if (recv(fd, &answer, 1, MSG_PEEK | MSG_DONTWAIT) < 0) {\n        *uid = geteuid();\n        return PEER_USER;\n    }\n"
          "    if (!write_question(&question, ++q->sequence, fd, e)"),
         "scenarios test_admit.OtherUsers.test_refused_before_a_byte"),
-    row("the listener is this machine's alone",
-        ("config/kinds_place.c", "    if (is_loopback(a->host))\n        return true;\n    return err_set(",
-         "    if (a->host)\n        return true;\n    return err_set("),
+    row("the listener is this machine's alone, unless somebody is named",
+        (CLIENTS, "    if (w->c.n_allow && w->c.n_clients)\n        return true;\n", "    if (open)\n        return true;\n"),
         "unit test_config.test_value_errors", "scenarios test_control.Check.test_listener_beyond_this_machine"),
+    row("a network alone is nobody",
+        (CLIENTS, "    if (w->c.n_allow && w->c.n_clients)", "    if (w->c.n_allow)"),
+        "unit test_config.test_value_errors", "cli test_token.Token.test_fits_the_configuration", "scenarios test_guests.Guests.test_reload"),
+    row("SOCKS and fixed tunnels are this machine's alone",
+        ("config/kinds_place.c", "    return !config_address_is_beyond(a) ||\n           err_set(e, ERR_CONFIG,\n                   \"%s is not", "    return true ||\n           err_set(e, ERR_CONFIG,\n                   \"%s is not"),
+        "unit test_config.test_value_errors", "scenarios test_guests.Guests.test_socks_and_tunnels_stay_at_home"),
     row("whatever name it was given",
         ("agent/net/listen.c", "    if (!listen_is_loopback(found->ai_addr)) {", "    if (!found) {"),
         "unit test_listen.test_not_beyond_this_machine"),
@@ -439,4 +498,4 @@ CONFINED = [
         "unit test_spawner.test_hanging_up_ends_the_group"),
 ]
 
-ROWS = ONE_ATTEMPT + THE_MARK + NO_REFUSAL + THE_DOOR + THE_PROXY + THE_WAY + IN_MEMORY + ANOTHER_NETWORK + CONFINED
+ROWS = ONE_ATTEMPT + THE_MARK + NO_REFUSAL + THE_DOOR + GUESTS + THE_PROXY + THE_WAY + IN_MEMORY + ANOTHER_NETWORK + CONFINED

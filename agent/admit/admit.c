@@ -165,8 +165,9 @@ bool admit_guest(struct admit *a, const struct config *c, struct stream *s, cons
     bool allowed = words && admit_guest_address(c, s, &peer);
     if (!allowed) {
         buf_addf(&why, "exeat does not serve the address %s", stream_peer(s));
-        buf_add_str(&remedy, "to let clients from there in, write their network into [listen] of exeat.conf on "
-                             "the machine where exeat runs (allow = NETWORK), and run exeat reload");
+        buf_add_str(&remedy,
+                    "to let clients from there in, write their network into [listen] of exeat.conf on "
+                    "the machine where exeat runs (allow = NETWORK), and run exeat reload");
         refuse(a, s, tag, &why, &remedy, words ? NULL : &nothing);
     }
     buf_free(&why);

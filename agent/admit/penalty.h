@@ -15,8 +15,9 @@
 #define PENALTY_FORGET ((uint64_t)5 * 60 * 1000)
 
 struct penalty {
-    unsigned char network[16]; /* IPv4: mapped (::ffff:a.b.c.d); IPv6: its /64, which is one client's to choose from */
-    uint64_t last;             /* ms of the loop; 0: free */
+    unsigned char
+        network[16]; /* IPv4: mapped (::ffff:a.b.c.d); IPv6: its /64, which is one client's to choose from */
+    uint64_t last;   /* ms of the loop; 0: free */
     unsigned failures;
 };
 

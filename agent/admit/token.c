@@ -13,7 +13,8 @@
 bool token_new(char token[TOKEN_LENGTH + 1], struct err *e)
 {
     static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    unsigned char noise[33] = {0}; /* and one byte that is nothing, so that the last letter has all of its bits */
+    unsigned char noise[33] = {
+        0}; /* and one byte that is nothing, so that the last letter has all of its bits */
     if (getrandom(noise, sizeof noise - 1, 0) != sizeof noise - 1)
         return err_errno(e, ERR_SYSTEM, errno, "there are no random bytes");
     for (size_t i = 0; i < TOKEN_LENGTH; i++) {

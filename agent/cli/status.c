@@ -158,8 +158,8 @@ static void guests_paragraph(struct buf *out, json_t *answer)
     }
     uint64_t refused = number_of(answer, "guests_refused");
     if (refused)
-        buf_addf(out, "  %-12s  %" PRIu64 " with a wrong token, or from an address that is not allowed\n", "refused",
-                 refused);
+        buf_addf(out, "  %-12s  %" PRIu64 " with a wrong token, or from an address that is not allowed\n",
+                 "refused", refused);
 }
 
 static void counters_paragraph(struct buf *out, json_t *answer)

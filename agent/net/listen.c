@@ -218,7 +218,10 @@ struct listener *listen_tcp_open(struct loop *loop, const char *host, uint16_t p
         return NULL;
     int fd = bound_tcp(found, false);
     if (fd < 0 && errno == EADDRNOTAVAIL && (fd = bound_tcp(found, true)) >= 0)
-        log_warning(NULL, "no interface of this machine has the address %s at present; clients will be heard when one has it", host);
+        log_warning(NULL,
+                    "no interface of this machine has the address %s at present; clients will be heard when "
+                    "one has it",
+                    host);
     int error = errno;
     freeaddrinfo(found);
     if (fd < 0) {

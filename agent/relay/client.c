@@ -274,8 +274,9 @@ void relay_accept(struct relay *r, const struct entrance *entrance, struct fixed
     char tag[16];
     snprintf(tag, sizeof tag, "c%u", ++r->clients_seen);
     bool beyond = admit_is_beyond(s);
-    if (!(beyond ? admit_guest(&r->admit, r->config, s, tag, entrance->http)
-                 : admit_stream(&r->admit, r->config, s, tag, entrance->http ? NULL : &entrance->turned_away)))
+    if (!(beyond
+              ? admit_guest(&r->admit, r->config, s, tag, entrance->http)
+              : admit_stream(&r->admit, r->config, s, tag, entrance->http ? NULL : &entrance->turned_away)))
         return;
     struct client *c = mem_zero(sizeof *c);
     c->relay = r;

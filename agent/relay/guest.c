@@ -131,8 +131,7 @@ static const struct config_client *read_credentials(const struct config *c, stru
     struct buf text = {.max = FIELD_MOST};
     const struct config_client *owner = NULL;
     struct span scheme = span_word(&value);
-    if (value.n <= FIELD_MOST && span_ieq(scheme, SPAN("Basic")) &&
-        base64_decode(&text, span_trim(value))) {
+    if (value.n <= FIELD_MOST && span_ieq(scheme, SPAN("Basic")) && base64_decode(&text, span_trim(value))) {
         struct span token = buf_span(&text), name = span_cut(&token, ':');
         owner = token_owner(c, name, token);
     }
@@ -151,17 +150,18 @@ static void tell(struct exchange *e, const char *why)
         g->unlogged++;
         return;
     }
-    log_warning(e->tag, "client %s: %s (%u more since the last such line)", stream_peer(e->client->stream), why,
-                g->unlogged);
+    log_warning(e->tag, "client %s: %s (%u more since the last such line)", stream_peer(e->client->stream),
+                why, g->unlogged);
     g->window_ends = now + TOLD_MS;
     g->unlogged = 0;
 }
 
 static void ask_for_token(struct exchange *e, const char *why)
 {
-    reply_page_untold(e, PAGE_NO_TOKEN, span_str(why),
-                      SPAN("use http://NAME:TOKEN@ and this address as the proxy: \"exeat token NAME\" on the "
-                           "machine where exeat runs makes a token"));
+    reply_page_untold(
+        e, PAGE_NO_TOKEN, span_str(why),
+        SPAN("use http://NAME:TOKEN@ and this address as the proxy: \"exeat token NAME\" on the "
+             "machine where exeat runs makes a token"));
 }
 
 static void refuse_slowly(void *owner)
@@ -197,9 +197,10 @@ static void not_from_there(struct exchange *e, const char *why)
 {
     tell(e, why);
     e->keep_client = false;
-    reply_page_untold(e, PAGE_NOT_ALLOWED, span_str(why),
-                      SPAN("the machine where exeat runs says who may come from where: allow in [listen], from "
-                           "in [client NAME] of exeat.conf"));
+    reply_page_untold(
+        e, PAGE_NOT_ALLOWED, span_str(why),
+        SPAN("the machine where exeat runs says who may come from where: allow in [listen], from "
+             "in [client NAME] of exeat.conf"));
 }
 
 /* The first time on this connection, or under another name than before. */

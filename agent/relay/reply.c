@@ -130,9 +130,8 @@ void reply_log(const struct exchange *e, uint64_t bytes, const char *note)
     if (target.n > 512)
         target.n = 512;
     const char *guest = guest_name(e->client);
-    log_info(e->tag, "%s%s%.*s %.*s: %u, %llu bytes, %llu ms (%s%s%s)", guest ? guest : "",
-             guest ? ": " : "", SPAN_ARG(span_head(e->head.method, 32)),
-             SPAN_ARG(target), e->status, (unsigned long long)bytes,
+    log_info(e->tag, "%s%s%.*s %.*s: %u, %llu bytes, %llu ms (%s%s%s)", guest ? guest : "", guest ? ": " : "",
+             SPAN_ARG(span_head(e->head.method, 32)), SPAN_ARG(target), e->status, (unsigned long long)bytes,
              (unsigned long long)(loop_now(e->relay->out->loop) - e->began), e->why ? e->why : "",
              e->why && *note ? ", " : "", note);
 }

@@ -22,7 +22,8 @@ struct header_rules {
 
 static bool add(struct header_rules *r, const struct config_header *h, struct err *e)
 {
-    static const char *const keys[] = {[HEADER_SET] = "set", [HEADER_ADD] = "add", [HEADER_REMOVE] = "remove"};
+    static const char *const keys[] = {
+        [HEADER_SET] = "set", [HEADER_ADD] = "add", [HEADER_REMOVE] = "remove"};
     struct header_rule row = {.edit = h->edit};
     if (h->pattern && !pattern_read(&row.pattern, h->pattern, e)) {
         struct err inner = *e;

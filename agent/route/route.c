@@ -14,7 +14,7 @@ struct route_table {
     int refs;
     struct rules rules;
     struct header_rules *headers; /* a reference; NULL: none */
-    struct hop **proxies; /* of all upstreams */
+    struct hop **proxies;         /* of all upstreams */
     size_t n_proxies;
     struct way *ways; /* their hops stand in `proxies` */
     size_t n_ways;

@@ -16,7 +16,8 @@ bool knock_write(struct buf *out, const char *method, const struct header_reques
                           "Connection: keep-alive\r\n"
                           "Proxy-Connection: keep-alive\r\n",
                           method, SPAN_ARG(how->target), SPAN_ARG(how->host), SPAN_ARG(how->via));
-    whole = whole && header_write_changes(out, how->changes); /* it should look like the request that follows */
+    whole =
+        whole && header_write_changes(out, how->changes); /* it should look like the request that follows */
     if (how->authorization.n)
         whole = whole && buf_addf(out, "Proxy-Authorization: %.*s\r\n", SPAN_ARG(how->authorization));
     return whole && buf_add_str(out, "\r\n");
@@ -35,7 +36,8 @@ bool knock_or_request(struct buf *out, const struct head *request, const struct 
                       const char *knock_method, bool aside)
 {
     /* Room for all of it at once: a buffer that grows would leave a copy of the credentials behind. */
-    buf_reserve(out, request->bytes.n + how->target.n + how->host.n + how->authorization.n + header_changes_size(how->changes) + ADDED_BYTES);
+    buf_reserve(out, request->bytes.n + how->target.n + how->host.n + how->authorization.n +
+                         header_changes_size(how->changes) + ADDED_BYTES);
     return aside          ? knock_write_aside(out, knock_method, how)
            : knock_method ? knock_write(out, knock_method, how)
                           : header_write_request(out, request, how);

@@ -5,7 +5,7 @@ import subprocess
 
 import place
 
-VERBS = ["run", "check", "login", "logout", "accept", "status", "reload", "stop", "help"]
+VERBS = ["run", "check", "login", "logout", "accept", "status", "reload", "stop", "token", "help"]
 
 
 class Help(place.Place):

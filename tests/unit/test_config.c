@@ -23,7 +23,8 @@ static char directory[] = "/tmp/exeat-test-XXXXXX";
 #define HASH   "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
 #define CLIENT "[client a]\ntoken = sha256:" HASH "\n"
 #define NO_HASH                                                                                              \
-    "this is not the hash of a token (sha256: and 64 digits); \"exeat token NAME\" makes a token and prints "  \
+    "this is not the hash of a token (sha256: and 64 digits); \"exeat token NAME\" makes a token and "       \
+    "prints "                                                                                                \
     "this line. The token itself never stands here"
 
 static const char *const variables[] = {"EXEAT_UPSTREAM", "https_proxy",     "HTTPS_PROXY",
@@ -342,34 +343,41 @@ static void test_value_errors(void **state)
         {"[listen]\nhttp = 127.0.0.1:+1",
          "t.conf:2: http: what follows \"127.0.0.1:\" is not a port from 0 to 65535"},
         {"[listen]\nhttp = 0.0.0.0:3128\n" UP,
-         "t.conf:2: http: 0.0.0.0:3128 is not an address of this machine alone (127.0.0.1, [::1]), and others could use "
+         "t.conf:2: http: 0.0.0.0:3128 is not an address of this machine alone (127.0.0.1, [::1]), and "
+         "others could use "
          "your identity; say who may: write their network into [listen] (allow = 172.17.0.0/16), and a "
          "[client NAME] section, which \"exeat token NAME\" makes"},
         {"[listen]\nhttp = [::]:3128\n" UP,
-         "t.conf:2: http: [::]:3128 is not an address of this machine alone (127.0.0.1, [::1]), and others could use "
+         "t.conf:2: http: [::]:3128 is not an address of this machine alone (127.0.0.1, [::1]), and others "
+         "could use "
          "your identity; say who may: write their network into [listen] (allow = 172.17.0.0/16), and a "
          "[client NAME] section, which \"exeat token NAME\" makes"},
         {"[listen]\nhttp = 128.0.0.1:1\n" UP,
-         "t.conf:2: http: 128.0.0.1:1 is not an address of this machine alone (127.0.0.1, [::1]), and others could use "
+         "t.conf:2: http: 128.0.0.1:1 is not an address of this machine alone (127.0.0.1, [::1]), and others "
+         "could use "
          "your identity; say who may: write their network into [listen] (allow = 172.17.0.0/16), and a "
          "[client NAME] section, which \"exeat token NAME\" makes"},
         {"[listen]\nhttp = 126.0.0.1:1\n" UP,
-         "t.conf:2: http: 126.0.0.1:1 is not an address of this machine alone (127.0.0.1, [::1]), and others could use "
+         "t.conf:2: http: 126.0.0.1:1 is not an address of this machine alone (127.0.0.1, [::1]), and others "
+         "could use "
          "your identity; say who may: write their network into [listen] (allow = 172.17.0.0/16), and a "
          "[client NAME] section, which \"exeat token NAME\" makes"},
-        {"[listen]\nhttp = host.example:1", "t.conf:2: http: \"host.example:1\" is a name; write the address that it stands for"},
+        {"[listen]\nhttp = host.example:1",
+         "t.conf:2: http: \"host.example:1\" is a name; write the address that it stands for"},
         {"[listen]\nhttp = 10.0.0.1:1\nallow = 10.0.0.0/8\n" UP,
-         "t.conf:2: http: 10.0.0.1:1 is not an address of this machine alone (127.0.0.1, [::1]), and others could "
+         "t.conf:2: http: 10.0.0.1:1 is not an address of this machine alone (127.0.0.1, [::1]), and others "
+         "could "
          "use your identity; say who may: write a [client NAME] section, which \"exeat token NAME\" makes"},
         {"[listen]\nhttp = 127.0.0.1:1 10.0.0.1:1\n" CLIENT UP,
-         "t.conf:2: http: 10.0.0.1:1 is not an address of this machine alone (127.0.0.1, [::1]), and others could "
+         "t.conf:2: http: 10.0.0.1:1 is not an address of this machine alone (127.0.0.1, [::1]), and others "
+         "could "
          "use your identity; say who may: write their network into [listen] (allow = 172.17.0.0/16)"},
         {"[listen]\nallow = 10.0.0.0/33",
          "t.conf:2: allow: \"10.0.0.0/33\" is not an address or a network like 172.17.0.0/16 or fd00:1::/64"},
-        {"[listen]\nallow = 10.0.0.1 host.example",
-         "t.conf:2: allow: \"host.example\" is not an address or a network like 172.17.0.0/16 or fd00:1::/64"},
+        {"[listen]\nallow = 10.0.0.1 host.example", "t.conf:2: allow: \"host.example\" is not an address or "
+                                                    "a network like 172.17.0.0/16 or fd00:1::/64"},
         {"[client a]\nfrom = 10.0.0.0/", "t.conf:2: from: \"10.0.0.0/\" is not an address or a network like "
-                                        "172.17.0.0/16 or fd00:1::/64"},
+                                         "172.17.0.0/16 or fd00:1::/64"},
         {"[client a]\nfrom = 10.0.0.1\n" UP,
          "t.conf:1: [client a] has no \"token\"; write token = sha256:" HASH},
         {"[client a]\ntoken = hunter2", "t.conf:2: token: " NO_HASH},
@@ -989,16 +997,17 @@ static void test_print_hostile_name(void **state)
 static void test_clients(void **state)
 {
     (void)state;
-    struct config *c = good("[listen]\nhttp = 127.0.0.1:1 172.17.0.1:2 [fd00::1]:3\nallow = 172.17.5.6/16 fd00::/63 10.1.2.3\n"
-                            "[client a]\ntoken = sha256:" HASH "\nfrom = 172.17.0.0/30\n[client b]\ntoken = sha256:"
-                            "00112233445566778899AABBCCDDEEFF00112233445566778899aabbccddeeff\n" UP);
+    struct config *c = good(
+        "[listen]\nhttp = 127.0.0.1:1 172.17.0.1:2 [fd00::1]:3\nallow = 172.17.5.6/16 fd00::/63 10.1.2.3\n"
+        "[client a]\ntoken = sha256:" HASH "\nfrom = 172.17.0.0/30\n[client b]\ntoken = sha256:"
+        "00112233445566778899AABBCCDDEEFF00112233445566778899aabbccddeeff\n" UP);
     static const struct {
         const char *address;
         bool listen, a;
     } rows[] = {
-        {"172.17.0.3", true, true},     {"172.17.0.4", true, false},     {"172.17.255.255", true, false},
-        {"172.16.0.3", false, false},   {"172.18.0.0", false, false},    {"10.1.2.3", true, false},
-        {"10.1.2.2", false, false},     {"fd00::1", true, false},        {"fd00:0:0:1::1", true, false},
+        {"172.17.0.3", true, true},      {"172.17.0.4", true, false},       {"172.17.255.255", true, false},
+        {"172.16.0.3", false, false},    {"172.18.0.0", false, false},      {"10.1.2.3", true, false},
+        {"10.1.2.2", false, false},      {"fd00::1", true, false},          {"fd00:0:0:1::1", true, false},
         {"fd00:0:0:2::1", false, false}, {"::ffff:172.17.0.1", true, true}, {"::ffff:9.9.9.9", false, false},
         {"ac11::", false, false},
     };
@@ -1037,11 +1046,14 @@ static void test_headers(void **state)
         const char *line;
         const char *pattern, *upstream, *name, *value, *printed;
     } rows[] = {
-        {"set = * User-Agent: Mozilla/5.0 (X11; Linux)", "*", NULL, "User-Agent", "Mozilla/5.0 (X11; Linux)", NULL},
-        {"set = upstream:corp X-Site:north", NULL, "corp", "X-Site", "north", "set = upstream:corp X-Site: north"},
+        {"set = * User-Agent: Mozilla/5.0 (X11; Linux)", "*", NULL, "User-Agent", "Mozilla/5.0 (X11; Linux)",
+         NULL},
+        {"set = upstream:corp X-Site:north", NULL, "corp", "X-Site", "north",
+         "set = upstream:corp X-Site: north"},
         {"set = .example.com:443   X-A:  b  c", ".example.com:443", NULL, "X-A", "b  c",
          "set = .example.com:443 X-A: b  c"},
-        {"add = <local> Accept-Language: de, en;q=0.5", "<local>", NULL, "Accept-Language", "de, en;q=0.5", NULL},
+        {"add = <local> Accept-Language: de, en;q=0.5", "<local>", NULL, "Accept-Language", "de, en;q=0.5",
+         NULL},
         {"add = * \"X-A: b # \\\"c\\\"\"", "*", NULL, "X-A", "b # \"c\"", NULL},
         {"add = * X-A: b:c # a comment", "*", NULL, "X-A", "b:c", "add = * X-A: b:c"},
         {"set = * X-A: \ttab\tinside", "*", NULL, "X-A", "tab\tinside", "set = * X-A: tab\tinside"},
@@ -1081,11 +1093,31 @@ static void test_headers(void **state)
 static void test_headers_out_of_reach(void **state)
 {
     (void)state;
-    static const char *const names[] = {
-        "Content-Length", "Transfer-Encoding", "Content-Encoding", "Content-Range", "Trailer", "Expect",
-        "Connection", "Keep-Alive", "TE", "te", "Upgrade", "HTTP2-Settings", "Sec-WebSocket-Key", "Proxy-Connection",
-        "Proxy-Authorization", "PROXY-AUTHENTICATE", "Proxy-Anything", "Host", "hOST", "Via", "Max-Forwards",
-        "Authorization", "Authentication-Info", "WWW-Authenticate", "Cookie"};
+    static const char *const names[] = {"Content-Length",
+                                        "Transfer-Encoding",
+                                        "Content-Encoding",
+                                        "Content-Range",
+                                        "Trailer",
+                                        "Expect",
+                                        "Connection",
+                                        "Keep-Alive",
+                                        "TE",
+                                        "te",
+                                        "Upgrade",
+                                        "HTTP2-Settings",
+                                        "Sec-WebSocket-Key",
+                                        "Proxy-Connection",
+                                        "Proxy-Authorization",
+                                        "PROXY-AUTHENTICATE",
+                                        "Proxy-Anything",
+                                        "Host",
+                                        "hOST",
+                                        "Via",
+                                        "Max-Forwards",
+                                        "Authorization",
+                                        "Authentication-Info",
+                                        "WWW-Authenticate",
+                                        "Cookie"};
     static const char *const lines[] = {"set = * %s: 1", "add = upstream:corp %s: 1", "remove = * %s"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         for (size_t k = 0; k < sizeof lines / sizeof *lines; k++) {
@@ -1095,7 +1127,8 @@ static void test_headers_out_of_reach(void **state)
             buf_addf(&text, lines[k], names[i]);
             assert_null(config_load_text("t.conf", buf_span(&text), &e));
             struct buf start = {0};
-            buf_addf(&start, "t.conf:4: %.*s: %s cannot be changed: ", (int)strcspn(lines[k], " "), lines[k], names[i]);
+            buf_addf(&start, "t.conf:4: %.*s: %s cannot be changed: ", (int)strcspn(lines[k], " "), lines[k],
+                     names[i]);
             if (strncmp(e.text, buf_cstr(&start), start.n) != 0 || strlen(e.text) < start.n + 20)
                 fail_msg("%s: %s", buf_cstr(&text), e.text);
             buf_free(&start);
@@ -1111,20 +1144,23 @@ static void test_header_errors(void **state)
     } rows[] = {
         {"set = *", "t.conf:4: set: write a pattern (or upstream:NAME) and a field: * User-Agent: curl/8.0"},
         {"set =", "t.conf:4: set: write a pattern (or upstream:NAME) and a field: * User-Agent: curl/8.0"},
-        {"set = User-Agent: x", "t.conf:4: set: write a pattern (or upstream:NAME) and a field: * User-Agent: curl/8.0"},
+        {"set = User-Agent: x",
+         "t.conf:4: set: write a pattern (or upstream:NAME) and a field: * User-Agent: curl/8.0"},
         {"set = * X y: 1", "t.conf:4: set: \"X y\" is not the name of a field"},
         {"set = * X : 1", "t.conf:4: set: \"X \" is not the name of a field"},
         {"set = * : 1", "t.conf:4: set: \"\" is not the name of a field"},
         {"set = * X\xC3\xA4: 1", "t.conf:4: set: \"X\xC3\xA4\" is not the name of a field"},
         {"set = * X:", "t.conf:4: set: the field has no value; to take a field away write remove ="},
-        {"set = * X: gr\xC3\xBCn", "t.conf:4: set: the value has a character beyond ASCII, of which no two receivers "
-                                   "think the same (RFC 9110 section 5.5)"},
+        {"set = * X: gr\xC3\xBCn",
+         "t.conf:4: set: the value has a character beyond ASCII, of which no two receivers "
+         "think the same (RFC 9110 section 5.5)"},
         {"set = * X: a\001b", "t.conf:4: a control character (0x01)"},
         {"set = * X: a\rb", "t.conf:4: a control character (0x0d)"},
         {"set = * X: a\x7f", "t.conf:4: a control character (0x7f)"},
         {"set = * \"X: a", "t.conf:4: set: a double quote is not closed"},
         {"remove = * X: 1", "t.conf:4: remove: remove = takes a pattern and the name of a field: * Referer"},
-        {"add = * user-agent: 1", "t.conf:4: add: a request has one User-Agent at most; write set = in place of add ="},
+        {"add = * user-agent: 1",
+         "t.conf:4: add: a request has one User-Agent at most; write set = in place of add ="},
         {"add = upstream:crop X: 1",
          "t.conf: add = upstream:crop X: there is no [upstream crop]; did you mean \"corp\"?"},
     };
@@ -1218,27 +1254,13 @@ int main(int argc, char **argv)
     }
 #define TEST(name) cmocka_unit_test_setup(name, set_up)
     const struct CMUnitTest tests[] = {
-        TEST(test_defaults),
-        TEST(test_everything_set),
-        TEST(test_choices),
-        TEST(test_structure_errors),
-        TEST(test_value_errors),
-        TEST(test_upstream_errors),
-        TEST(test_not_a_circle),
-        TEST(test_includes),
-        TEST(test_include_bounds),
-        TEST(test_search),
-        TEST(test_environment),
-        TEST(test_no_proxy),
-        TEST(test_nothing),
-        TEST(test_print),
-        TEST(test_print_hostile_name),
-        TEST(test_clients),
-        TEST(test_headers),
-        TEST(test_headers_out_of_reach),
-        TEST(test_header_errors),
-        TEST(test_table),
-        TEST(test_sample),
+        TEST(test_defaults),         TEST(test_everything_set), TEST(test_choices),
+        TEST(test_structure_errors), TEST(test_value_errors),   TEST(test_upstream_errors),
+        TEST(test_not_a_circle),     TEST(test_includes),       TEST(test_include_bounds),
+        TEST(test_search),           TEST(test_environment),    TEST(test_no_proxy),
+        TEST(test_nothing),          TEST(test_print),          TEST(test_print_hostile_name),
+        TEST(test_clients),          TEST(test_headers),        TEST(test_headers_out_of_reach),
+        TEST(test_header_errors),    TEST(test_table),          TEST(test_sample),
     };
     return cmocka_run_group_tests(tests, group_set_up, group_tear_down);
 }

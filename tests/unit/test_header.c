@@ -104,10 +104,12 @@ static const struct {
      {T},
      "GET http://a/ HTTP/1.1\r\nHost: a\r\nMax-Forwards: 10\r\nConnection: keep-alive\r\n\r\n"},
     {"changes: what is dropped, and what Connection cannot take away",
-     "GET http://a/ HTTP/1.1\r\nHost: a\r\nuser-agent: x\r\nA: 1\r\nA: 2\r\nB: 3\r\nConnection: X-Ours, b\r\nX-Ours: "
+     "GET http://a/ HTTP/1.1\r\nHost: a\r\nuser-agent: x\r\nA: 1\r\nA: 2\r\nB: 3\r\nConnection: X-Ours, "
+     "b\r\nX-Ours: "
      "no\r\n\r\n",
      {T, .changes = &changes},
-     "GET http://a/ HTTP/1.1\r\nHost: a\r\nUser-Agent: ours\r\nX-Ours: yes\r\nConnection: keep-alive\r\n\r\n"},
+     "GET http://a/ HTTP/1.1\r\nHost: a\r\nUser-Agent: ours\r\nX-Ours: yes\r\nConnection: "
+     "keep-alive\r\n\r\n"},
     {"query without path",
      "GET http://a?x HTTP/1.1\r\nHost: a\r\n\r\n",
      {.target = {"?x", 2}, .host = {"a", 1}},

@@ -117,6 +117,23 @@ static void test_not_beyond_this_machine(void **state)
     }
 }
 
+/* Where others may come: any address, also one that nobody has yet; and still no other program's port. */
+static void test_beyond_where_it_may_be(void **state)
+{
+    (void)state;
+    static const char *const beyond[] = {"192.0.2.77", "0.0.0.0", "127.0.0.1"};
+    for (size_t i = 0; i < sizeof beyond / sizeof *beyond; i++) {
+        struct err e = {0};
+        struct listener *l = listen_tcp_open(loop, beyond[i], 0, accepted, &door, &e);
+        if (!l)
+            fail_msg("%s", e.text);
+        assert_memory_equal(listener_name(l), beyond[i], strlen(beyond[i]));
+        assert_null(listen_tcp_open(loop, beyond[i], port_of(l), accepted, &door, &e));
+        assert_non_null(strstr(e.text, "another program has that port"));
+        listener_close(l);
+    }
+}
+
 static void test_many_at_once(void **state)
 {
     (void)state;
@@ -415,12 +432,19 @@ static int with_few_descriptors(void)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        each(test_port_0_is_a_free_one),       each(test_a_taken_port),
-        each(test_not_beyond_this_machine),    each(test_many_at_once),
-        each(test_closed_inside_of_accepted),  each(test_a_unix_socket),
-        each(test_a_stale_socket_is_replaced), each(test_a_living_socket_is_refused),
-        each(test_a_busy_socket_is_refused),   each(test_a_datagram_socket_is_not_taken_away),
-        each(test_a_file_is_not_taken_away),   each(test_paths_that_cannot_be),
+        each(test_port_0_is_a_free_one),
+        each(test_a_taken_port),
+        each(test_not_beyond_this_machine),
+        each(test_beyond_where_it_may_be),
+        each(test_many_at_once),
+        each(test_closed_inside_of_accepted),
+        each(test_a_unix_socket),
+        each(test_a_stale_socket_is_replaced),
+        each(test_a_living_socket_is_refused),
+        each(test_a_busy_socket_is_refused),
+        each(test_a_datagram_socket_is_not_taken_away),
+        each(test_a_file_is_not_taken_away),
+        each(test_paths_that_cannot_be),
     };
     if (!mkdtemp(directory))
         return 1;

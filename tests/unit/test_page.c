@@ -34,6 +34,7 @@ static const struct {
     {PAGE_BODY_LOST, 502, "proxy_internal_response"},
     {PAGE_BUSY, 503, "connection_limit_reached"},
     {PAGE_INTERNAL, 500, "proxy_internal_error"},
+    {PAGE_NO_TOKEN, 407, "http_request_denied"},
 };
 
 static struct page sample(enum page_cause cause)
@@ -72,6 +73,7 @@ static void test_causes(void **state)
             struct message m;
             read_page(&m, &out, &page);
             assert_int_equal(m.head.status, causes[i].status);
+            assert_int_equal(head_field_count(&m.head, "Proxy-Authenticate"), causes[i].status == 407);
             assert_int_equal(page_status(causes[i].cause), causes[i].status);
             assert_false(span_eq(m.head.reason, SPAN("Error")));
             struct buf expected = {0};

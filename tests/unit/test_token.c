@@ -25,8 +25,9 @@ static void test_new(void **state)
         struct err e = {0};
         assert_true(token_new(tokens[i], &e));
         assert_int_equal(strlen(tokens[i]), TOKEN_LENGTH);
-        assert_int_equal(strspn(tokens[i], "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"),
-                         TOKEN_LENGTH);
+        assert_int_equal(
+            strspn(tokens[i], "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"),
+            TOKEN_LENGTH);
         for (size_t k = 0; k < i; k++)
             assert_string_not_equal(tokens[i], tokens[k]);
         if (!strchr(last, tokens[i][TOKEN_LENGTH - 1]))
@@ -60,9 +61,9 @@ static void test_owner(void **state)
     static const struct {
         const char *name, *token, *owner;
     } rows[] = {
-        {"a", "hello", "a"},   {"b", "bonjour", "b"}, {"b", "hello", NULL}, {"a", "bonjour", NULL}, {"a", "", NULL},
-        {"", "hello", NULL},   {"A", "hello", NULL},  {"a", "hell", NULL},  {"a", "hello ", NULL},  {"a", "Hello", NULL},
-        {"a\n", "hello", NULL}, {"c", "hello", NULL},
+        {"a", "hello", "a"},   {"b", "bonjour", "b"}, {"b", "hello", NULL},   {"a", "bonjour", NULL},
+        {"a", "", NULL},       {"", "hello", NULL},   {"A", "hello", NULL},   {"a", "hell", NULL},
+        {"a", "hello ", NULL}, {"a", "Hello", NULL},  {"a\n", "hello", NULL}, {"c", "hello", NULL},
     };
     struct err e = {0};
     struct config *c = config_load_text("t.conf", SPAN(two), &e);
