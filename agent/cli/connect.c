@@ -17,9 +17,11 @@
 #include "cli/verb.h"
 #include "config/config.h"
 #include "http/target.h"
+#include "net/listen.h"
 
 #define ANSWER_MOST ((size_t)2 << 20) /* bytes: more than any head that the agent passes on */
 #define PAGE_MOST   ((size_t)64 << 10)
+#define FOR_OTHERS  (-2)
 
 /* --- to the agent --- */
 
@@ -37,6 +39,15 @@ static int dial_unix(const char *path)
     return -1;
 }
 
+/* Where clients from beyond this machine come in, a token would be asked of us too. */
+static bool is_for_us(int fd)
+{
+    struct sockaddr_storage there = {0};
+    socklen_t size = sizeof there;
+    return getpeername(fd, (struct sockaddr *)&there, &size) == 0 &&
+           listen_is_loopback((const struct sockaddr *)&there);
+}
+
 static int dial_tcp(struct span place)
 {
     size_t colon = span_rfind(place, ':');
@@ -51,6 +62,10 @@ static int dial_tcp(struct span place)
         close(fd);
         fd = -1;
     }
+    if (fd >= 0 && !is_for_us(fd)) {
+        close(fd);
+        fd = FOR_OTHERS;
+    }
     if (found)
         freeaddrinfo(found);
     free(host);
@@ -58,15 +73,23 @@ static int dial_tcp(struct span place)
     return fd;
 }
 
-/* "127.0.0.1:3128", "[::1]:3128" or "unix:PATH". -1: nobody answers there. */
+/* "127.0.0.1:3128", "[::1]:3128" or "unix:PATH". -1: nobody answers there; FOR_OTHERS. */
 static int dial(const char *place)
 {
     struct span text = span_str(place);
     return span_starts(text, SPAN("unix:")) ? dial_unix(place + 5) : dial_tcp(text);
 }
 
-static int no_agent(const char *place, struct err *e)
+static int no_agent(const char *place, int fd, struct err *e)
 {
+    if (fd == FOR_OTHERS) {
+        err_set(
+            e, ERR_CONFIG,
+            "%s, where the agent listens, is for clients that have a token; write an address for programs of "
+            "this machine, too: 127.0.0.1:3128 in http of [listen]",
+            place);
+        return -1;
+    }
     err_set(e, ERR_GONE, "no agent is running (nobody answers on %s): start it with \"exeat run\"", place);
     return -1;
 }
@@ -80,9 +103,9 @@ static int dial_configured(const char *path, struct err *e)
     for (size_t i = 0; c && i < c->n_listen && fd < 0; i++)
         fd = dial(c->listen[i].text);
     if (c && fd < 0)
-        no_agent(c->listen[0].text, e);
+        no_agent(c->listen[0].text, fd, e);
     config_unref(c);
-    return fd;
+    return fd < 0 ? -1 : fd;
 }
 
 static int dial_agent(const char *config_path, struct err *e)
@@ -102,9 +125,9 @@ static int dial_agent(const char *config_path, struct err *e)
             fd = dial(place);
     }
     if (fd < 0)
-        no_agent(place ? place : "?", e);
+        no_agent(place ? place : "?", fd, e);
     json_decref(answer);
-    return fd;
+    return fd < 0 ? -1 : fd;
 }
 
 /* --- the question and its answer --- */

@@ -113,10 +113,10 @@ class Guests(Scenario):
 
     def test_wrong_ones_wait_and_right_ones_do_not(self):
         proxy, agent = self.house()
-        waiting = [Later(self.asks, agent, shows(token=OTHER)) for _ in range(4)]
-        wait_until(lambda: agent.status()["guests_refused"] == 4, "four wrong tokens")
+        waiting = [Later(self.asks, agent, shows(token=OTHER)) for _ in range(5)]
+        wait_until(lambda: agent.status()["guests_refused"] == 5, "five wrong tokens")
         self.assertEqual(self.asks(agent, shows()).status, 200)
-        self.assertTrue(any(later.thread.is_alive() for later in waiting))  # two seconds, the last of them
+        self.assertTrue(any(later.thread.is_alive() for later in waiting))  # four seconds, the last of them
         for later in waiting:
             self.must_show(later.result())
         self.assertEqual(len(proxy.requests), 1)
@@ -176,6 +176,16 @@ class Guests(Scenario):
         port = agent.listeners[1][1]
         self.assertEqual(wire.once(port, get(SITE + "/echo")).status, 200)
         self.must_show(self.asks(agent, source=HERE))  # by the bridge's address even a process of our own does
+
+    def test_exeat_connect(self):
+        """The verb takes the door that asks for no token, wherever it stands in the list."""
+        proxy, agent = self.house()
+        answer = agent.exeat("connect", "site.example", "443", input="hello")
+        self.assertEqual((answer.returncode, answer.stdout), (0, "hello<5 bytes>"), answer)
+        agent = self.agent("[listen]\nhttp = %s:0\nallow = 192.0.2.0/24\n" % HERE + proxy.upstream() + section())
+        answer = agent.exeat("connect", "site.example", "443")
+        self.assertEqual(answer.returncode, 3, answer)
+        self.assertIn("is for clients that have a token; write an address for programs of this machine", answer.stderr)
 
     def test_any_user_is_no_guest(self):
         """allow-uids = any is about users of this machine."""
