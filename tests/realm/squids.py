@@ -107,7 +107,10 @@ cache_store_log none
 _OPEN = "http_access allow all"
 
 # A blocked site whose rule ends in an authentication ACL is refused with 407, good credentials or not; a forbidden one with 403.
+# Some go by the name of the program.
 _AUTHENTICATED = """acl authed proxy_auth REQUIRED
+acl unwelcome browser ^unwelcome
+http_access deny unwelcome
 http_access allow exempt
 http_access deny !authed
 http_access deny blocked authed
