@@ -138,16 +138,15 @@ bool admit_stream(struct admit *a, const struct config *c, struct stream *s, con
     return allowed;
 }
 
+/* What it came to is what counts: it may be gone again, and then the kernel does not know from where. */
 bool admit_is_beyond(const struct stream *s)
 {
-    struct sockaddr_storage own = {0}, peer = {0};
+    struct sockaddr_storage own = {0}, peer;
     uid_t uid;
     if (stream_peer_uid(s, &uid))
         return false;
-    if (!stream_addresses(s, &own, &peer)) /* it may be gone again: what it came to is what counts */
-        return own.ss_family == AF_UNSPEC || !listen_is_loopback((const struct sockaddr *)&own);
-    return !listen_is_loopback((const struct sockaddr *)&own) ||
-           !listen_is_loopback((const struct sockaddr *)&peer);
+    stream_addresses(s, &own, &peer);
+    return own.ss_family == AF_UNSPEC || !listen_is_loopback((const struct sockaddr *)&own);
 }
 
 bool admit_guest_address(const struct config *c, const struct stream *s, struct sockaddr_storage *peer)

@@ -59,7 +59,7 @@ uint64_t stream_bytes_out(const struct stream *s);
 /* Effective uid at the other end of a Unix socket (SO_PEERCRED); false: not a Unix socket. */
 bool stream_peer_uid(const struct stream *s, uid_t *uid);
 
-/* Both ends of a TCP connection; false: it is none, or the kernel does not know them any more. */
+/* Both ends of a TCP connection. false: it is none, or the kernel does not know the peer any more; *own is filled in then if it is known. */
 struct sockaddr_storage;
 bool stream_addresses(const struct stream *s, struct sockaddr_storage *own, struct sockaddr_storage *peer);
 

@@ -5,7 +5,9 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -133,6 +135,65 @@ static void test_door(void **state)
     loop_free(loop);
 }
 
+/* Two ends of a TCP connection; the client's is returned. */
+static int tcp_pair(struct loop *loop, struct stream **s)
+{
+    struct sockaddr_in here = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof here;
+    int door = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0),
+        client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(door, (struct sockaddr *)&here, size), 0);
+    assert_int_equal(listen(door, 1), 0);
+    assert_int_equal(getsockname(door, (struct sockaddr *)&here, &size), 0);
+    assert_int_equal(connect(client, (struct sockaddr *)&here, size), 0);
+    *s = stream_from_fd(loop, accept4(door, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    close(door);
+    return client;
+}
+
+/* The half that is asked at the door: who is not in `allow` reads why, a program that reads no HTTP is cut off. */
+static void test_networks_at_the_door(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *allow;
+        bool words, admitted;
+    } rows[] = {{"", true, false},     {"10.0.0.0/8", true, false},  {"127.0.0.2", true, false},
+                {"::/0", true, false}, {"127.0.0.0/30", true, true}, {"0.0.0.0/0", false, false}};
+    struct loop *loop = loop_new();
+    struct admit admit;
+    admit_init(&admit);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char text[200], page[4096];
+        struct err e = {0};
+        struct stream *s;
+        snprintf(text, sizeof text, "[upstream corp]\nproxy = http://p:1\n[listen]\nallow = %s\n",
+                 rows[i].allow);
+        struct config *c = config_load_text("t.conf", span_str(text), &e);
+        assert_non_null(c);
+        int client = tcp_pair(loop, &s);
+        assert_false(admit_is_beyond(s)); /* it came to loopback */
+        if (admit_guest(&admit, c, s, "c9", rows[i].words) != rows[i].admitted)
+            fail_msg("row %zu", i);
+        if (rows[i].admitted)
+            stream_close(s);
+        ssize_t n = rows[i].admitted ? 0 : read(client, page, sizeof page - 1);
+        page[n > 0 ? n : 0] = 0;
+        if (!rows[i].admitted && rows[i].words) {
+            assert_memory_equal(page, "HTTP/1.1 403 Forbidden\r\n", 24);
+            assert_non_null(strstr(page, "exeat does not serve the address 127.0.0.1:"));
+            assert_non_null(strstr(page, "allow = NETWORK"));
+        } else {
+            assert_true(n <= 0);
+        }
+        close(client);
+        config_unref(c);
+    }
+    loop_run(loop);
+    admit_done(&admit);
+    loop_free(loop);
+}
+
 static size_t lines_in(int fd)
 {
     size_t lines = 0;
@@ -177,6 +238,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_policy),
         cmocka_unit_test(test_door),
+        cmocka_unit_test(test_networks_at_the_door),
         cmocka_unit_test(test_a_crowd_of_strangers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
