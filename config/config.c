@@ -185,7 +185,8 @@ bool whole_complete(struct config_whole *w, const char *file, struct err *e)
             "    proxy = http://proxy.corp.example:8080\n    user = CORP\\alice",
             file);
     return check_tls(w, e) && check_mutual(w, e) && check_kerberos(w, e) && whole_check_places(w, e) &&
-           check_rules(w, e) && whole_check_headers(w, e) && whole_check_clients(w, e);
+           whole_check_ways(w, e) && check_rules(w, e) && whole_check_headers(w, e) &&
+           whole_check_clients(w, e);
 }
 
 struct config *config_ref(struct config *c)
@@ -226,6 +227,7 @@ static void free_upstream(struct config_upstream *u)
     free(u->user);
     free(u->secret_argument);
     free(u->spn);
+    free(u->via);
     free(u->ca);
     free(u->pins);
     free(u->certificate);

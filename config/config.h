@@ -100,13 +100,16 @@ struct config_user {
 struct config_proxy {
     char *host;
     uint16_t port;
-    bool tls; /* https:// */
+    bool tls;   /* https:// */
+    bool socks; /* socks5:// */
     char *text;
 };
 
 struct config_pin {
     unsigned char sha256[32]; /* of the SubjectPublicKeyInfo (RFC 7469 section 2.4) */
 };
+
+#define CONFIG_VIA_MOST 4 /* upstreams through which a proxy may be reached, one through the other */
 
 struct config_upstream {
     char *name;
@@ -130,6 +133,8 @@ struct config_upstream {
     char *certificate; /* PEM file: who we are to an https:// proxy; NULL: nobody */
     char *key;         /* PEM file; NULL: it stands in the certificate's */
     enum client_credentials client_credentials;
+    char *via;               /* the upstream through which these proxies are reached; NULL: straight */
+    bool connect_always;     /* plain http too goes through tunnels (CONNECT) */
     unsigned connections;    /* most at once per proxy */
     unsigned spares;         /* of these made ready ahead of need, at most; 0: none */
     unsigned dial_timeout;   /* seconds */

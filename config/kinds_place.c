@@ -186,26 +186,44 @@ static bool print_target(const struct setting *s, const void *object, struct buf
 
 const struct kind kind_target = {"HOST:PORT", false, parse_target, print_target};
 
+/* The kinds of proxies. A name is handed to a SOCKS server as it is, so that both ways to write that are one. */
+static const struct proxy_kind {
+    const char *written, *shown;
+    bool tls, socks;
+} proxy_kinds[] = {
+    {"http", "http", false, false},
+    {"https", "https", true, false},
+    {"socks5", "socks5", false, true},
+    {"socks5h", "socks5", false, true},
+};
+
+static const struct proxy_kind *proxy_kind_of(struct span scheme)
+{
+    for (size_t i = 0; i < sizeof proxy_kinds / sizeof *proxy_kinds; i++)
+        if (span_ieq(scheme, span_str(proxy_kinds[i].written)))
+            return &proxy_kinds[i];
+    return NULL;
+}
+
 /* The URL of a proxy: scheme, host, port, nothing else. */
 static bool read_proxy(struct span url, struct config_proxy *p, struct err *e)
 {
-    static const char *const schemes[] = {"http", "https", NULL};
     if (span_find(url, '@') != url.n)
         return err_set(
             e, ERR_CONFIG,
             "a user name or password must not stand in a proxy's address: "
             "name the user with \"user = NAME\" in exeat.conf, and store the password with \"exeat login\"");
     struct span rest = url;
+    const struct proxy_kind *kind = &proxy_kinds[0];
     const char *slashes = url.n ? memmem(url.p, url.n, "://", 3) : NULL;
     if (slashes) {
         size_t n = (size_t)(slashes - url.p);
-        bool tls = span_ieq(span_head(url, n), span_str(schemes[1]));
-        if (!tls && !span_ieq(span_head(url, n), span_str(schemes[0])))
-            return err_set(
-                e, ERR_CONFIG,
-                "proxies of the kind %s are not supported; write http://HOST:PORT or https://HOST:PORT",
-                shown(span_head(url, n + 3)).text);
-        p->tls = tls;
+        kind = proxy_kind_of(span_head(url, n));
+        if (!kind)
+            return err_set(e, ERR_CONFIG,
+                           "proxies of the kind %s are not supported; write http://HOST:PORT, "
+                           "https://HOST:PORT or socks5://HOST:PORT",
+                           shown(span_head(url, n + 3)).text);
         rest = span_from(url, n + 3);
     }
     if (rest.n && rest.p[rest.n - 1] == '/')
@@ -214,11 +232,13 @@ static bool read_proxy(struct span url, struct config_proxy *p, struct err *e)
         return err_set(e, ERR_CONFIG, "a proxy's address has no path; write http://HOST:PORT");
     if (!split_host_port(rest, 1, &p->host, &p->port, e))
         return false;
+    p->tls = kind->tls;
+    p->socks = kind->socks;
     struct buf text;
     buf_init(&text, 0);
     struct span host = span_str(p->host);
     bool bare = span_find(host, ':') == host.n;
-    buf_addf(&text, bare ? "%s://%s:%u" : "%s://[%s]:%u", schemes[p->tls], p->host, p->port);
+    buf_addf(&text, bare ? "%s://%s:%u" : "%s://[%s]:%u", kind->shown, p->host, p->port);
     p->text = mem_strdup(buf_cstr(&text));
     buf_free(&text);
     return true;
@@ -265,8 +285,9 @@ static bool print_proxies(const struct setting *s, const void *object, struct bu
     return u->n_proxies > 0;
 }
 
-const struct kind kind_proxies = {"http://HOST:PORT or https://HOST:PORT; any number, separated by blanks",
-                                  true, parse_proxies, print_proxies};
+const struct kind kind_proxies = {
+    "http://HOST:PORT, https://HOST:PORT or socks5://HOST:PORT; any number, separated by blanks", true,
+    parse_proxies, print_proxies};
 
 bool place_is_listener(const char *host, uint16_t port, const struct config_address *listen, size_t n)
 {

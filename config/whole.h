@@ -51,6 +51,8 @@ bool origin_blame(struct origin at, struct err *e);
 bool whole_complete(struct config_whole *w, const char *file, struct err *e);
 /* What the listeners' addresses must not be: the same, a proxy's, a fixed tunnel's target (config/places.c). */
 bool whole_check_places(const struct config_whole *w, struct err *e);
+/* Ways that lead round in a circle, to nobody, or further than CONFIG_VIA_MOST, and what does not go with them (config/ways.c). */
+bool whole_check_ways(const struct config_whole *w, struct err *e);
 
 /* Listeners beyond loopback need somebody who may use them (config/kinds_client.c). */
 bool whole_check_clients(const struct config_whole *w, struct err *e);

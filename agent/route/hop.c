@@ -10,6 +10,8 @@
 #define DIRECT_CONNECTIONS 256
 #define DIRECT_DIAL_MS     15000
 #define DIRECT_ANSWER_MS   300000
+#define SOCKS_CONNECTIONS  64
+#define SOCKS_DIAL_MS      10000
 #define SLEEP_MS           1000 /* after the first failure */
 #define SLEEP_MOST_MS      60000
 
@@ -43,6 +45,15 @@ static struct tls_client *new_tls(const struct config_upstream *u, const struct 
     return client;
 }
 
+/* The pair goes in clear text: the rules of Basic. The keyholder has the last word. */
+static bool upstream_shows_pair(const struct config_upstream *u, const struct config_proxy *p)
+{
+    for (size_t i = 0; i < u->n_auth; i++)
+        if (u->auth[i] == AUTH_BASIC)
+            return u->basic_in_clear || config_proxy_is_private(p);
+    return false;
+}
+
 struct hop *hop_new_proxy(const struct config_upstream *u, const struct config_proxy *p, struct err *e)
 {
     struct tls_client *tls = p->tls ? new_tls(u, p, e) : NULL;
@@ -51,8 +62,11 @@ struct hop *hop_new_proxy(const struct config_upstream *u, const struct config_p
     struct hop *h = hop_new(span_str(p->host), p->port);
     h->tls = tls;
     h->upstream = mem_strdup(u->name);
-    h->pass_credentials = u->client_credentials == CLIENT_CREDENTIALS_PASS;
-    h->authenticates = u->n_auth > 0 && !h->pass_credentials;
+    h->socks = p->socks;
+    h->socks_password = p->socks && upstream_shows_pair(u, p);
+    h->connect_always = u->connect_always && !p->socks;
+    h->pass_credentials = !p->socks && u->client_credentials == CLIENT_CREDENTIALS_PASS;
+    h->authenticates = !p->socks && u->n_auth > 0 && !h->pass_credentials;
     h->connections = u->connections;
     h->spares = u->spares;
     h->dial_ms = u->dial_timeout * 1000;
@@ -69,6 +83,33 @@ struct hop *hop_new_direct(struct span host, uint16_t port)
     return h;
 }
 
+struct hop *hop_new_socks(struct span host, uint16_t port)
+{
+    struct hop *h = hop_new(host, port);
+    h->socks = true;
+    h->connections = SOCKS_CONNECTIONS;
+    h->dial_ms = SOCKS_DIAL_MS;
+    h->answer_ms = DIRECT_ANSWER_MS;
+    return h;
+}
+
+struct hop *hop_new_beyond(struct hop *through, struct span host, uint16_t port)
+{
+    struct hop *h = hop_new(host, port);
+    h->connections = through->connections;
+    h->answer_ms = through->answer_ms;
+    hop_lead_through(h, &through, 1);
+    return h;
+}
+
+void hop_lead_through(struct hop *h, struct hop *const *through, size_t n)
+{
+    h->through = mem_alloc(n * sizeof(struct hop *));
+    for (size_t i = 0; i < n; i++)
+        h->through[i] = hop_ref(through[i]);
+    h->n_through = n;
+}
+
 struct hop *hop_ref(struct hop *h)
 {
     h->refs++;
@@ -82,6 +123,9 @@ void hop_unref(struct hop *h)
     list_remove(&h->link);
     if (h->pool)
         h->pool_free(h->pool);
+    for (size_t i = 0; i < h->n_through; i++)
+        hop_unref(h->through[i]);
+    free(h->through);
     tls_client_unref(h->tls);
     free(h->upstream);
     free(h->asleep_why);
@@ -118,5 +162,18 @@ bool hop_asleep(const struct hop *h, uint64_t now)
 
 bool hop_is_direct(const struct hop *h)
 {
-    return h->upstream == NULL;
+    return h->upstream == NULL && !h->socks;
+}
+
+bool hop_wants_beyond(const struct hop *h, bool tunnel)
+{
+    return h->socks || (h->connect_always && !tunnel);
+}
+
+bool hop_meets(const struct hop *h, struct span upstream)
+{
+    bool meets = h->upstream && span_eq(span_str(h->upstream), upstream);
+    for (size_t i = 0; i < h->n_through && !meets; i++)
+        meets = hop_meets(h->through[i], upstream);
+    return meets;
 }

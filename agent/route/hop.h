@@ -1,5 +1,6 @@
 /*
- * One place that a connection can be made to: a proxy of a named upstream, or a destination itself ("direct"); and what we remember of it.
+ * One place that a connection can be made to: a proxy of a named upstream, a SOCKS server, or a destination itself ("direct", or beyond a SOCKS server or a
+ * tunnel of a proxy); how its connections are made ("through" other hops, upstream/road.h); and what we remember of it.
  * Reference-counted; the settings are copies, so a hop outlives the configuration it came from. Loop thread only.
  */
 #ifndef EXEAT_ROUTE_HOP_H
@@ -12,15 +13,20 @@
 struct hop {
     int refs;
     struct list link; /* in its route table */
-    char *upstream;   /* name of the [upstream NAME] section; NULL: direct */
+    char *upstream;   /* name of the [upstream NAME] section; NULL: none */
     char *host;
     uint16_t port;
     char *name;             /* "proxy.corp.example:8080", for people */
     bool authenticates;     /* we answer its 407s */
     bool pass_credentials;  /* the client's own Proxy-Authorization goes up, its 407 comes down */
     struct tls_client *tls; /* it is reached by TLS; NULL: it is not */
-    unsigned connections;   /* most at once */
-    unsigned spares;        /* of these made ready ahead of need, at most */
+    bool socks;          /* a SOCKS server: each destination behind it is a hop of its own (hop_new_beyond) */
+    bool socks_password; /* which may be shown the upstream's user and password */
+    bool connect_always; /* plain http goes through a tunnel of this proxy, as https does */
+    struct hop **through; /* references: its connections are made through one of these, in this order */
+    size_t n_through;     /* 0: straight */
+    unsigned connections; /* most at once */
+    unsigned spares;      /* of these made ready ahead of need, at most */
     unsigned dial_ms;
     unsigned answer_ms;    /* 0: no limit */
     bool asks;             /* it has sent a 407 */
@@ -37,9 +43,20 @@ struct hop {
 /* NULL: a file of the TLS settings is not as it should be; *e says so. */
 struct hop *hop_new_proxy(const struct config_upstream *u, const struct config_proxy *p, struct err *e);
 struct hop *hop_new_direct(struct span host, uint16_t port);
+/* A SOCKS5 server that no upstream names (a PAC file does): it gets no credentials. */
+struct hop *hop_new_socks(struct span host, uint16_t port);
+/* A destination behind `through`, which is a SOCKS server or a proxy that makes a tunnel to it: to whoever uses it, it is as a direct one. */
+struct hop *hop_new_beyond(struct hop *through, struct span host, uint16_t port);
+/* From now on connections to `h` are made through one of these, tried in this order. Once, before its first use; must not lead round in a circle. */
+void hop_lead_through(struct hop *h, struct hop *const *through, size_t n);
 struct hop *hop_ref(struct hop *h);
 void hop_unref(struct hop *h);
+/* The destination itself is at the other end of its connections: no proxy is spoken to on them. */
 bool hop_is_direct(const struct hop *h);
+/* Are requests sent to the destination behind this one (hop_new_beyond), instead of to itself? `tunnel`: for a CONNECT. */
+bool hop_wants_beyond(const struct hop *h, bool tunnel);
+/* Do its connections lead to, or through, this upstream? */
+bool hop_meets(const struct hop *h, struct span upstream);
 
 /* No connection could be made at `now` (milliseconds): it sleeps, twice as long each time, with jitter so that not all who share a proxy come back at once.
    `random` is any number. */
