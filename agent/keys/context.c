@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "keys/aside.h"
 #include "keys/converse.h"
+#include "keys/pair.h"
 
 #define CONTEXTS_MAX 65536
 #define QUESTION_MS  15000 /* the agent gives up a little later */
@@ -228,7 +229,14 @@ void context_challenged(struct keyholder *k, const struct keys_msg *m)
     struct context *c = begin(k, m);
     if (!c)
         return;
-    challenge_list_read(&c->challenges, m->lines);
+    bool socks = m->flags & KEYS_SOCKS;
+    if (socks != pair_is_for(c->who->u, span_str(c->hop->host), c->hop->port)) {
+        converse_broken(c, socks ? "no SOCKS server has this address in the configuration"
+                                 : "a SOCKS server has this address in the configuration, and no proxy");
+        return;
+    }
+    challenge_list_read(&c->challenges,
+                        socks ? SPAN("Basic realm=\"SOCKS\"") : m->lines); /* the same rules */
     converse_challenged(c);
 }
 

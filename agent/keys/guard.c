@@ -165,7 +165,7 @@ static enum guard_say may_begin(const struct guard *g, const struct guard_record
         return GUARD_WAIT;
     if (kind == GUARD_TOKEN && (g->refused || g->in_flight == GUARD_IN_FLIGHT - 1))
         return GUARD_LAST;
-    return flying_to(r, site) >= GUARD_SAME_SITE ? GUARD_WAIT : GUARD_GO;
+    return kind != GUARD_PAIR && flying_to(r, site) >= GUARD_SAME_SITE ? GUARD_WAIT : GUARD_GO;
 }
 
 enum guard_say guard_begin(struct guard *g, const char *upstream, struct span site, enum guard_kind kind,
@@ -178,8 +178,8 @@ enum guard_say guard_begin(struct guard *g, const char *upstream, struct span si
     say = may_begin(g, r, site, kind, now);
     if (say != GUARD_GO)
         return say;
-    bool counted =
-        kind == GUARD_TOKEN || kind == GUARD_ASIDE || (kind == GUARD_HEADER && (!r->proven || r->suspect));
+    bool counted = kind == GUARD_TOKEN || kind == GUARD_ASIDE || kind == GUARD_PAIR ||
+                   (kind == GUARD_HEADER && (!r->proven || r->suspect));
     *attempt = (struct guard_attempt){guard_ref(g), r, span_dup(site), kind, counted, g->refusals};
     if (counted) {
         g->in_flight++;
@@ -236,7 +236,7 @@ enum guard_fall guard_refused(struct guard_attempt *attempt, int64_t now)
     g->refused += attempt->kind != GUARD_TICKET;
     if (!g->frozen && !r->frozen) {
         bool second = r->suspect && strcmp(r->suspect, attempt->site) != 0;
-        if (r->proven && !second) {
+        if (r->proven && !second && attempt->kind != GUARD_PAIR) {
             fall = GUARD_FELL_SITE;
             remember_site(r, attempt->site, now);
             free(r->suspect);

@@ -44,6 +44,7 @@
 enum guard_kind {
     GUARD_TOKEN, /* NTLM's last message on a request: each one is counted by the directory */
     GUARD_ASIDE, /* the same where no origin server can hold back the verdict: on a knock of our own, or a password shown to a KDC */
+    GUARD_PAIR, /* user and password shown to a SOCKS server, each time counted by who knows what: its no is about them and nothing else */
     GUARD_HEADER, /* Basic and Digest: free once proven, since each request carries one */
     GUARD_TICKET, /* a Kerberos token: no password attempt, never waits */
 };

@@ -12,6 +12,7 @@
 #include "keys/basic.h"
 #include "keys/choose.h"
 #include "keys/mutual.h"
+#include "keys/pair.h"
 #include "keys/work.h"
 
 #define SERVICE_RETRY_MS 60000
@@ -146,6 +147,19 @@ static enum spoken speak_basic(struct context *c, struct err *why)
     return SPOKEN;
 }
 
+/* The same secret in the message of a SOCKS handshake, which carries one each time. */
+static enum spoken speak_pair(struct context *c, struct err *why)
+{
+    const char *reason;
+    if (!pair_message(&c->header, span_str(c->e->account.text), secret_reveal(&c->e->password), &reason)) {
+        err_set(why, ERR_CONFIG, "user and password cannot be sent to a SOCKS server: %s", reason);
+        return SPOKEN_CANNOT;
+    }
+    c->header_flags = 0;
+    c->header_kind = GUARD_PAIR;
+    return SPOKEN;
+}
+
 static enum spoken take_digest_challenge(struct context *c, struct err *why)
 {
     const struct challenge *ch = choose_challenge(&c->challenges, AUTH_DIGEST);
@@ -218,6 +232,8 @@ enum spoken speak_header(struct context *c, struct err *why)
 {
     secret_free(&c->header);
     c->header_kind = GUARD_HEADER;
+    if (c->q.flags & KEYS_SOCKS)
+        return speak_pair(c, why);
     return c->scheme == AUTH_BASIC ? speak_basic(c, why) : speak_digest(c, why);
 }
 

@@ -36,7 +36,10 @@ static void learn_offer(struct context *c)
     struct buf text = {0};
     if (c->challenges.n == 0)
         return;
-    choose_describe(&c->challenges, &text);
+    if (c->q.flags & KEYS_SOCKS)
+        buf_add_str(&text, "user and password (basic)");
+    else
+        choose_describe(&c->challenges, &text);
     free(c->hop->offer_text);
     c->hop->offer_text = span_dup(buf_span(&text));
     c->hop->offered = choose_offered(&c->challenges);
@@ -205,6 +208,8 @@ static const char *words_of(const struct context *c)
 {
     if (c->scheme == AUTH_DIGEST)
         return c->hop->digest_words;
+    if (c->header_kind == GUARD_PAIR)
+        return "user and password (SOCKS)";
     if (c->scheme != AUTH_NEGOTIATE)
         return schemes[c->scheme].name;
     return c->raw                           ? "Negotiate (raw NTLM)"

@@ -87,7 +87,7 @@ static const struct type {
     [KEYS_AUTHORIZE] = {"AUTHORIZE", CALL_WANTED, REQUEST, BIT(F_FLAGS) | BIT(F_BODY),
                         BODY_FLAGS | KEYS_AHEAD},
     [KEYS_CHALLENGED] = {"CHALLENGED", CALL_WANTED, REQUEST, BIT(F_FLAGS) | BIT(F_LINES) | BIT(F_BODY),
-                         BODY_FLAGS | KEYS_CLOSED},
+                         BODY_FLAGS | KEYS_CLOSED | KEYS_SOCKS},
     [KEYS_ACCEPTED] = {"ACCEPTED", CALL_ANY, BIT(F_CONTEXT), BIT(F_FLAGS) | BIT(F_LINES) | BIT(F_INFO),
                        KEYS_CLOSED},
     [KEYS_CLOSE] = {"CLOSE", CALL_ZERO, BIT(F_CONTEXT), 0, 0},

@@ -105,6 +105,8 @@ enum keys_verdict {
  *             what it has at hand (no look-up, no KDC, no attempt), and without a header where there is no such token
  * In CHALLENGED:
  *   CLOSED    the proxy closed the connection after this 407
+ *   SOCKS     it is a SOCKS server that wants user and password (RFC 1929), not a 407: the header that SEND brings is the message
+ *             that shows them, and `lines` is empty. With CLOSED: it has said no to that
  * In ACCEPTED:
  *   CLOSED    the proxy closed the connection after its answer to an ASIDE
  */
@@ -121,6 +123,7 @@ enum keys_verdict {
 #define KEYS_ASIDE       0x400u
 #define KEYS_AHEAD       0x800u
 #define KEYS_LOGIN_HELPS 0x1000u
+#define KEYS_SOCKS       0x2000u
 
 /* A name that cannot exist (RFC 6761 section 6.4): whatever a proxy does with a request for it, no origin server is reached. */
 #define KEYS_ASIDE_HOST   "exeat.invalid"

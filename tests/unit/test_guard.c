@@ -61,6 +61,10 @@ struct step {
     {                                                                                                        \
         BEGIN, slot, "a", "exeat.invalid", GUARD_ASIDE, want                                                 \
     }
+#define PAIR(slot, want)                                                                                     \
+    {                                                                                                        \
+        BEGIN, slot, "a", "exeat.invalid", GUARD_PAIR, want                                                  \
+    }
 #define SCRIPT_END                                                                                           \
     {                                                                                                        \
         LATER, -1, NULL, NULL, GUARD_TOKEN, 0                                                                \
@@ -74,6 +78,16 @@ static const struct script {
      {TOKEN(0, "x", GUARD_GO), TOKEN(1, "x", GUARD_WAIT), HEADER(1, "y", GUARD_WAIT),
       REFUSED_IS(0, GUARD_FELL_FROZEN), TOKEN(1, "x", GUARD_FROZEN), HEADER(1, "z", GUARD_FROZEN),
       TICKET(1, "z", GUARD_FROZEN), LOOKS("x", GUARD_FROZEN), TOKEN_B(1, "x", GUARD_FROZEN), SCRIPT_END}},
+    {"a pair, unproven: one at a time, and the first refusal freezes",
+     {PAIR(0, GUARD_GO), PAIR(1, GUARD_WAIT), TOKEN(1, "x", GUARD_WAIT), REFUSED_IS(0, GUARD_FELL_FROZEN),
+      PAIR(1, GUARD_FROZEN), TOKEN_B(1, "x", GUARD_FROZEN), SCRIPT_END}},
+    {"a pair, proven: three at once, and a refusal is about no site",
+     {PAIR(0, GUARD_GO), END(ACCEPT, 0), PAIR(0, GUARD_GO), PAIR(1, GUARD_GO), PAIR(2, GUARD_GO),
+      PAIR(3, GUARD_WAIT), END(ACCEPT, 0), PAIR(3, GUARD_GO), REFUSED_IS(1, GUARD_FELL_FROZEN),
+      PAIR(4, GUARD_FROZEN), TOKEN(4, "x", GUARD_FROZEN), SCRIPT_END}},
+    {"a pair, proven elsewhere alone: the refusal is this upstream's",
+     {TOKEN_B(0, "x", GUARD_GO), END(ACCEPT, 0), PAIR(0, GUARD_GO), REFUSED_IS(0, GUARD_FELL_FROZEN),
+      PAIR(0, GUARD_FROZEN), TOKEN_B(0, "x", GUARD_GO), SCRIPT_END}},
     {"unproven: dropped says nothing, the next is the trial",
      {TOKEN(0, "x", GUARD_GO), END(DROP, 0), TOKEN(1, "x", GUARD_GO), TOKEN(2, "x", GUARD_WAIT),
       END(ACCEPT, 1), TOKEN(2, "x", GUARD_GO), SCRIPT_END}},
