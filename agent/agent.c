@@ -21,13 +21,9 @@
 static void generation_changed(void *owner, const struct keys_msg *event)
 {
     struct agent *a = owner;
-    size_t n;
-    struct hop **hops = route_table_proxies(a->routes, &n);
     log_info(NULL, "upstream %.*s: new credentials; connections made with the old ones end",
              SPAN_ARG(event->upstream));
-    for (size_t i = 0; i < n; i++)
-        if (span_eq(span_str(hops[i]->upstream), event->upstream))
-            pool_flush(hops[i]);
+    route_table_of(a->routes, event->upstream, pool_flush);
     holds_generation(&a->relay, event->upstream, event->generation);
 }
 

@@ -67,13 +67,6 @@ const struct setting settings[] = {
     {"upstream", "proxy", &kind_proxies, .required = true, .example = "http://proxy.corp.example:8080",
      IN_UPSTREAM(proxies), ALSO(config_upstream, n_proxies),
      .help = "The proxy, or a SOCKS5 server; several are tried in this order."},
-    {"upstream", "via", &kind_text, .absent = "they are reached straight", .example = "gate",
-     IN_UPSTREAM(via),
-     .help = "The name of the upstream through which these proxies are reached: each connection to them is a "
-             "tunnel of that one, which authenticates us by its own section."},
-    {"upstream", "connect-always", &kind_yes_no, .fallback = "no", IN_UPSTREAM(connect_always),
-     .help = "Requests for http:// addresses go through tunnels too (CONNECT), as those for https:// do, so "
-             "that the proxy does not see or change them."},
     {"upstream", "auth", &kind_schemes, .fallback = "negotiate ntlm digest", IN_UPSTREAM(auth),
      ALSO(config_upstream, n_auth),
      .help = "Schemes that may be answered, best first. Basic sends the password itself: only where it is "
@@ -138,6 +131,13 @@ const struct setting settings[] = {
      .most = 3600, .help = "How long connecting to a proxy may take."},
     {"upstream", "answer-timeout", &kind_duration, .fallback = "5m", IN_UPSTREAM(answer_timeout),
      .most = 86400, .help = "How long a proxy may take until the head of its answer is here; 0 is no limit."},
+    {"upstream", "via", &kind_text, .absent = "they are reached straight", .example = "gate",
+     IN_UPSTREAM(via),
+     .help = "The name of the upstream through which these proxies are reached: each connection to them is a "
+             "tunnel of that one, which authenticates us by its own section."},
+    {"upstream", "connect-always", &kind_yes_no, .fallback = "no", IN_UPSTREAM(connect_always),
+     .help = "Requests for http:// addresses go through tunnels too (CONNECT), as those for https:// do, so "
+             "that the proxy does not see or change them."},
 
     {"route", "no-proxy", &kind_words, .fallback = "", .example = "localhost 127.0.0.0/8 .internal.example",
      IN_CONFIG(no_proxy), ALSO(config, n_no_proxy),

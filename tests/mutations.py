@@ -23,7 +23,7 @@ def row(guard, edits, *tests):
 
 ONE_ATTEMPT = [
     row("an unproven secret stops at its first refusal",
-        (GUARD, "if (r->proven && !second) {", "if (!second) {"),
+        (GUARD, "if (r->proven && !second && attempt->kind != GUARD_PAIR) {", "if (!second) {"),
         "unit test_guard.scripts_run", "keys test_guard.Unproven.test_fifty_wrong_at_once_are_one_attempt",
         "scenarios test_guard.OneAttempt.test_parallel_requests"),
     row("a refusal of an unproven secret is for every upstream",
@@ -46,7 +46,7 @@ ONE_ATTEMPT = [
         (GUARD, "    if (kind == GUARD_TOKEN && (g->refused || g->in_flight == GUARD_IN_FLIGHT - 1))\n        return GUARD_LAST;\n", ""),
         "unit test_guard.scripts_run", "keys test_guard.Asides.test_slow_answers_hold_nobody_up"),
     row("two of them for one site",
-        (GUARD, "    return flying_to(r, site) >= GUARD_SAME_SITE ? GUARD_WAIT : GUARD_GO;", "    return GUARD_GO;"),
+        (GUARD, "    return kind != GUARD_PAIR && flying_to(r, site) >= GUARD_SAME_SITE ? GUARD_WAIT : GUARD_GO;", "    return GUARD_GO;"),
         "unit test_guard.scripts_run"),
     row("a header of Basic or Digest waits while a refusal is unexplained",
         (GUARD, "        return r->suspect ? GUARD_WAIT : GUARD_GO;", "        return GUARD_GO;"),
@@ -498,4 +498,38 @@ CONFINED = [
         "unit test_spawner.test_hanging_up_ends_the_group"),
 ]
 
-ROWS = ONE_ATTEMPT + THE_MARK + NO_REFUSAL + THE_DOOR + GUESTS + THE_PROXY + THE_WAY + IN_MEMORY + ANOTHER_NETWORK + CONFINED
+# User and password for a SOCKS server, and what was let in with them.
+THE_PAIR = [
+    row("a SOCKS server's no is about the pair, whatever was before",
+        (GUARD, "if (r->proven && !second && attempt->kind != GUARD_PAIR) {", "if (r->proven && !second) {"),
+        "unit test_guard.scripts_run", "keys test_pair.Guard.test_proven_and_refused",
+        "scenarios test_socks_upstream.Password.test_password_changed_by_somebody_else"),
+    row("each pair under way counts",
+        (GUARD, "kind == GUARD_PAIR ||", "false ||"),
+        "unit test_guard.scripts_run", "keys test_pair.Guard.test_fifty_at_once_are_one_attempt", "keys test_pair.Guard.test_lost_too_often",
+        "scenarios test_socks_upstream.Password.test_one_attempt", "scenarios test_socks_upstream.Password.test_never_more_than_three_under_way"),
+    row("the verdict on a pair is told to the keyholder",
+        ("agent/upstream/socks_way.c", "        ask_keyholder(w, KEYS_CLOSED);", "        fault(w, PAGE_UNREACHABLE, \"refused\");"),
+        "scenarios test_socks_upstream.Password.test_one_attempt"),
+    row("the message with the pair is for SOCKS servers of the configuration alone",
+        ("agent/keys/context.c", "    if (socks != pair_is_for(c->who->u, span_str(c->hop->host), c->hop->port)) {", "    if (!c->hop) {"),
+        "keys test_pair.Message.test_only_for_a_server_that_the_configuration_names"),
+    row("an address with two meanings is no SOCKS server's",
+        ("agent/keys/pair.c", "        if (!p->socks)\n            return false;\n        found = true;", "        found = found || p->socks;"),
+        "unit test_pair.for_whom"),
+    row("the pair obeys the rules of Basic in the keyholder",
+        ("agent/keys/choose.c", "    if (!u->basic_in_clear && !choose_is_private(u, host, port))\n        allowed", "    if (!choose_is_private(u, host, port) && !allowed)\n        allowed"),
+        "keys test_pair.Message.test_rules_of_basic"),
+    row("and is offered by the agent under the same",
+        ("agent/route/hop.c", "            return u->basic_in_clear || config_proxy_is_private(p);", "            return u->basic_in_clear || config_proxy_is_private(p) || p->socks;"),
+        "unit test_route.test_ways_lead_through_others", "scenarios test_socks_upstream.Password.test_in_clear_text_only_with_consent"),
+    row("a server that was offered no password gets none",
+        ("agent/upstream/socks_way.c", "    bool offered = w->server->socks_password;", "    bool offered = true;"),
+        "scenarios test_socks_upstream.Password.test_method_that_was_not_offered"),
+    row("connections through an upstream end with its identity",
+        ("agent/route/hop.c", "        meets = hop_meets(h->through[i], upstream);", "        meets = false;"),
+        "unit test_route.test_ways_lead_through_others", "scenarios test_socks_upstream.Password.test_connections_of_the_old_user_end",
+        "scenarios test_via.Failing.test_connections_end_with_the_identity_of_the_near_one"),
+]
+
+ROWS = ONE_ATTEMPT + THE_PAIR + THE_MARK + NO_REFUSAL + THE_DOOR + GUESTS + THE_PROXY + THE_WAY + IN_MEMORY + ANOTHER_NETWORK + CONFINED

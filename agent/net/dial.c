@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "net/bridge.h"
 #include "net/secure.h"
 #include "net/uv_loop.h"
 #include "net/uv_stream.h"
@@ -266,6 +267,30 @@ struct dial *dial_start(struct loop *loop, struct span host, uint16_t port, unsi
     *d = (struct dial){.loop = loop, .events = events, .owner = owner, .host = span_dup(host), .port = port};
     deadline_start(loop, &d->overall, timeout_ms, overall_passed, d);
     later_start(loop, &d->begin, begin, d);
+    return d;
+}
+
+static void no_bridge(void *owner)
+{
+    fail_uv(owner, DIAL_DESCRIPTORS, "cannot use the tunnel to", UV_EMFILE);
+}
+
+static void begin_inside(void *owner)
+{
+    struct dial *d = owner;
+    struct stream *s = d->shaking;
+    d->shaking = NULL;
+    shake_hands(d, s);
+}
+
+struct dial *dial_inside(struct stream *s, struct span host, uint16_t port, struct tls_client *client,
+                         unsigned timeout_ms, const struct dial_events *events, void *owner)
+{
+    struct dial *d = dial_start(stream_loop(s), host, port, timeout_ms, events, owner);
+    dial_over_tls(d, client);
+    d->shaking = bridge_over(s);
+    later_cancel(&d->begin);
+    later_start(d->loop, &d->begin, d->shaking ? begin_inside : no_bridge, d);
     return d;
 }
 

@@ -23,6 +23,10 @@ struct dial *dial_start(struct loop *loop, struct span host, uint16_t port, unsi
                         const struct dial_events *events, void *owner);
 /* At once after dial_start: the stream is to be one over TLS. Takes a reference to the client. */
 void dial_over_tls(struct dial *d, struct tls_client *client);
+/* The same from the TLS handshake on, over a stream that leads to `host` already (a tunnel), which is taken over. Where that is one of TLS itself, this
+   one stands inside it. */
+struct dial *dial_inside(struct stream *s, struct span host, uint16_t port, struct tls_client *client,
+                         unsigned timeout_ms, const struct dial_events *events, void *owner);
 void dial_cancel(struct dial *d);
 
 #endif

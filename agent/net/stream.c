@@ -150,8 +150,25 @@ static void was_read(uv_stream_t *handle, ssize_t n, const uv_buf_t *buf)
 void stream_raw_read(struct stream *s)
 {
     int error = uv_read_start(&s->handle.stream, lend_buffer, was_read);
-    if (error)
+    if (error && error != UV_EALREADY)
         broke(s, error);
+}
+
+static void read_on(struct stream *s)
+{
+    if (!s->secure || !secure_resumes(s))
+        stream_raw_read(s);
+}
+
+static void tell_again(void *owner)
+{
+    struct stream *s = owner;
+    struct buf unread = s->unread;
+    s->unread = (struct buf){0};
+    s->events->data(s->owner, buf_span(&unread));
+    buf_free(&unread);
+    if (s->events && s->reading)
+        read_on(s);
 }
 
 void stream_read(struct stream *s)
@@ -159,8 +176,15 @@ void stream_read(struct stream *s)
     if (s->reading || s->broken || s->eof)
         return;
     s->reading = true;
-    if (!s->secure || !secure_resumes(s))
-        stream_raw_read(s);
+    if (s->unread.n)
+        later_start(s->loop, &s->again, tell_again, s);
+    else
+        read_on(s);
+}
+
+void stream_unread(struct stream *s, struct span bytes)
+{
+    buf_add_span(&s->unread, bytes);
 }
 
 void stream_pause(struct stream *s)
@@ -168,6 +192,7 @@ void stream_pause(struct stream *s)
     if (!s->reading)
         return;
     s->reading = false;
+    later_cancel(&s->again);
     if (s->secure)
         secure_pause(s);
     uv_read_stop(&s->handle.stream);
@@ -345,6 +370,7 @@ static void was_closed(uv_handle_t *handle)
     loop_descriptor_freed(s->loop, s->accepted);
     released(&s->sending, s->wipe);
     released(&s->gathering, s->wipe);
+    buf_free(&s->unread);
     secure_free(s->secure);
     free(s->words);
     free(s);
@@ -355,8 +381,11 @@ static void let_go(struct stream *s)
     s->events = NULL;
     list_remove(&s->lingering);
     later_cancel(&s->fail);
+    later_cancel(&s->again);
     if (s->secure)
         secure_pause(s);
+    if (s->bridge)
+        bridge_released(s->bridge, s);
     deadline_stop(&s->patience);
 }
 

@@ -29,6 +29,9 @@ void stream_read(struct stream *s);
 void stream_pause(struct stream *s);
 bool stream_reading(const struct stream *s);
 
+/* Bytes that `data` brought and that are the next owner's to have: told again, first of all, when somebody reads next. Only while nobody reads. */
+void stream_unread(struct stream *s, struct span bytes);
+
 void stream_write(struct stream *s, struct span bytes);
 void stream_writev(struct stream *s, const struct span *parts, size_t n); /* at most 8 parts; as if joined */
 size_t stream_backlog(const struct stream *s);                            /* bytes taken but not sent yet */

@@ -28,6 +28,9 @@ struct stream {
     struct list lingering;    /* in loop->lingering: nobody else holds it any more */
     struct deadline patience; /* with the end of a lingering one */
     uint64_t bytes_in, bytes_out;
+    struct buf unread;     /* told again when somebody reads next */
+    struct later again;    /* by this */
+    struct bridge *bridge; /* that it is an end of (bridge.c), or NULL */
     struct secure *secure; /* TLS in between; NULL: bytes go as they are */
     int error;             /* libuv's number behind `fail` */
     char *words;           /* instead of it: what TLS says */
@@ -50,6 +53,9 @@ void stream_ended(struct stream *s);
 void stream_raw_read(struct stream *s);
 /* What has been gathered goes out, unless a write is under way (`idle` false), after which it goes by itself. */
 void stream_send_gathered(struct stream *s, bool idle);
+
+/* bridge.c: this end of it is closed. */
+void bridge_released(struct bridge *b, const struct stream *end);
 
 struct stream *stream_new_tcp(struct loop *loop);
 struct stream *stream_new_pipe(struct loop *loop);

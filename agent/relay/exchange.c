@@ -272,7 +272,8 @@ void exchange_failed(void *owner, const struct ask_failure *failure)
     struct exchange *e = owner;
     static const unsigned unreachable = 1u << PAGE_DNS | 1u << PAGE_UNREACHABLE | 1u << PAGE_REFUSED |
                                         1u << PAGE_CONNECT_TIMEOUT | 1u << PAGE_TLS;
-    if (unreachable & 1u << failure->cause && failure->nothing_sent && e->at + 1 < e->n_hops) {
+    if (unreachable & 1u << failure->cause && failure->nothing_sent && !failure->final &&
+        e->at + 1 < e->n_hops) {
         log_warning(e->tag, "%.*s; trying %s", SPAN_ARG(failure->why), e->hops[e->at + 1]->name);
         e->at++;
         ask_hop(e);
@@ -322,6 +323,20 @@ static struct exchange *exchange_new(struct client *c)
     return e;
 }
 
+/* References to keep; where requests go to the destination behind a hop, that one takes its place. */
+static void keep_hops(struct exchange *e)
+{
+    for (size_t i = 0; i < e->n_hops; i++)
+        hop_ref(e->hops[i]);
+    for (size_t i = 0; i < e->n_hops; i++) {
+        struct hop *beyond =
+            route_beyond(e->relay->routes, e->hops[i], e->target.host, e->target.port, e->connect);
+        hop_ref(beyond);
+        hop_unref(e->hops[i]);
+        e->hops[i] = beyond;
+    }
+}
+
 /* false: it was answered here. */
 static bool find_route(struct exchange *e)
 {
@@ -331,8 +346,7 @@ static bool find_route(struct exchange *e)
     e->hops = mem_alloc((route.n + 1) * sizeof(struct hop *));
     e->n_hops =
         detour_order(e->relay->out, e->relay->routes, &route, e->target.host, e->target.port, e->hops);
-    for (size_t i = 0; i < e->n_hops; i++)
-        hop_ref(e->hops[i]);
+    keep_hops(e);
     buf_addf(&why, "%s%s", route.why,
              route.way && route.way->detour ? ", which cannot be reached: direct" : "");
     e->why = span_dup(buf_span(&why));

@@ -8,7 +8,6 @@
 #include "relay/forward.h"
 #include "relay/reply.h"
 #include "relay/tunnel.h"
-#include "upstream/unreachable.h"
 
 static void into_tunnel(struct exchange *e, struct stream *up, struct span early_down)
 {
@@ -40,12 +39,10 @@ static void direct_connected(void *owner, struct upstream *u)
     into_tunnel(e, pool_take_stream(u), SPAN(""));
 }
 
-static void direct_failed(void *owner, enum dial_failure kind, const struct err *why)
+static void direct_failed(void *owner, const struct unreached *why)
 {
-    struct ask_failure failure = {.cause = unreachable_cause(kind),
-                                  .why = span_str(why->text),
-                                  .remedy = unreachable_remedy(kind, true),
-                                  .nothing_sent = true};
+    struct ask_failure failure;
+    ask_failure_from(&failure, why);
     exchange_failed(owner, &failure);
 }
 

@@ -50,7 +50,7 @@ static struct newest *find_newest(struct holds *holds, struct span upstream)
 
 static const char *upstream_of(const struct exchange *e)
 {
-    return e->hops[e->at]->upstream;
+    return e->hold.upstream;
 }
 
 static struct exchange *exchange_of(struct list *link)
@@ -71,6 +71,8 @@ static void stop(struct exchange *e)
 void hold_free(struct exchange *e)
 {
     stop(e);
+    free(e->hold.upstream);
+    e->hold.upstream = NULL;
     buf_free(&e->hold.why);
     buf_free(&e->hold.remedy);
 }
@@ -107,6 +109,8 @@ bool hold_failure(struct exchange *e, const struct ask_failure *failure)
     struct hold *h = &e->hold;
     if (!e->connect || !failure->login_helps)
         return false;
+    free(h->upstream);
+    h->upstream = mem_strdup(failure->upstream);
     uint64_t left = patience(e);
     if (!left || e->relay->holds.n >= HOLDS_MOST)
         return false;

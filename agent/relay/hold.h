@@ -30,6 +30,7 @@ struct hold {
     struct list link; /* in holds->waiting */
     bool active;
     bool before;      /* it was once */
+    char *upstream;   /* whose password it waits for */
     uint64_t since;   /* loop_now when it came first */
     uint32_t retried; /* the generation for which it did not wait at all, because that had come already */
     struct deadline deadline;

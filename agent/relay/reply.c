@@ -4,6 +4,7 @@
 #include "relay/reply.h"
 
 #include "base/log.h"
+#include "upstream/unreachable.h"
 
 /* Is anything of this request still to be read? Then the connection ends with the answer: what follows could be taken for a request. */
 static bool unread(const struct exchange *e)
@@ -43,8 +44,8 @@ static void answer_page(struct exchange *e, enum page_cause cause, unsigned stat
                         .html = page_wants_html(known ? &e->head : NULL),
                         .head_only = known && span_eq(e->head.method, SPAN("HEAD")),
                         .close = unread(e) || !e->keep_client};
-    if (e->at < e->n_hops && !hop_is_direct(e->hops[e->at]))
-        page.next_hop = span_str(e->hops[e->at]->name);
+    if (e->at < e->n_hops)
+        page.next_hop = span_str(hop_first_name(e->hops[e->at]));
     if (!e->client->entrance->http) {
         finish_wordless(e, cause, status, why);
         return;
@@ -66,50 +67,15 @@ void reply_page_untold(struct exchange *e, enum page_cause cause, struct span wh
     answer_page(e, cause, 0, why, remedy);
 }
 
-/* What a proxy means by its no. The first row that fits: some say more in a field than in the status. */
-static enum page_cause cause_of_no(const struct head *h)
-{
-    static const struct {
-        unsigned status;           /* 0: any */
-        const char *field, *words; /* NULL: any */
-        enum page_cause cause;
-    } rows[] = {
-        {0, "X-Squid-Error", "ERR_CONNECT_FAIL 111", PAGE_REFUSED},
-        {0, "X-Squid-Error", "ERR_DNS_FAIL", PAGE_DNS},
-        {0, "X-Squid-Error", "ERR_CANNOT_FORWARD", PAGE_UNREACHABLE},
-        {0, "Proxy-Status", "error=connection_refused", PAGE_REFUSED},
-        {0, "Proxy-Status", "error=dns_error", PAGE_DNS},
-        {403, NULL, NULL, PAGE_SITE_REFUSED},
-        {451, NULL, NULL, PAGE_SITE_REFUSED},
-        {404, NULL, NULL, PAGE_UNREACHABLE},
-        {502, NULL, NULL, PAGE_UNREACHABLE},
-        {503, NULL, NULL, PAGE_UNREACHABLE},
-        {504, NULL, NULL, PAGE_CONNECT_TIMEOUT},
-        {407, NULL, NULL, PAGE_NO_CREDENTIALS},
-        {0, NULL, NULL, PAGE_BAD_ANSWER},
-    };
-    size_t i = 0;
-    for (;; i++) {
-        const struct field *f = rows[i].field ? head_field(h, rows[i].field) : NULL;
-        bool said = f && f->value.n && memmem(f->value.p, f->value.n, rows[i].words, strlen(rows[i].words));
-        if ((rows[i].status == 0 || rows[i].status == h->status) && (said || !rows[i].field))
-            return rows[i].cause;
-    }
-}
-
 void reply_no_tunnel(struct exchange *e, const struct head *answer)
 {
     struct buf why = {0};
-    buf_addf(&why, "the proxy answered %u%s%.*s to CONNECT %.*s", answer->status, answer->reason.n ? " " : "",
-             SPAN_ARG(span_head(answer->reason, 200)), SPAN_ARG(span_head(e->head.target, 300)));
-    const struct field *more = head_field(answer, "X-Squid-Error");
-    if (more)
-        buf_addf(&why, " (%.*s)", SPAN_ARG(span_head(more->value, 100)));
+    unreachable_tunnel_words(&why, NULL, answer, e->head.target);
     struct span remedy = answer->status == 407
                              ? SPAN("client-credentials = pass leaves it to the program to authenticate, and "
                                     "this one cannot")
                              : SPAN("");
-    reply_page(e, cause_of_no(answer), answer->status, buf_span(&why), remedy);
+    reply_page(e, unreachable_tunnel_cause(answer), answer->status, buf_span(&why), remedy);
     buf_free(&why);
 }
 

@@ -96,6 +96,11 @@ struct hop *hop_new_socks(struct span host, uint16_t port)
 struct hop *hop_new_beyond(struct hop *through, struct span host, uint16_t port)
 {
     struct hop *h = hop_new(host, port);
+    struct buf name = {0};
+    buf_addf(&name, "%s (through %s)", h->name, through->name);
+    free(h->name);
+    h->name = span_dup(buf_span(&name));
+    buf_free(&name);
     h->connections = through->connections;
     h->answer_ms = through->answer_ms;
     hop_lead_through(h, &through, 1);
@@ -168,6 +173,13 @@ bool hop_is_direct(const struct hop *h)
 bool hop_wants_beyond(const struct hop *h, bool tunnel)
 {
     return h->socks || (h->connect_always && !tunnel);
+}
+
+const char *hop_first_name(const struct hop *h)
+{
+    while (h->n_through)
+        h = h->through[0];
+    return hop_is_direct(h) ? NULL : h->name;
 }
 
 bool hop_meets(const struct hop *h, struct span upstream)

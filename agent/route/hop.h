@@ -55,6 +55,8 @@ void hop_unref(struct hop *h);
 bool hop_is_direct(const struct hop *h);
 /* Are requests sent to the destination behind this one (hop_new_beyond), instead of to itself? `tunnel`: for a CONNECT. */
 bool hop_wants_beyond(const struct hop *h, bool tunnel);
+/* The first that is spoken to on the way to it, itself included, if that is a proxy or a SOCKS server; else NULL. */
+const char *hop_first_name(const struct hop *h);
 /* Do its connections lead to, or through, this upstream? */
 bool hop_meets(const struct hop *h, struct span upstream);
 

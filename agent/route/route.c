@@ -42,6 +42,19 @@ static bool add_proxies(struct route_table *t, const struct config_upstream *u, 
     return true;
 }
 
+/* When all ways are there: those that lead through another one. */
+static void join_ways(struct route_table *t, const struct config *c)
+{
+    for (size_t i = 0; i < t->n_ways; i++) {
+        const struct config_upstream *u = &c->upstreams[i], *via = NULL;
+        if (u->via)
+            via = config_upstream_named(c, span_str(u->via));
+        for (size_t k = 0; via && k < t->ways[i].n; k++)
+            hop_lead_through(t->ways[i].hops[k], t->ways[via - c->upstreams].hops,
+                             t->ways[via - c->upstreams].n);
+    }
+}
+
 struct route_table *route_table_new(const struct config *c, struct err *e)
 {
     struct route_table *t = mem_zero(sizeof *t);
@@ -56,8 +69,10 @@ struct route_table *route_table_new(const struct config *c, struct err *e)
     bool ok = rules_read(&t->rules, c, e) && header_rules_new(&t->headers, c, e);
     for (size_t i = 0; ok && i < c->n_upstreams; i++)
         ok = add_proxies(t, &c->upstreams[i], e);
-    if (ok)
+    if (ok) {
+        join_ways(t, c);
         return t;
+    }
     route_table_unref(t);
     return NULL;
 }
@@ -92,19 +107,21 @@ void route_table_unref(struct route_table *t)
     free(t);
 }
 
-static struct hop *direct_hop(struct route_table *t, struct span host, uint16_t port)
+/* `through` NULL: reached straight. */
+static struct hop *direct_hop(struct route_table *t, struct hop *through, struct span host, uint16_t port)
 {
     struct list *it, *safe;
     list_each(it, safe, &t->direct)
     {
         struct hop *h = list_entry(it, struct hop, link);
-        if (h->port == port && span_ieq(span_str(h->host), host)) {
+        struct hop *its = h->n_through ? h->through[0] : NULL;
+        if (its == through && h->port == port && span_ieq(span_str(h->host), host)) {
             list_remove(&h->link);
             list_push_front(&t->direct, &h->link);
             return h;
         }
     }
-    struct hop *h = hop_new_direct(host, port);
+    struct hop *h = through ? hop_new_beyond(through, host, port) : hop_new_direct(host, port);
     list_push_front(&t->direct, &h->link);
     if (++t->n_direct > DIRECT_HOPS_KEPT)
         drop_direct(t, list_entry(t->direct.prev, struct hop, link));
@@ -113,7 +130,12 @@ static struct hop *direct_hop(struct route_table *t, struct span host, uint16_t 
 
 struct hop *route_direct(struct route_table *t, struct span host, uint16_t port)
 {
-    return direct_hop(t, host, port);
+    return direct_hop(t, NULL, host, port);
+}
+
+struct hop *route_beyond(struct route_table *t, struct hop *hop, struct span host, uint16_t port, bool tunnel)
+{
+    return hop_wants_beyond(hop, tunnel) ? direct_hop(t, hop, host, port) : hop;
 }
 
 void route_find(struct route_table *t, struct span host, uint16_t port, struct route *answer)
@@ -125,7 +147,7 @@ void route_find(struct route_table *t, struct span host, uint16_t port, struct r
     case WAY_BLOCK:
         break;
     case WAY_DIRECT:
-        t->direct_answer = direct_hop(t, host, port);
+        t->direct_answer = direct_hop(t, NULL, host, port);
         answer->hops = &t->direct_answer;
         answer->n = 1;
         break;
@@ -143,13 +165,33 @@ bool route_prefers(const struct route *r, const struct hop *h, uint64_t now)
     return r->may_go_direct ? h->failures == 0 : !hop_asleep(h, now);
 }
 
+static void explain_proxy(const struct hop *h, struct buf *out)
+{
+    buf_addf(out, "%s %s", h->socks ? "SOCKS server" : "proxy", h->name);
+    if (h->upstream)
+        buf_addf(out, " (upstream %s)", h->upstream);
+    if (h->connect_always)
+        buf_add_str(out, ", by tunnels alone (connect-always)");
+    if (h->failures)
+        buf_addf(out, ", which could not be reached: %s", h->asleep_why);
+}
+
 static void explain_hop(const struct hop *h, const char *rank, struct buf *out)
 {
+    buf_addf(out, "%s ", rank);
     if (hop_is_direct(h))
-        buf_addf(out, "%s direct to %s\n", rank, h->name);
+        buf_addf(out, "direct to %s", h->name);
     else
-        buf_addf(out, "%s proxy %s (upstream %s)%s%s\n", rank, h->name, h->upstream,
-                 h->failures ? ", which could not be reached: " : "", h->failures ? h->asleep_why : "");
+        explain_proxy(h, out);
+    buf_add_str(out, "\n");
+    for (unsigned depth = 1; h->n_through; depth++) {
+        for (size_t i = 0; i < h->n_through; i++) {
+            buf_addf(out, "%*s%s ", 3 * (int)depth + 3, "", i ? "or" : "through");
+            explain_proxy(h->through[i], out);
+            buf_add_str(out, "\n");
+        }
+        h = h->through[0];
+    }
 }
 
 static void explain_ways(const struct route *r, uint64_t now, struct buf *out)
@@ -211,4 +253,18 @@ void route_table_each(struct route_table *t, void (*visit)(struct hop *h))
     for (size_t i = 0; i < t->n_proxies; i++)
         visit(t->proxies[i]);
     list_each(it, safe, &t->direct) visit(list_entry(it, struct hop, link));
+}
+
+void route_table_of(struct route_table *t, struct span upstream, void (*visit)(struct hop *h))
+{
+    struct list *it, *safe;
+    for (size_t i = 0; i < t->n_proxies; i++)
+        if (hop_meets(t->proxies[i], upstream))
+            visit(t->proxies[i]);
+    list_each(it, safe, &t->direct)
+    {
+        struct hop *h = list_entry(it, struct hop, link);
+        if (hop_meets(h, upstream))
+            visit(h);
+    }
 }

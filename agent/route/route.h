@@ -36,6 +36,9 @@ void route_table_unref(struct route_table *t);
 void route_find(struct route_table *t, struct span host, uint16_t port, struct route *answer);
 /* The destination itself as a hop; the table's, as above. */
 struct hop *route_direct(struct route_table *t, struct span host, uint16_t port);
+/* What a request to this destination by `hop` is sent to: the hop itself, or the destination behind it (hop_wants_beyond); the table's, as above. */
+struct hop *route_beyond(struct route_table *t, struct hop *hop, struct span host, uint16_t port,
+                         bool tunnel);
 /* Is this hop of the answer tried before the others at `now`? In direct mode (may_go_direct) one that has failed since it was last reached is not tried at
    all: a request must not wait for it. */
 bool route_prefers(const struct route *r, const struct hop *h, uint64_t now);
@@ -50,5 +53,7 @@ struct way *route_table_ways(const struct route_table *t, size_t *n);
 struct hop **route_table_proxies(const struct route_table *t, size_t *n);
 /* Every hop there is, direct ones too. `visit` must not end the table. */
 void route_table_each(struct route_table *t, void (*visit)(struct hop *h));
+/* Those whose connections lead to this upstream or through it. */
+void route_table_of(struct route_table *t, struct span upstream, void (*visit)(struct hop *h));
 
 #endif

@@ -184,11 +184,11 @@ static void use_given(void *owner)
     granted(a, a->request.use);
 }
 
-static void not_granted(void *owner, enum dial_failure kind, const struct err *why)
+static void not_granted(void *owner, const struct unreached *why)
 {
-    const struct ask *a = owner;
-    ask_fail(owner, unreachable_cause(kind), span_str(why->text),
-             unreachable_remedy(kind, hop_is_direct(a->hop)));
+    struct ask_failure failure;
+    ask_failure_from(&failure, why);
+    ask_end(owner, &failure);
 }
 
 static const struct lease_events events_of_lease = {granted, not_granted};

@@ -43,6 +43,8 @@ struct ask_failure {
     enum page_cause cause;
     struct span why, remedy; /* lent for the length of the call */
     bool nothing_sent;       /* no byte has left of what may not be sent again: another hop may be tried */
+    bool final;              /* and would do no better */
+    const char *upstream;    /* whose credentials it is about; NULL: nobody's */
     bool login_helps;        /* another password would change it; of this generation (keys_msg.h): */
     uint32_t generation;
 };
@@ -94,6 +96,9 @@ struct ask {
     bool body_held;
     unsigned legs, restarts;
 };
+
+/* There was no connection; nothing was sent. The spans are lent on. */
+void ask_failure_from(struct ask_failure *failure, const struct unreached *why);
 
 void ask_start(struct ask *a, struct outbound *out, struct hop *hop, const struct ask_request *request,
                const char *tag, const struct ask_events *events, void *owner);

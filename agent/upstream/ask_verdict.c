@@ -15,6 +15,7 @@ static void keys_failed(struct ask *a, const struct keys_msg *answer)
     struct ask_failure failure = {.cause = ask_keys_cause(answer->verdict),
                                   .why = answer->why,
                                   .remedy = answer->remedy,
+                                  .upstream = a->hop->upstream,
                                   .login_helps = answer->flags & KEYS_LOGIN_HELPS,
                                   .generation = answer->generation};
     if (answer->verdict == KEYS_REFUSED)

@@ -31,15 +31,15 @@ static void granted(void *owner, struct upstream *u)
 {
     struct probe *p = owner;
     log_info(NULL, "proxy %s answers again", p->hop->name);
+    hop_wake(p->hop);
     pool_give(u); /* the next request can use it */
     end(p);
 }
 
-static void failed(void *owner, enum dial_failure kind, const struct err *why)
+static void failed(void *owner, const struct unreached *why)
 {
     struct probe *p = owner;
-    (void)kind;
-    log_debug(NULL, "proxy %s still cannot be reached: %s", p->hop->name, why->text);
+    log_debug(NULL, "proxy %s still cannot be reached: %.*s", p->hop->name, SPAN_ARG(why->why));
     end(p);
 }
 

@@ -171,38 +171,38 @@ static void dialled(void *owner, struct stream *s)
 {
     struct lease *l = owner;
     struct pool *p = l->pool;
-    l->dial = NULL;
+    l->road = NULL;
     struct upstream *u = pool_dialled(p, s);
     l->active = false;
-    hop_wake(p->hop);
+    if (!p->hop->socks) /* which has to say something first (socks_way.c) */
+        hop_wake(p->hop);
     l->events->granted(l->owner, u);
 }
 
-static void dial_failed(void *owner, enum dial_failure kind, const struct err *why)
+static void not_dialled(void *owner, const struct unreached *why)
 {
     struct lease *l = owner;
     struct pool *p = l->pool;
     struct hop *hop = hop_ref(p->hop);
-    l->dial = NULL;
+    l->road = NULL;
     p->dialling--;
     l->active = false;
-    if (kind != DIAL_DESCRIPTORS) /* that is our own want */
-        hop_failed(hop, loop_now(p->out->loop), (unsigned)random(), why->text);
-    l->events->failed(l->owner, kind, why);
+    if (why->sleeps) {
+        char *words = span_dup(why->why);
+        hop_failed(hop, loop_now(p->out->loop), (unsigned)random(), words);
+        free(words);
+    }
+    l->events->failed(l->owner, why);
     pool_serve(p);
     hop_unref(hop);
 }
 
-static const struct dial_events dial_events = {dialled, dial_failed};
+static const struct road_events road_events = {dialled, not_dialled};
 
-struct dial *pool_dial(struct pool *p, const struct dial_events *events, void *owner)
+struct road *pool_dial(struct pool *p, const struct road_events *events, void *owner)
 {
-    struct dial *d =
-        dial_start(p->out->loop, span_str(p->hop->host), p->hop->port, p->hop->dial_ms, events, owner);
     p->dialling++;
-    if (p->hop->tls)
-        dial_over_tls(d, p->hop->tls);
-    return d;
+    return road_start(p->out, p->hop, events, owner);
 }
 
 struct upstream *pool_dialled(struct pool *p, struct stream *s)
@@ -216,7 +216,7 @@ struct upstream *pool_dialled(struct pool *p, struct stream *s)
 
 static void dial_for(struct lease *l)
 {
-    l->dial = pool_dial(l->pool, &dial_events, l);
+    l->road = pool_dial(l->pool, &road_events, l);
 }
 
 static bool room(const struct pool *p)
@@ -283,9 +283,9 @@ void lease_cancel(struct lease *l)
     l->active = false;
     list_remove(&l->waiting);
     later_cancel(&l->deliver);
-    if (l->dial) {
-        dial_cancel(l->dial);
-        l->dial = NULL;
+    if (l->road) {
+        road_cancel(l->road);
+        l->road = NULL;
         l->pool->dialling--;
     }
     if (l->granted_one) {

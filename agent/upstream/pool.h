@@ -7,14 +7,14 @@
 #ifndef EXEAT_UPSTREAM_POOL_H
 #define EXEAT_UPSTREAM_POOL_H
 
-#include "net/dial.h"
+#include "upstream/road.h"
 #include "upstream/upstream.h"
 
 /* A wish for a connection: the caller's memory, ends once (granted or failed) unless cancelled. */
 struct lease {
     struct list waiting;
     struct pool *pool;
-    struct dial *dial;
+    struct road *road;
     struct upstream *granted_one;
     struct later deliver;
     const struct lease_events *events;
@@ -26,7 +26,7 @@ struct lease {
 struct lease_events {
     /* Yours until pool_give, pool_close or pool_take_stream; its stream does not read and its callbacks are yet to be set. */
     void (*granted)(void *owner, struct upstream *u);
-    void (*failed)(void *owner, enum dial_failure kind, const struct err *why);
+    void (*failed)(void *owner, const struct unreached *why);
 };
 
 /* `fresh`: a new connection, because an old one has just proved stale. */

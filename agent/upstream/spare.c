@@ -21,7 +21,7 @@ struct spare {
     struct list link; /* in spares.making */
     struct pool *pool;
     struct hop *hop;   /* a reference */
-    struct dial *dial; /* NULL: over */
+    struct road *road; /* NULL: over */
     struct upstream *upstream;
     struct leg leg;
     struct keys_call call;
@@ -82,8 +82,8 @@ static void release(struct spare *s)
 static void drop(struct spare *s)
 {
     struct pool *p = s->pool;
-    if (s->dial) {
-        dial_cancel(s->dial);
+    if (s->road) {
+        road_cancel(s->road);
         p->dialling--;
     }
     leg_end(&s->leg);
@@ -264,7 +264,7 @@ static void connected(void *owner, struct stream *stream)
 {
     static const struct leg_events events = {informational, answered, drained, broke, writable};
     struct spare *s = owner;
-    s->dial = NULL;
+    s->road = NULL;
     s->upstream = pool_dialled(s->pool, stream);
     leg_begin(&s->leg, stream, HEAD_BYTES, &events, s);
     if (s->hop->authenticates && s->hop->asks)
@@ -273,18 +273,19 @@ static void connected(void *owner, struct stream *stream)
         ready(s);
 }
 
-static void not_connected(void *owner, enum dial_failure kind, const struct err *why)
+static void not_connected(void *owner, const struct unreached *why)
 {
     struct spare *s = owner;
-    (void)kind;
-    s->dial = NULL;
+    char *words = span_dup(why->why);
+    s->road = NULL;
     s->pool->dialling--;
-    failed(s, why->text);
+    failed(s, words);
+    free(words);
 }
 
 void spares_tunnel(struct pool *p)
 {
-    static const struct dial_events events = {connected, not_connected};
+    static const struct road_events events = {connected, not_connected};
     struct spares *all = &p->spares;
     uint64_t now = loop_now(p->out->loop);
     all->tunnels[all->next_tunnel++ % SPARES_MOST] = now ? now : 1;
@@ -297,6 +298,6 @@ void spares_tunnel(struct pool *p)
         s->pool = p;
         s->hop = hop_ref(p->hop);
         list_push_back(&all->making, &s->link);
-        s->dial = pool_dial(p, &events, s);
+        s->road = pool_dial(p, &events, s);
     }
 }

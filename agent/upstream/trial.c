@@ -5,12 +5,19 @@
 
 #include <stdlib.h>
 
+#include "upstream/socks_way.h"
+
 #define TRIAL_HEAD_BYTES ((size_t)256 * 1024)
+#define TRIAL_GET        "GET " KEYS_ASIDE_TARGET " HTTP/1.1\r\nHost: " KEYS_ASIDE_HOST "\r\n\r\n"
+#define TRIAL_AUTHORITY  KEYS_ASIDE_HOST ":443"
+#define TRIAL_TUNNEL     "CONNECT " TRIAL_AUTHORITY " HTTP/1.1\r\nHost: " TRIAL_AUTHORITY "\r\n\r\n"
 
 struct trial {
     struct ask ask;
+    struct socks_way socks; /* instead of it */
     struct head head;
     struct outbound *out;
+    struct hop *hop; /* a reference */
     trial_done_fn done;
     void *owner;
     struct later end;
@@ -21,8 +28,10 @@ struct trial {
 void trial_cancel(struct trial *t)
 {
     ask_cancel(&t->ask);
+    socks_way_cancel(&t->socks);
     later_cancel(&t->end);
     head_free(&t->head);
+    hop_unref(t->hop);
     free(t->why);
     free(t);
 }
@@ -50,12 +59,31 @@ static void answered(void *owner)
     end(t, credited ? TRIAL_TOLD : TRIAL_NOT_ASKED, SPAN(""));
 }
 
+/* What the proxy itself has said, or the keyholder of it; what is wrong with those through which it is reached says nothing. */
 static void failed(void *owner, const struct ask_failure *failure)
 {
     static const unsigned verdicts = 1u << PAGE_SECRET_REFUSED | 1u << PAGE_SITE_REFUSED |
                                      1u << PAGE_NO_CREDENTIALS | 1u << PAGE_DOWNGRADED |
                                      1u << PAGE_NOT_PROVED;
-    end(owner, verdicts & 1u << failure->cause ? TRIAL_TOLD : TRIAL_UNREACHABLE, failure->why);
+    struct trial *t = owner;
+    bool ours = failure->upstream && span_eq(span_str(failure->upstream), span_str(t->hop->upstream));
+    end(t, ours && verdicts & 1u << failure->cause ? TRIAL_TOLD : TRIAL_UNREACHABLE, failure->why);
+}
+
+static void socks_open(void *owner, struct span early)
+{
+    struct trial *t = owner;
+    (void)early;
+    bool credited = t->socks.credited;
+    socks_way_cancel(&t->socks);
+    end(t, credited ? TRIAL_TOLD : TRIAL_NOT_ASKED, SPAN(""));
+}
+
+static void socks_failed(void *owner, const struct unreached *why)
+{
+    struct ask_failure failure;
+    ask_failure_from(&failure, why);
+    failed(owner, &failure);
 }
 
 static void informational(void *owner, const struct head *h)
@@ -79,18 +107,23 @@ struct trial *trial_start(struct outbound *out, struct hop *hop, trial_done_fn d
 {
     static const struct ask_events events = {informational, no_body, nothing_to_rewind, no_body, no_body,
                                              answered,      failed};
+    static const struct socks_way_events socks_events = {socks_open, socks_failed};
     struct trial *t = mem_zero(sizeof *t);
     struct fault fault;
     t->out = out;
+    t->hop = hop_ref(hop);
     t->done = done;
     t->owner = owner;
-    head_read_request(&t->head,
-                      SPAN("GET " KEYS_ASIDE_TARGET " HTTP/1.1\r\nHost: " KEYS_ASIDE_HOST "\r\n\r\n"),
+    if (hop->socks) {
+        socks_way_start(&t->socks, out, hop, SPAN(""), 0, KEYS_CANDIDATE, &socks_events, t);
+        return t;
+    }
+    head_read_request(&t->head, hop->connect_always ? SPAN(TRIAL_TUNNEL) : SPAN(TRIAL_GET),
                       &head_limits_default, &fault);
     struct ask_request request = {
         .head = &t->head,
         .how = {.target = t->head.target,
-                .host = SPAN(KEYS_ASIDE_HOST),
+                .host = hop->connect_always ? SPAN(TRIAL_AUTHORITY) : SPAN(KEYS_ASIDE_HOST),
                 .via = span_str(out->pseudonym),
                 .to_proxy = true},
         .body = ASK_BODY_NONE,

@@ -66,6 +66,13 @@ def _make_directory():
     _until("GSS-SPNEGO", lambda: os.path.exists(world.GSS_SPNEGO_SOCKET))
 
 
+def _start_socks():
+    pair = ("-u", "alice", "-P", world.PASSWORDS["alice"])
+    for port, words in ((world.SOCKS_OPEN, ()), (world.SOCKS_ASKS, pair)):
+        with open("%s/socks-%d.stdout" % (world.LOGS, port), "w") as log:
+            subprocess.Popen(["microsocks", "-i", world.PROXY, "-p", str(port), *words], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+
 def _make_rest():
     content.make_certificates()
     content.make_repository()
@@ -73,11 +80,14 @@ def _make_rest():
         subprocess.Popen([world.PYTHON, "-B", os.path.join(world.HERE, "origin.py")], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     squids.write_password_files()
     squids.start(world.PORTS)
+    _start_socks()
     kdc.create()
     kdc.start()
     squids.give_to_squid(world.KEYTAB_CORP)
     for kind, port in world.PORTS.items():
         _until("Squid " + kind, lambda address=world.HOSTS[world.PROXY_NAMES[kind]], port=port: answers(address, port))
+    for port in (world.SOCKS_OPEN, world.SOCKS_ASKS):
+        _until("the SOCKS server", lambda port=port: answers(world.PROXY, port))
     _until("the origin", lambda: answers(world.ORIGIN_ADDRESS, world.RAW_ECHO))
     _until("the MIT KDC", lambda: answers(world.KDC_CORP, 88))
 

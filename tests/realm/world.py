@@ -81,5 +81,6 @@ PORTS = {
     "ntlm-close": 3137,
     "digest-strict": 3138,
 }
+SOCKS_OPEN, SOCKS_ASKS = 1080, 1081  # on PROXY: without authentication, and with alice's password of the file users
 PROXY_NAMES = {kind: "proxy.corp.example" if kind == "mit" else "proxy.lab.example" for kind in PORTS}
 PROXY_REALM = "Lab proxy"

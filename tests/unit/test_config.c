@@ -283,12 +283,12 @@ static void test_structure_errors(void **state)
          "t.conf:3: unknown key \"password\" in [upstream corp]; there are proxy, auth, basic-in-clear, "
          "user, secret, kerberos, spn, canonicalize, delegate, "
          "mutual, wait-for-password, ca, pin, certificate, key, client-credentials, connections, "
-         "spares, dial-timeout, answer-timeout"},
+         "spares, dial-timeout, answer-timeout, via, connect-always"},
         {"[upstream " LONG60 "x]\n" LONG60 "gggggggggghhhhhhhhhhiiii = 1",
          "t.conf:2: unknown key \"" LONG60 "gggggggggghhhh...\" in [upstream " LONG60
          "]; there are proxy, auth, basic-in-clear, user, secret, kerberos, spn, canonicalize, delegate, "
          "mutual, wait-for-password, ca, pin, certificate, key, client-credentials, connections, "
-         "spares, dial-timeout, answer-timeout"},
+         "spares, dial-timeout, answer-timeout, via, connect-always"},
         {"[upstrem corp]", "t.conf:1: unknown section \"upstrem\"; did you mean \"upstream\"?"},
         {"[Listen]", "t.conf:1: unknown section \"Listen\"; did you mean \"listen\"?"},
         {"[gateway]", "t.conf:1: unknown section \"gateway\"; there are [listen], [upstream NAME], [route], "
@@ -492,9 +492,33 @@ static void test_upstream_errors(void **state)
         {"[upstream c]\nproxy = http://alice:hunter2@p:1", CREDENTIALS_SENTENCE},
         {"[upstream c]\nproxy = alice@p:1", CREDENTIALS_SENTENCE},
         {"[upstream c]\nproxy = http://alice:hun/ter2@p:1", CREDENTIALS_SENTENCE},
-        {"[upstream c]\nproxy = socks5://p:1",
-         "t.conf:2: proxy: proxies of the kind \"socks5://\" are not supported; write http://HOST:PORT or "
-         "https://HOST:PORT"},
+        {"[upstream c]\nproxy = socks4://p:1",
+         "t.conf:2: proxy: proxies of the kind \"socks4://\" are not supported; write http://HOST:PORT, "
+         "https://HOST:PORT or socks5://HOST:PORT"},
+        {"[upstream c]\nproxy = socks5://alice:hunter2@p:1", CREDENTIALS_SENTENCE},
+        {"[upstream c]\nproxy = socks5h://p:1 socks5://p:1",
+         "t.conf:2: proxy: socks5://p:1 stands here twice"},
+        {"[upstream c]\nproxy = socks5://127.0.0.1:3128",
+         "t.conf:2: proxy socks5://127.0.0.1:3128 is where this agent itself listens"},
+        {"[upstream c]\nproxy = p:1\nvia = d", "t.conf:3: via = d: there is no [upstream d]"},
+        {"[upstream corp]\nproxy = p:1\nvia = gat\n[upstream gate]\nproxy = p:2",
+         "t.conf:3: via = gat: there is no [upstream gat]; did you mean \"gate\"?"},
+        {"[upstream c]\nproxy = p:1\nvia = c", "t.conf:3: via = c leads back to [upstream c] itself"},
+        {"[upstream c]\nproxy = p:1\nvia = d\n[upstream d]\nproxy = p:2\nvia = c",
+         "t.conf:3: via = d leads back to [upstream c] itself"},
+        {"[upstream a]\nproxy = p:1\nvia = c\n[upstream c]\nproxy = p:2\nvia = d\n[upstream d]\nproxy = "
+         "p:3\nvia = c",
+         "t.conf:3: via = c: the way leads through more than 4 upstreams, or in a circle"},
+        {"[upstream a]\nproxy = p:1\nvia = b\n[upstream b]\nproxy = p:2\nvia = c\n[upstream c]\nproxy = "
+         "p:3\nvia = d\n[upstream d]\nproxy = p:4\nvia = e\n[upstream e]\nproxy = p:5\nvia = f\n[upstream "
+         "f]\nproxy = p:6",
+         "t.conf:3: via = b: the way leads through more than 4 upstreams, or in a circle"},
+        {"[upstream c]\nproxy = p:1\nvia = d\n[upstream d]\nproxy = p:2\nclient-credentials = pass",
+         "t.conf:3: via = d: we must authenticate to it ourselves, and its section leaves that to the "
+         "programs; write client-credentials = drop there"},
+        {"[upstream c]\nproxy = p:1\nconnect-always = yes\nclient-credentials = pass",
+         "t.conf:3: connect-always = yes: the tunnels are ours, so that we must authenticate ourselves; "
+         "write client-credentials = drop"},
         {"[upstream c]\nproxy = http://p:1/x",
          "t.conf:2: proxy: a proxy's address has no path; write http://HOST:PORT"},
         {"[upstream c]\nproxy = http://p:1//",
@@ -911,6 +935,8 @@ static void test_print(void **state)
                                        "spares = 2  # default\n"
                                        "dial-timeout = 10s  # default\n"
                                        "answer-timeout = 5m  # default\n"
+                                       "# via is not set: they are reached straight\n"
+                                       "connect-always = no  # default\n"
                                        "\n"
                                        "[upstream b]\n"
                                        "proxy = https://q:1  # t.conf:8\n"
@@ -933,6 +959,8 @@ static void test_print(void **state)
                                        "spares = 2  # default\n"
                                        "dial-timeout = 10s  # default\n"
                                        "answer-timeout = 5m  # default\n"
+                                       "# via is not set: they are reached straight\n"
+                                       "connect-always = no  # default\n"
                                        "\n"
                                        "[route]\n"
                                        "no-proxy = a \"b c\"  # t.conf:21\n"
@@ -1196,6 +1224,25 @@ static void test_table(void **state)
     config_unref(c);
 }
 
+static void test_ways(void **state)
+{
+    (void)state;
+    struct config *c = good(
+        "[upstream a]\nproxy = socks5://[::1]:1 SOCKS5H://s.example:2 p:3\nvia = b\nconnect-always = yes\n"
+        "[upstream b]\nproxy = p:1\nvia = c\n[upstream c]\nproxy = p:2\nvia = d\n[upstream d]\nproxy = "
+        "p:3\nvia = e\n[upstream e]\nproxy = p:4\n");
+    const struct config_upstream *a = &c->upstreams[0];
+    assert_string_equal(a->proxies[0].text, "socks5://[::1]:1");
+    assert_string_equal(a->proxies[1].text, "socks5://s.example:2");
+    assert_string_equal(a->proxies[2].text, "http://p:3");
+    assert_true(a->proxies[0].socks && a->proxies[1].socks && !a->proxies[2].socks);
+    assert_true(config_proxy_is_private(&a->proxies[0]) && !config_proxy_is_private(&a->proxies[1]));
+    assert_string_equal(a->via, "b");
+    assert_true(a->connect_always && !c->upstreams[1].connect_always);
+    assert_null(c->upstreams[4].via);
+    config_unref(c);
+}
+
 static void test_sample(void **state)
 {
     (void)state;
@@ -1232,6 +1279,7 @@ static void test_sample(void **state)
             buf_add_span(&line, one.n > 1 && one.p[0] == '#' && one.p[1] != ' ' ? span_from(one, 1) : one);
         buf_add_str(&line, "\n");
     }
+    buf_add_str(&line, "[upstream gate]\nproxy = gate.example:1\n"); /* the name in the example of via */
     c = good(buf_cstr(&line));
     assert_string_equal(c->upstreams[0].user, "CORP\\alice");
     assert_int_equal(c->n_no_proxy, 3);
@@ -1260,7 +1308,7 @@ int main(int argc, char **argv)
         TEST(test_search),           TEST(test_environment),    TEST(test_no_proxy),
         TEST(test_nothing),          TEST(test_print),          TEST(test_print_hostile_name),
         TEST(test_clients),          TEST(test_headers),        TEST(test_headers_out_of_reach),
-        TEST(test_header_errors),    TEST(test_table),          TEST(test_sample),
+        TEST(test_header_errors),    TEST(test_table), TEST(test_ways),         TEST(test_sample),
     };
     return cmocka_run_group_tests(tests, group_set_up, group_tear_down);
 }

@@ -25,7 +25,7 @@ struct want {
     struct lease lease;
     struct upstream *u;
     unsigned granted, failed, order;
-    enum dial_failure kind;
+    enum page_cause cause;
     bool inside;
     char tag[24]; /* of the connection it got */
 };
@@ -45,13 +45,13 @@ static void leased(void *owner, struct upstream *u)
     stream_pause(u->stream); /* as a leg that has its answer */
 }
 
-static void not_leased(void *owner, enum dial_failure kind, const struct err *why)
+static void not_leased(void *owner, const struct unreached *why)
 {
     struct want *w = owner;
     assert_false(w->inside);
-    assert_true(strlen(why->text) > 0);
+    assert_true(why->why.n > 0);
     w->failed++;
-    w->kind = kind;
+    w->cause = why->cause;
 }
 
 static const struct lease_events events = {leased, not_leased};
@@ -662,7 +662,7 @@ static void test_a_dial_that_fails(void **state)
     for (size_t i = 0; i < 3; i++) {
         assert_int_equal(w[i].failed, 1);
         assert_int_equal(w[i].granted, 0);
-        assert_int_equal(w[i].kind, DIAL_REFUSED);
+        assert_int_equal(w[i].cause, PAGE_REFUSED);
         assert_false(w[i].lease.active);
     }
     figures(0, 0, 0);

@@ -301,6 +301,94 @@ static void explained(struct route_table *t, const char *host, uint16_t port, co
     buf_free(&text);
 }
 
+static const char ways[] = "[upstream corp]\nproxy = socks5://s.example:1080 http://p.example:8080\n"
+                           "auth = negotiate basic\nvia = gate\nconnect-always = yes\n"
+                           "[upstream gate]\nproxy = http://g.example:1 http://h.example:2\nauth = none\n"
+                           "via = far\n"
+                           "[upstream far]\nproxy = socks5://[::1]:3\nauth = basic\n";
+
+static unsigned met;
+
+static void meet(struct hop *h)
+{
+    (void)h;
+    met++;
+}
+
+static void test_ways_lead_through_others(void **state)
+{
+    (void)state;
+    struct route_table *t = table(ways);
+    struct route r;
+    route_find(t, SPAN("www.example"), 443, &r);
+    struct hop *socks = r.hops[0], *proxy = r.hops[1];
+    assert_true(socks->socks && !socks->authenticates && !socks->connect_always && !hop_is_direct(socks));
+    assert_false(socks->socks_password); /* in clear text, to another machine */
+    assert_true(proxy->authenticates && proxy->connect_always && !proxy->socks);
+    assert_int_equal(proxy->n_through, 2);
+    assert_string_equal(proxy->through[1]->name, "h.example:2");
+    assert_true(proxy->through[0]->through[0]->socks_password);
+    assert_true(hop_meets(socks, SPAN("far")) && hop_meets(socks, SPAN("corp")));
+    assert_false(hop_meets(proxy->through[0], SPAN("corp")));
+    assert_string_equal(hop_first_name(proxy), "[::1]:3");
+    met = 0;
+    route_table_of(t, SPAN("gate"), meet);
+    assert_int_equal(met, 4);
+    route_table_unref(t);
+}
+
+static void test_destinations_beyond(void **state)
+{
+    (void)state;
+    struct route_table *t = table(ways);
+    struct route r;
+    route_find(t, SPAN("www.example"), 80, &r);
+    struct hop *socks = r.hops[0], *proxy = r.hops[1];
+    struct hop *one = route_beyond(t, socks, SPAN("www.example"), 80, false);
+    assert_true(hop_is_direct(one) && one->port == 80 && one->through[0] == socks && !one->authenticates);
+    assert_string_equal(one->name, "www.example:80 (through s.example:1080)");
+    assert_string_equal(hop_first_name(one), "[::1]:3");
+    assert_ptr_equal(route_beyond(t, socks, SPAN("WWW.example"), 80, true), one);
+    assert_ptr_not_equal(route_beyond(t, socks, SPAN("www.example"), 443, true), one);
+    assert_ptr_not_equal(route_beyond(t, proxy, SPAN("www.example"), 80, false), one);
+    assert_ptr_not_equal(route_direct(t, SPAN("www.example"), 80), one);
+    assert_null(hop_first_name(route_direct(t, SPAN("www.example"), 80)));
+    assert_ptr_equal(route_beyond(t, proxy, SPAN("www.example"), 443, true),
+                     proxy); /* a CONNECT of its own */
+    met = 0;
+    route_table_of(t, SPAN("corp"), meet);
+    assert_int_equal(met, 5); /* its two, and three destinations behind them */
+    struct hop *unnamed = hop_new_socks(SPAN("s.example"), 1080);
+    assert_false(hop_is_direct(unnamed));
+    assert_false(unnamed->socks_password);
+    assert_true(hop_wants_beyond(unnamed, true) && hop_wants_beyond(unnamed, false));
+    struct hop *behind = hop_ref(route_beyond(t, unnamed, SPAN("www.example"), 80, true));
+    hop_unref(unnamed);
+    route_table_unref(t);
+    assert_string_equal(behind->through[0]->name, "s.example:1080"); /* kept by it */
+    hop_unref(behind);
+}
+
+static void test_ways_are_explained(void **state)
+{
+    (void)state;
+    struct route_table *t = table(ways);
+    struct buf out = {0};
+    route_explain(t, SPAN("www.example"), 80, 0, &out);
+    assert_string_equal(buf_cstr(&out),
+                        "no rule matches: the first upstream\n"
+                        "=> SOCKS server s.example:1080 (upstream corp)\n"
+                        "      through proxy g.example:1 (upstream gate)\n"
+                        "      or proxy h.example:2 (upstream gate)\n"
+                        "         through SOCKS server [::1]:3 (upstream far)\n"
+                        "   else proxy p.example:8080 (upstream corp), by tunnels alone (connect-always)\n"
+                        "      through proxy g.example:1 (upstream gate)\n"
+                        "      or proxy h.example:2 (upstream gate)\n"
+                        "         through SOCKS server [::1]:3 (upstream far)\n");
+    buf_free(&out);
+    route_table_unref(t);
+}
+
 static void test_explained(void **state)
 {
     (void)state;
@@ -334,6 +422,9 @@ int main(void)
         cmocka_unit_test(test_a_bad_rule_makes_no_table),
         cmocka_unit_test(test_rules_decide),
         cmocka_unit_test(test_a_hop_sleeps_longer_each_time),
+        cmocka_unit_test(test_ways_lead_through_others),
+        cmocka_unit_test(test_destinations_beyond),
+        cmocka_unit_test(test_ways_are_explained),
         cmocka_unit_test(test_explained),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

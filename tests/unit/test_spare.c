@@ -104,9 +104,8 @@ static void granted(void *owner, struct upstream *u)
     stream_pause(u->stream);
 }
 
-static void not_granted(void *owner, enum dial_failure kind, const struct err *why)
+static void not_granted(void *owner, const struct unreached *why)
 {
-    (void)kind;
     (void)why;
     ((struct want *)owner)->failed++;
 }

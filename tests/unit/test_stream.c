@@ -84,6 +84,50 @@ static void test_reading(void **state)
     for_both(reading);
 }
 
+/* Bytes that were read too far come again, before all others, and only while somebody reads. */
+static void unread(enum way way)
+{
+    begin(way);
+    stream_unread(ear.s, SPAN("one"));
+    stream_unread(ear.s, SPAN("two"));
+    far_send(far, SPAN("three"));
+    turns(5);
+    assert_int_equal(ear.datas, 0);
+    ear.inside = true;
+    stream_read(ear.s);
+    ear.inside = false;
+    stream_pause(ear.s);
+    turns(5);
+    assert_int_equal(ear.datas, 0);
+    stream_read(ear.s);
+    until(ear.in.n == 11);
+    assert_memory_equal(ear.in.p, "onetwothree", 11);
+    far_send(far, SPAN("four"));
+    until(ear.in.n == 15);
+    close(far);
+    far = -1;
+    until(ear.eofs);
+    assert_int_equal(stream_bytes_in(ear.s), 9); /* the others had been counted */
+    end();
+}
+
+static void test_unread(void **state)
+{
+    (void)state;
+    for_both(unread);
+}
+
+/* It is closed before they were told. */
+static void test_unread_and_closed(void **state)
+{
+    (void)state;
+    begin(OVER_TCP);
+    stream_unread(ear.s, SPAN("never heard"));
+    stream_read(ear.s);
+    end();
+    turns(5);
+}
+
 /* A far side that sends much meets a stream that does not read: the kernel's buffers are all that fills. */
 static void held_back(enum way way)
 {
@@ -624,6 +668,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         with_loop(test_reading),
+        with_loop(test_unread),
+        with_loop(test_unread_and_closed),
         with_loop(test_not_reading_holds_the_far_side_back),
         with_loop(test_small_writes),
         with_loop(test_backlog_and_drained),
