@@ -131,6 +131,7 @@ void hop_unref(struct hop *h)
     for (size_t i = 0; i < h->n_through; i++)
         hop_unref(h->through[i]);
     free(h->through);
+    header_rules_unref(h->headers);
     tls_client_unref(h->tls);
     free(h->upstream);
     free(h->asleep_why);

@@ -9,6 +9,7 @@
 #include "base/list.h"
 #include "config/config.h"
 #include "net/tls.h"
+#include "route/headers.h"
 
 struct hop {
     int refs;
@@ -25,6 +26,8 @@ struct hop {
     bool connect_always; /* plain http goes through a tunnel of this proxy, as https does */
     struct hop **through; /* references: its connections are made through one of these, in this order */
     size_t n_through;     /* 0: straight */
+    struct header_rules
+        *headers; /* a reference: the changes of what we ourselves ask it (upstream/road.c); NULL: none */
     unsigned connections; /* most at once */
     unsigned spares;      /* of these made ready ahead of need, at most */
     unsigned dial_ms;

@@ -32,6 +32,7 @@ static bool add_proxies(struct route_table *t, const struct config_upstream *u, 
         struct hop *h = hop_new_proxy(u, &u->proxies[k], e);
         if (!h)
             return false;
+        h->headers = header_rules_ref(t->headers);
         t->proxies[t->n_proxies++] = h;
     }
     out->hops = t->proxies + t->n_proxies - u->n_proxies;

@@ -27,6 +27,7 @@ struct road {
     struct ask ask;
     struct head head; /* of our CONNECT */
     struct buf text, authority;
+    struct header_changes changes; /* of it */
     struct deadline deadline;
     char tag[24];
 };
@@ -41,6 +42,7 @@ static void release(struct road *r)
     head_free(&r->head);
     buf_free(&r->text);
     buf_free(&r->authority);
+    header_changes_free(&r->changes);
     free(r->order);
     free(r);
 }
@@ -259,7 +261,9 @@ static void ask_for_tunnel(struct road *r, struct hop *at)
 {
     static const struct ask_events events = {informational, no_body,  nothing_to_rewind, no_body,
                                              no_body,       answered, ask_failed};
+    struct destination to = destination_of(span_str(r->hop->host), r->hop->port);
     struct fault fault;
+    header_rules_choose(at->headers, &to, at->upstream, &r->changes);
     buf_clear(&r->text);
     buf_clear(&r->authority);
     head_free(&r->head);
@@ -272,7 +276,8 @@ static void ask_for_tunnel(struct road *r, struct hop *at)
         .how = {.target = buf_span(&r->authority),
                 .host = buf_span(&r->authority),
                 .via = span_str(r->out->pseudonym),
-                .to_proxy = true},
+                .to_proxy = true,
+                .changes = &r->changes},
         .body = ASK_BODY_NONE,
         .max_head = HEAD_BYTES,
     };

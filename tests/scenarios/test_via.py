@@ -280,6 +280,14 @@ class ConnectAlways(Via):
                 self.assertNotIn("proxy-authorization", [name.lower() for name, _ in echo["fields"]])
                 self.assertEqual([r for r in near.requests if r.method != "CONNECT" and "exeat.invalid" not in r.target], [])
 
+    def test_changed_fields_are_those_of_who_reads_them(self):
+        """What an upstream's requests get is for its proxy: the CONNECT has it, the request inside has not."""
+        site, near = self.proxy(Open(), name="site"), self.proxy(Onward(), name="near")
+        agent = self.agent(near.upstream("auth = none\nconnect-always = yes") + "[headers]\nset = upstream:corp X-For-Proxy: yes\nset = * X-For-All: yes\n")
+        inside = dict(json.loads(self.ask(agent, host=site.address).body)["fields"])
+        self.assertEqual((inside.get("X-For-Proxy"), inside.get("X-For-All")), (None, "yes"))
+        self.assertEqual((near.requests[0].method, near.requests[0].get("X-For-Proxy"), near.requests[0].get("X-For-All")), ("CONNECT", "yes", "yes"))
+
     def test_https_as_before(self):
         near = self.proxy(Open(), name="near")
         agent = self.agent(near.upstream("auth = none\nconnect-always = yes"))

@@ -1308,7 +1308,8 @@ int main(int argc, char **argv)
         TEST(test_search),           TEST(test_environment),    TEST(test_no_proxy),
         TEST(test_nothing),          TEST(test_print),          TEST(test_print_hostile_name),
         TEST(test_clients),          TEST(test_headers),        TEST(test_headers_out_of_reach),
-        TEST(test_header_errors),    TEST(test_table), TEST(test_ways),         TEST(test_sample),
+        TEST(test_header_errors),    TEST(test_table),          TEST(test_ways),
+        TEST(test_sample),
     };
     return cmocka_run_group_tests(tests, group_set_up, group_tear_down);
 }
