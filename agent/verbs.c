@@ -216,13 +216,28 @@ static void route(void *owner, struct control_call *call, json_t *question)
     buf_free(&text);
 }
 
-/* For "exeat connect", which has no time to wait for the keyholder. */
+/* What other programs may be told about whom they may reach without us, and who may use us. */
+static void add_admission(json_t *answer, const struct config *c)
+{
+    json_t *direct = json_array(), *users = json_array();
+    for (size_t i = 0; i < c->n_no_proxy; i++)
+        json_array_append_new(direct, text(span_str(c->no_proxy[i])));
+    for (size_t i = 0; i < c->n_allow_uids; i++)
+        json_array_append_new(users, text(span_str(c->allow_uids[i].text)));
+    json_object_set_new(answer, "no_proxy", direct);
+    json_object_set_new(answer, "allow_uids", users);
+    json_object_set_new(answer, "allow_any", json_boolean(c->allow_any));
+}
+
+/* For "exeat connect", "env" and "apps", which have no time to wait for the keyholder. */
 static void doors(void *owner, struct control_call *call, json_t *question)
 {
     struct agent *a = owner;
     (void)question;
-    control_answer(call, json_pack("{s:o, s:o}", "listening", listening(a, &entrance_http, NULL), "socks",
-                                   listening(a, &entrance_socks, NULL)));
+    json_t *answer = json_pack("{s:o, s:o}", "listening", listening(a, &entrance_http, NULL), "socks",
+                               listening(a, &entrance_socks, NULL));
+    add_admission(answer, a->config);
+    control_answer(call, answer);
 }
 
 static void reload(void *owner, struct control_call *call, json_t *question)

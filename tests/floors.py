@@ -24,7 +24,7 @@ FLOORS = {
     "agent/helpers": 3, "agent/control": 3,
     "agent/route": 4,
     "agent/upstream": 5, "agent/admit": 5,
-    "agent/relay": 6,
+    "agent/relay": 6, "agent/apps": 6,
     "agent/cli": 7,
     "agent": 8,
 }
@@ -37,7 +37,7 @@ ROOMS = [
     (r"gssapi(/.*|\.h)", r"agent/keys/(gss|accept_gss)\.c"),
     (r"libsecret/.*", r"agent/keys/keyring\.c"),
     (r"(krb5|com_err|profile)\.h|krb5/.*", r"agent/keys/ticket(_get|_service)?\.c|agent/keys/ticket_inside\.h"),
-    (r"jansson\.h", r"agent/(control|cli)/.*"),
+    (r"jansson\.h", r"agent/(control|cli|apps)/.*"),
     (r"(JavaScriptCore|jsc)/.*|jsc\.h", r"agent/pac/engine\.c"),
     (r"linux/landlock\.h", r"agent/base/sandbox\.c"),
     (r"seccomp\.h", r"agent/(base|pac)/sandbox\.c"),

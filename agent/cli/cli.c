@@ -9,8 +9,9 @@
 #include "cli/verb.h"
 
 const struct verb *const cli_verbs[] = {
-    &run_verb,    &check_verb, &login_verb,   &logout_verb, &accept_verb, &status_verb, &route_verb,
-    &reload_verb, &stop_verb,  &connect_verb, &token_verb,  &help_verb,   NULL,
+    &run_verb,   &check_verb,  &login_verb, &logout_verb,  &accept_verb, &status_verb,
+    &route_verb, &reload_verb, &stop_verb,  &connect_verb, &token_verb,  &env_verb,
+    &exec_verb,  &apps_verb,   &help_verb,  NULL,
 };
 
 static const struct verb_option program_options[] = {
@@ -51,7 +52,7 @@ static int run_verb_row(const struct verb *verb, int argc, char **argv, const st
 {
     struct verb_call call;
     struct err e = {0};
-    if (!verb_parse(verb, argc, argv, false, &call, &e))
+    if (!verb_parse(verb, argc, argv, verb->first_word_ends, &call, &e))
         return say_failure(&e);
     call.context = context;
     if (call.help) {

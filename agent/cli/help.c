@@ -9,17 +9,19 @@
 #include "cli/verb.h"
 #include "config/config.h"
 
-static void usage_option(FILE *to, const struct verb_option *o)
-{
-    fprintf(to, " [--%s%s%s]", o->name, o->argument ? " " : "", o->argument ? o->argument : "");
-}
+#define COLUMNS 80
 
+/* One line; where the options would make it longer than that, it only says that there are some. */
 void verb_usage(FILE *to, const struct verb *verb)
 {
-    fprintf(to, "Usage: exeat %s", verb->name);
+    struct buf options = {0};
     for (const struct verb_option *o = verb->options; o && o->name; o++)
-        usage_option(to, o);
-    fprintf(to, "%s%s\n", *verb->arguments ? " " : "", verb->arguments);
+        buf_addf(&options, " [--%s%s%s]", o->name, o->argument ? " " : "", o->argument ? o->argument : "");
+    bool fits =
+        strlen("Usage: exeat  ") + strlen(verb->name) + options.n + strlen(verb->arguments) <= COLUMNS;
+    fprintf(to, "Usage: exeat %s%s%s%s\n", verb->name, fits ? buf_cstr(&options) : " [OPTION]...",
+            *verb->arguments ? " " : "", verb->arguments);
+    buf_free(&options);
 }
 
 static void option_line(FILE *to, const struct verb_option *o)

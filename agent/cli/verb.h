@@ -39,14 +39,15 @@ struct verb {
     const char *name;
     const char *arguments; /* "[UPSTREAM]"; "" when it takes none */
     size_t max_words;
-    const char *summary;               /* one line, without a full stop */
-    const char *help;                  /* paragraphs: see say_paragraphs */
+    bool first_word_ends; /* options stand before the first word only: what follows is another program's */
+    const char *summary;  /* one line, without a full stop */
+    const char *help;     /* paragraphs: see say_paragraphs */
     const struct verb_option *options; /* --help, which every verb has, is not in it */
     int (*run)(const struct verb_call *call);
 };
 
 extern const struct verb run_verb, check_verb, login_verb, logout_verb, accept_verb, status_verb, route_verb,
-    reload_verb, stop_verb, connect_verb, token_verb, help_verb;
+    reload_verb, stop_verb, connect_verb, token_verb, env_verb, exec_verb, apps_verb, help_verb;
 extern const struct verb *const cli_verbs[]; /* in the order in which help shows them; NULL at the end */
 extern const struct verb cli_program;        /* "exeat" itself: its options, before any verb */
 extern const struct verb_option cli_help_option;

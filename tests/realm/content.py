@@ -1,6 +1,7 @@
 """What the origin serves and what both sides trust: a certificate authority, a git repository, an npm package, bytes of any number."""
 
 import base64
+import gzip
 import hashlib
 import io
 import json
@@ -8,6 +9,7 @@ import os
 import random
 import subprocess
 import tarfile
+import zipfile
 
 import world
 
@@ -104,3 +106,53 @@ def npm_packument(registry, tarball):
             "integrity": "sha512-" + base64.b64encode(hashlib.sha512(tarball).digest()).decode()}
     return json.dumps({"name": NPM_NAME, "dist-tags": {"latest": NPM_VERSION},
                        "versions": {NPM_VERSION: {"name": NPM_NAME, "version": NPM_VERSION, "main": "index.js", "dist": dist}}}).encode()
+
+
+# --- what other package managers ask for: path below /files/ -> bytes
+
+WHEEL, GEM, PHP, GO = "tiny-lab-wheel", "tiny-lab-gem", "lab/tiny", "lab.example/tiny"
+
+
+def _zip(files):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name, text in files.items():
+            archive.writestr(zipfile.ZipInfo(name), text)
+    return out.getvalue()
+
+
+def _wheel():
+    info = "tiny_lab_wheel-1.0.dist-info/"
+    return _zip({"tiny_lab_wheel.py": "tiny = True\n", info + "METADATA": "Metadata-Version: 2.1\nName: %s\nVersion: 1.0\n" % WHEEL,
+                 info + "WHEEL": "Wheel-Version: 1.0\nGenerator: lab\nRoot-Is-Purelib: true\nTag: py3-none-any\n", info + "RECORD": ""})
+
+
+def _dnf():
+    primary = b'<metadata xmlns="http://linux.duke.edu/metadata/common" packages="0"></metadata>'
+    packed = gzip.compress(primary, mtime=0)
+    return {"dnf/repodata/primary.xml.gz": packed, "dnf/repodata/repomd.xml": (
+        '<repomd xmlns="http://linux.duke.edu/metadata/repo"><revision>1</revision><data type="primary"><checksum type="sha256">%s</checksum>'
+        '<open-checksum type="sha256">%s</open-checksum><location href="repodata/primary.xml.gz"/><timestamp>1</timestamp><size>%d</size>'
+        '<open-size>%d</open-size></data></repomd>' % (hashlib.sha256(packed).hexdigest(), hashlib.sha256(primary).hexdigest(), len(packed),
+                                                       len(primary))).encode()}
+
+
+def files():
+    pom = "<project><modelVersion>4.0.0</modelVersion><groupId>lab</groupId><artifactId>parent</artifactId><version>1</version><packaging>pom</packaging></project>"
+    module = "module %s\n" % GO
+    # Marshal.dump([["tiny-lab-gem", Gem::Version.new("1.0.0"), "ruby"]])
+    gems = (b'\x04\b[\x06[\bI"\x11tiny-lab-gem\x06:\x06ETU:\x11Gem::Version[\x06I"\n1.0.0\x06;\x00TI"\truby\x06;\x00T')
+    return {
+        "simple/%s/" % WHEEL: b'<a href="../../tiny_lab_wheel-1.0-py3-none-any.whl">tiny_lab_wheel-1.0-py3-none-any.whl</a>',
+        "tiny_lab_wheel-1.0-py3-none-any.whl": _wheel(),
+        "latest_specs.4.8.gz": gzip.compress(gems, mtime=0),
+        "specs.4.8.gz": gzip.compress(gems, mtime=0),
+        "composer/packages.json": json.dumps({"packages": {PHP: {"1.0.0": {"name": PHP, "version": "1.0.0", "description": "tiny"}}}}).encode(),
+        "go/%s/@v/v1.0.0.info" % GO: b'{"Version": "v1.0.0", "Time": "2024-01-01T00:00:00Z"}',
+        "go/%s/@v/v1.0.0.mod" % GO: module.encode(),
+        "go/%s/@v/v1.0.0.zip" % GO: _zip({"%s@v1.0.0/go.mod" % GO: module, "%s@v1.0.0/tiny.go" % GO: "package tiny\n"}),
+        "maven/lab/parent/1/parent-1.pom": pom.encode(),
+        "maven/lab/parent/1/parent-1.pom.sha1": hashlib.sha1(pom.encode()).hexdigest().encode(),
+        "apt/./Packages": b"Package: tiny-lab-deb\nVersion: 1.0\nArchitecture: all\nMaintainer: Lab <lab@lab.example>\nFilename: ./tiny.deb\nSize: 1\nDescription: tiny\n",
+        **_dnf(),
+    }

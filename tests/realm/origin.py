@@ -8,6 +8,7 @@
     /expect-refused   417 to Expect, without a 100         /hold/NAME    answers once /release/NAME was asked for
     /ntlm             200 only on a connection that has proved to be alice by NTLM (401 otherwise)
     /ws               WebSocket echo                       /git/, /npm/  a repository, a registry
+    /files/...        what other package managers ask for: content.py
 
     Ports: 80, 8080, 443 (TLS); raw TCP 7007 (answers after end of file), 7008 (speaks first, then echoes), 7009 (echoes, passes on half-closes).
 Every request goes into a log, one line of JSON, before its answer is sent. `origin.py ADDRESS` is a second one, on the client side."""
@@ -33,6 +34,7 @@ _connections = iter(range(1, 1 << 60))
 _held = {}
 _held_lock = threading.Lock()
 _tarball = content.npm_tarball()
+_files = content.files()
 
 
 class Gone(Exception):
@@ -350,9 +352,16 @@ def npm(c, argument):
     return not_found(c, argument)
 
 
+def files(c, argument):
+    body = _files.get(argument)
+    if body is None:
+        return not_found(c, argument)
+    return c.answer(200, body, kind="text/html" if argument.endswith("/") else "application/octet-stream")
+
+
 _PATHS = {"": root, "bytes": send_bytes, "chunked": send_chunked, "trailers": send_trailers, "close": send_close, "truncated": send_truncated,
           "status": send_status, "echo": echo, "hints": hints, "redirect": redirect, "expect-refused": expect_refused, "hold": hold,
-          "release": release, "ntlm": ntlm, "ws": web_socket, "git": git, "npm": npm}
+          "release": release, "ntlm": ntlm, "ws": web_socket, "git": git, "npm": npm, "files": files}
 _OWN_BODY = (echo, expect_refused, git, web_socket)
 
 
