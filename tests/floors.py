@@ -36,7 +36,7 @@ ROOMS = [
     (r"openssl/ssl\.h", r"agent/net/tls(_client\.c|_inside\.h|\.c)"),
     (r"gssapi(/.*|\.h)", r"agent/keys/(gss|accept_gss)\.c"),
     (r"libsecret/.*", r"agent/keys/keyring\.c"),
-    (r"(krb5|com_err|profile)\.h|krb5/.*", r"agent/keys/ticket(_get|_service)?\.c|agent/keys/ticket_inside\.h"),
+    (r"(krb5|com_err|profile)\.h|krb5/.*", r"agent/keys/ticket(_get|_service|_clock)?\.c|agent/keys/ticket_inside\.h"),
     (r"jansson\.h", r"agent/(control|cli|apps)/.*"),
     (r"(JavaScriptCore|jsc)/.*|jsc\.h", r"agent/pac/engine\.c"),
     (r"linux/landlock\.h", r"agent/base/sandbox\.c"),

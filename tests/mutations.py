@@ -14,12 +14,12 @@ NEGOTIATE, IDENTITY, LOGIN = "agent/keys/negotiate_part.c", "agent/keys/identity
 CLIENTS, GUEST, HEADERS = "config/kinds_client.c", "agent/relay/guest.c", "config/kinds_headers.c"
 ASK, ADMIT, PEER, STREAM = "agent/upstream/ask.c", "agent/admit/admit.c", "agent/net/peer.c", "agent/net/stream.c"
 TLS = "agent/net/tls_client.c"
+REQUEST, FINDINGS, EXAMINE = "agent/cli/doctor_request.c", "agent/keys/findings.c", "agent/keys/examine.c"
 
 
 def row(guard, edits, *tests):
     """edits: one (file, find, replace), or a list of them."""
     return Row(guard, edits if isinstance(edits, list) else [edits], tests)
-
 
 ONE_ATTEMPT = [
     row("an unproven secret stops at its first refusal",
@@ -572,4 +572,38 @@ OTHER_PROGRAMS = [
         "cli test_apps.Env.test_exec"),
 ]
 
-ROWS = ONE_ATTEMPT + THE_PAIR + THE_MARK + NO_REFUSAL + THE_DOOR + GUESTS + THE_PROXY + THE_WAY + IN_MEMORY + ANOTHER_NETWORK + CONFINED + OTHER_PROGRAMS
+DIAGNOSIS = [
+    row("a refused password is sent when somebody asks what is wrong",
+        ("agent/keys/way_in.c", "(e->secret_state == PART_READY || command) && !is_frozen(e, e->guard);", "e->secret_state == PART_READY || command;"),
+        "scenarios test_doctor.Faults.test_wrong_password", "scenarios test_doctor.Faults.test_refused_before_this_start"),
+    row("an unproven password is spent though nobody said so",
+        (REQUEST, "if (d->spend && span_eq(", "if (d->hop && span_eq("),
+        "scenarios test_doctor.Faults.test_unproven_password",
+        "realm test_doctor.DoctorTest.test_a_wrong_password_is_counted_once_however_often_one_asks"),
+    row("an examination counts any password as proven",
+        ("agent/keys/guard.c", "return r && r->proven && !g->frozen && !r->frozen;", "return r != g->records || !g->frozen;"),
+        "keys test_examine.Quiet.test_a_proven_password", "scenarios test_doctor.Faults.test_unproven_password"),
+    row("what others have named breaks the lines of an examination",
+        (FINDINGS, "c < 0x20 || c == 0x7f ? ' ' : c", "c == 0x7f ? ' ' : c"),
+        "keys test_examine.Questions.test_what_others_have_named_stays_text"),
+    row("an examination waits for a KDC that swallows packets",
+        (EXAMINE, "bool over = x->asked && !x->jobs[KDC_SERVICE] && !x->jobs[KDC_CLOCK];\n        if (!x->who->u || over || (x->asked && x->late)) {",
+         "bool over = x->asked && !x->jobs[KDC_SERVICE] && !x->jobs[KDC_CLOCK];\n        if (!x->who->u || over) {"),
+        "scenarios test_doctor.KerberosFaults.test_kdc_swallows_packets"),
+    row("anybody's proxy is examined with our identity",
+        (EXAMINE, "struct hop *h = who && who->u ? identity_hop(who, m->host, m->port) : NULL;",
+         "struct hop *h = who && who->u ? identity_hop(who, span_str(who->u->proxies[0].host), who->u->proxies[0].port) : NULL;"),
+        "keys test_examine.Questions.test_nobody_else_is_examined"),
+    row("the weak offer that an examination is told of is answered",
+        ("agent/keys/way_in.c", "way->scheme == AUTH_SCHEMES && !way->alarm; i++)", "way->scheme == AUTH_SCHEMES; i++)"),
+        "keys test_examine.Quiet.test_a_weak_offer_leaves_nothing_to_send"),
+    row("a step runs though what it needs has failed",
+        ("agent/cli/doctor.c", "(d->findings[s].mark != MARK_BAD && !d->findings[s].blocked))", "d->findings[s].mark != MARK_BAD)"),
+        "scenarios test_doctor.Words.test_one_fault_is_one_cross"),
+    row("a proxy that does not answer at all is waited for",
+        ("agent/cli/doctor_line.c", "uint64_t now = line_now();\n        unsigned share = now < until ? (unsigned)(until - now) / left : 0;",
+         "uint64_t now = line_now();\n        unsigned share = now < until ? 100000 : 0;"),
+        "scenarios test_doctor.Faults.test_black_hole"),
+]
+
+ROWS = [one for name, rows in list(globals().items()) if name.isupper() and isinstance(rows, list) for one in rows]

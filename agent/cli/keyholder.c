@@ -137,6 +137,19 @@ static int ask_and_say(struct unix_call *call, const char *path, const struct ke
     return code;
 }
 
+bool keyholder_ask(const struct keys_msg *question, unsigned patience_ms, struct frame_reader *frames,
+                   struct keys_msg *answer, struct err *e)
+{
+    struct unix_call call;
+    char *path = say_socket_path("keys", e);
+    bool open = path && unix_call_open(&call, path, patience_ms, e);
+    bool good = open && converse(&call, path, question, frames, answer, e);
+    if (open)
+        unix_call_close(&call);
+    free(path);
+    return good;
+}
+
 int keyholder_deliver(const struct keys_msg *question, const char *config_path)
 {
     struct err e = {0};

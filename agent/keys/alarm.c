@@ -71,6 +71,17 @@ bool alarm_rings(struct identity *who, const struct hop *h)
     return true;
 }
 
+bool alarm_would_ring(const struct identity *who, const struct hop *h, unsigned offered,
+                      enum floor_level digest_level)
+{
+    struct hop seen = *h;
+    unsigned allowed = choose_allowed(who->u, span_str(h->host), h->port);
+    enum floor_level best = floor_of_schemes(offered & allowed, digest_level);
+    seen.offered = offered;
+    seen.digest_level = digest_level;
+    return best < needed(who, h, allowed) && !is_our_own_choice(who, &seen, best);
+}
+
 void alarm_describe(const struct identity *who, const struct hop *h, struct buf *why, struct buf *remedy)
 {
     const struct floor_row *strongest = floors_find(&who->k->floors, FLOOR_STRONGEST, who->name, h->text);

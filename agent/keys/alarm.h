@@ -9,6 +9,9 @@
 
 /* true: what the proxy offers now is weaker than what it took before, and must not be answered. The first time it is logged and kept. */
 bool alarm_rings(struct identity *who, const struct hop *h);
+/* Would it, with such an offer? Nothing is learned from it, logged or kept. */
+bool alarm_would_ring(const struct identity *who, const struct hop *h, unsigned offered,
+                      enum floor_level digest_level);
 /* The sentences about it, while it rings. */
 void alarm_describe(const struct identity *who, const struct hop *h, struct buf *why, struct buf *remedy);
 

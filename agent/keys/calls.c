@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "keys/alarm.h"
 #include "keys/context.h"
+#include "keys/examine.h"
 #include "keys/login.h"
 #include "keys/status.h"
 
@@ -51,6 +52,7 @@ static const struct {
     [KEYS_LOGIN] = {NULL, login_begin, true},
     [KEYS_LOGOUT] = {NULL, logout_begin, true},
     [KEYS_ACCEPT_OFFER] = {NULL, alarm_accept, true},
+    [KEYS_EXAMINE] = {NULL, examine_begin, true},
 };
 
 void calls_take(struct keyholder *k, uint32_t peer, const struct keys_msg *m)

@@ -112,6 +112,12 @@ enum guard_say guard_look(const struct guard *g, const char *upstream, struct sp
     return s && s->until > now ? GUARD_SITE : GUARD_GO;
 }
 
+bool guard_is_proven(const struct guard *g, const char *upstream)
+{
+    const struct guard_record *r = find_record(g, upstream);
+    return r && r->proven && !g->frozen && !r->frozen;
+}
+
 static unsigned flying_to(const struct guard_record *r, struct span site)
 {
     unsigned n = 0;

@@ -89,6 +89,8 @@ struct guard *guard_new(const char *account, const char *mark);
 struct guard *guard_ref(struct guard *g);
 void guard_unref(struct guard *g); /* the owner of the table holds a reference of its own */
 
+/* Has this upstream taken it? */
+bool guard_is_proven(const struct guard *g, const char *upstream);
 /* What guard_begin would say about a frozen guard or a refused site, without beginning (GUARD_GO otherwise). */
 enum guard_say guard_look(const struct guard *g, const char *upstream, struct span site, int64_t now);
 enum guard_say guard_begin(struct guard *g, const char *upstream, struct span site, enum guard_kind kind,

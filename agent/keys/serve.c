@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "keys/examine.h"
 #include "keys/identity.h"
 #include "keys/status.h"
 #include "keys/work.h"
@@ -282,6 +283,7 @@ int serve_run(struct keyholder *k)
         deadlines_run(&k->deadlines);
         identities_run(k);
         status_run(k);
+        examine_run(k);
         if (!tend_peers(k->serve))
             return 0;
         secret_wipe_stack();

@@ -5,6 +5,7 @@
 #ifndef EXEAT_KEYS_TICKET_H
 #define EXEAT_KEYS_TICKET_H
 
+#include <stdint.h>
 #include <time.h>
 
 #include "base/err.h"
@@ -79,5 +80,16 @@ struct service {
    caller frees): GSSAPI is told exactly that, so that the two never disagree. */
 enum ticket_result ticket_service(const struct ticket *t, const struct service *s, char **principal,
                                   struct err *e);
+
+struct kdc_clock {
+    char *realm;    /* the caller frees; NULL: none is known */
+    bool told;      /* the KDC said what time it is: */
+    int64_t offset; /* its clock minus ours, in seconds */
+    bool knows;     /* it knows the account */
+};
+/* Asks a KDC of the account's realm (or of `principal`'s, where there is a ticket) for what it refuses without a proof, and reads its clock off the
+   refusal: no password is shown, no attempt is counted. TICKET_OK: it answered. */
+enum ticket_result ticket_clock(const struct account *who, const char *principal, struct kdc_clock *out,
+                                struct err *e);
 
 #endif

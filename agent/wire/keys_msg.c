@@ -98,13 +98,14 @@ static const struct type {
     [KEYS_LOGOUT] = {"LOGOUT", CALL_WANTED, BIT(F_UPSTREAM), 0, 0},
     [KEYS_ANSWER] = {"ANSWER", CALL_WANTED, BIT(F_VERDICT),
                      BIT(F_CONTEXT) | BIT(F_FLAGS) | BIT(F_GENERATION) | BIT(F_HEADER) | BIT(F_IDENTITY) |
-                         BIT(F_SCHEME) | SENTENCES,
+                         BIT(F_SCHEME) | BIT(F_LINES) | SENTENCES,
                      ANSWER_FLAGS},
     [KEYS_EVENT_GENERATION] = {"EVENT_GENERATION", CALL_ZERO, BIT(F_UPSTREAM) | BIT(F_GENERATION),
                                BIT(F_IDENTITY), 0},
     [KEYS_EVENT_TRIAL] = {"EVENT_TRIAL", CALL_ANY, BIT(F_UPSTREAM), BIT(F_TRIAL), 0},
     [KEYS_ACCEPT_OFFER] = {"ACCEPT_OFFER", CALL_WANTED, BIT(F_UPSTREAM), 0, 0},
     [KEYS_NETWORK] = {"NETWORK", CALL_ZERO, 0, 0, 0},
+    [KEYS_EXAMINE] = {"EXAMINE", CALL_WANTED, BIT(F_UPSTREAM) | BIT(F_HOST) | BIT(F_PORT), BIT(F_LINES), 0},
 };
 
 static const char *const verdicts[KEYS_VERDICT_END] = {

@@ -26,6 +26,10 @@
  *   LOGOUT      from the command line: upstream                         OK
  *   ACCEPT_OFFER  from the command line: the last offer of this         OK, with why: what was accepted, or that
  *               upstream's proxies, which was too weak, will do         there is nothing to accept
+ *   EXAMINE     from the command line (exeat doctor): upstream, host and    OK with lines: findings (below); scheme: what
+ *               port of one of its proxies, lines of its 407 as far as      would be answered; header: a first NTLM token
+ *               they are known. Shows no secret and no token to anybody     without a secret, whose answer's lines may be
+ *                                                                           examined next
  *
  *   and from the keyholder to the agent, unasked (`call` 0):
  *   EVENT_GENERATION  secret or identity of an upstream changed: idle connections made with older ones go
@@ -60,6 +64,7 @@ enum keys_type {
     KEYS_EVENT_TRIAL,
     KEYS_ACCEPT_OFFER,
     KEYS_NETWORK,
+    KEYS_EXAMINE,
     KEYS_TYPE_END,
 };
 
@@ -124,6 +129,14 @@ enum keys_verdict {
 #define KEYS_AHEAD       0x800u
 #define KEYS_LOGIN_HELPS 0x1000u
 #define KEYS_SOCKS       0x2000u
+
+/* A finding of EXAMINE: "step TAB mark TAB evidence TAB remedy LF", no control characters but these; the mark is one of: */
+#define KEYS_FOUND_OK          "ok"
+#define KEYS_FOUND_BAD         "bad"
+#define KEYS_FOUND_REFUSED     "refused"     /* BAD, by a proxy or a KDC, */
+#define KEYS_FOUND_UNREACHABLE "unreachable" /* or as nobody answers */
+#define KEYS_FOUND_NOTE        "note"
+#define KEYS_FOUND_SKIP        "skip"
 
 /* A name that cannot exist (RFC 6761 section 6.4): whatever a proxy does with a request for it, no origin server is reached. */
 #define KEYS_ASIDE_HOST   "exeat.invalid"

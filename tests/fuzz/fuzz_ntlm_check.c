@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "keys/ntlm_check.h"
+#include "keys/ntlm_target.h"
 
 enum { HOW_TOKEN, HOW_RAW, HOW_WRAPPED, HOWS };
 
@@ -125,8 +126,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         buf_add_span(&token, rest);
     }
     struct span challenge = buf_span(&token);
-    if (data[0] % HOWS == HOW_RAW && ntlm_check_challenge(challenge, &why))
+    if (data[0] % HOWS == HOW_RAW && ntlm_check_challenge(challenge, &why)) {
+        struct ntlm_target target;
+        ntlm_target_read(&target, challenge);
+        ntlm_target_free(&target);
         try_mechanism(&ntlm, flags, challenge);
+    }
     struct buf wrapped = {0};
     if (data[0] % HOWS == HOW_WRAPPED) {
         wrap(&wrapped, challenge);

@@ -12,7 +12,7 @@ PROGRAM = os.environ.get("EXEAT_KEYS", os.path.join(ROOT, "build", "exeat-keys")
 WAIT = 60  # seconds until a missing answer fails the test; never measured
 
 TYPES = ["", "OPEN", "AUTHORIZE", "CHALLENGED", "ACCEPTED", "CLOSE", "RELOAD", "STATUS", "TRIAL_END", "LOGIN",
-         "LOGOUT", "ANSWER", "EVENT_GENERATION", "EVENT_TRIAL", "ACCEPT_OFFER", "NETWORK"]
+         "LOGOUT", "ANSWER", "EVENT_GENERATION", "EVENT_TRIAL", "ACCEPT_OFFER", "NETWORK", "EXAMINE"]
 VERDICTS = ["", "OK", "SEND", "RESTART", "NEED_BODY", "REFUSED", "SITE_REFUSED", "UNAVAILABLE", "TIMEOUT", "BROKEN",
             "MUTUAL_FAILED", "NOT_ASKED", "UNREACHABLE", "DOWNGRADED"]
 FIELDS = ["", "context", "verdict", "flags", "generation", "port", "trial", "upstream", "host", "binding", "method",

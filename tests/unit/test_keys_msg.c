@@ -97,6 +97,10 @@ static void test_good(void **state)
         MSG(ACCEPT_OFFER, .call = 1, .upstream = S("corp")),
         MSG(ANSWER, .call = 1, .verdict = KEYS_DOWNGRADED, .flags = KEYS_ALARM, .why = S("w")),
         MSG(NETWORK),
+        MSG(EXAMINE, .call = 1, .upstream = S("corp"), .host = S("proxy"), .port = 8080),
+        MSG(EXAMINE, .call = 1, .upstream = S("corp"), .host = S("proxy"), .port = 8080,
+            .lines = S("NTLM\n")),
+        MSG(ANSWER, .call = 1, .verdict = KEYS_OK, .lines = S("kdc\tok\tx\t\n")),
     };
     unsigned seen = 0;
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
@@ -190,6 +194,10 @@ static void test_not_written(void **state)
         MSG(STATUS, .call = 1, .upstream = S("corp"), .flags = KEYS_ALARM),
         MSG(NETWORK, .call = 1),
         MSG(NETWORK, .upstream = S("corp")),
+        MSG(EXAMINE, .upstream = S("corp"), .host = S("proxy"), .port = 8080),
+        MSG(EXAMINE, .call = 1, .upstream = S("corp"), .host = S("proxy")),
+        MSG(EXAMINE, .call = 1, .upstream = S("corp"), .port = 8080),
+        MSG(EXAMINE, .call = 1, .upstream = S("corp"), .host = S("proxy"), .port = 8080, .secret = S("x")),
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         if (strcmp(refusal(&bad[i]), "refused") != 0)

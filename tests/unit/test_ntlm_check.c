@@ -11,6 +11,7 @@
 
 #include "base/buf.h"
 #include "keys/ntlm_check.h"
+#include "keys/ntlm_target.h"
 
 #define UNICODE     0x00000001u
 #define OEM         0x00000002u
@@ -70,6 +71,11 @@ static void check(bool (*looks)(struct span, const char **), struct span bytes, 
         memcpy(copy, bytes.p, bytes.n);
     const char *why = "";
     bool good = looks(span_make(copy, bytes.n), &why);
+    struct ntlm_target target;
+    if (good && looks == ntlm_check_challenge) {
+        ntlm_target_read(&target, span_make(copy, bytes.n)); /* what is let through can be read */
+        ntlm_target_free(&target);
+    }
     free(copy);
     if (!good && !*why)
         fail_msg("%s: refused without a reason", what);
@@ -431,10 +437,54 @@ static void test_spnego_ntlm(void **state)
     }
 }
 
+/* What people are shown of it. */
+static void test_target(void **state)
+{
+    (void)state;
+    static const struct {
+        struct span info;
+        const char *domain, *server;
+        int64_t time; /* -1: none */
+    } cases[] = {
+        {SPAN(INFO), "EXAMPLE", "P", 393432125597},
+        {SPAN("\x02\0\x02\0N\0\x04\0\x04\0d\0e\0" EOL), "de", "", -1},
+        {SPAN("\x04\0\x04\0d\0e\0\x02\0\x02\0N\0" EOL), "de", "", -1},
+        {SPAN("\x03\0\x04\0p\0q\0\x01\0\x02\0N\0" EOL), "EX", "pq", -1},
+        {SPAN(EOL "\x04\0\x02\0z\0"), "EX", "", -1},
+        {SPAN("\x04\0\x0e\0\x0a\0\x1b\0\x9b\0\xe4\0\xac\x20\x3d\xd8\x00\xde" EOL),
+         "???\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80", "", -1},
+        {SPAN("\x04\0\x04\0\x3d\xd8\x41\0" EOL), "?A", "", -1},
+        {SPAN("\x07\0\x08\0\x80\x5f\x19\x33\xb9\xdf\xda\x01" EOL), "EX", "", 1722038948},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct buf b = challenge(USUAL, SPAN("E\0X\0"), cases[i].info);
+        const char *why;
+        struct ntlm_target t;
+        assert_true(ntlm_check_challenge(buf_span(&b), &why));
+        ntlm_target_read(&t, buf_span(&b));
+        assert_string_equal(buf_cstr(&t.domain), cases[i].domain);
+        assert_string_equal(buf_cstr(&t.server), cases[i].server);
+        assert_int_equal(t.timed, cases[i].time != -1);
+        assert_true(!t.timed || t.time == cases[i].time);
+        ntlm_target_free(&t);
+        buf_free(&b);
+    }
+}
+
+static void test_question(void **state)
+{
+    (void)state;
+    struct span q = ntlm_target_question();
+    assert_int_equal(q.n, 32);
+    assert_true(ntlm_is_message(q));
+    assert_int_equal(q.p[8], 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_target_name),  cmocka_unit_test(test_buffers),
+        cmocka_unit_test(test_target_name),  cmocka_unit_test(test_target),
+        cmocka_unit_test(test_question),     cmocka_unit_test(test_buffers),
         cmocka_unit_test(test_target_info),  cmocka_unit_test(test_lengths),
         cmocka_unit_test(test_header),       cmocka_unit_test(test_spnego_fields),
         cmocka_unit_test(test_spnego_frame), cmocka_unit_test(test_spnego_ntlm),

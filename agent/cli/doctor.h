@@ -1,0 +1,147 @@
+/*
+ * What the steps of exeat doctor share: the walk from the configuration to one request, as far as it has come. Each step is a row (doctor.c) and a
+ * function that fills in one finding; it may rely on what the steps that it needs have left here. One thread, blocking, each wait with a limit.
+ */
+#ifndef EXEAT_CLI_DOCTOR_H
+#define EXEAT_CLI_DOCTOR_H
+
+#include <jansson.h>
+
+#include "cli/doctor_line.h"
+#include "cli/exit.h"
+#include "config/config.h"
+#include "control/client.h"
+#include "route/route.h"
+
+/* In the order in which they are walked. */
+enum doctor_step {
+    STEP_AGENT,
+    STEP_CONFIG,
+    STEP_LISTENER,
+    STEP_ENVIRONMENT,
+    STEP_ROUTE,
+    STEP_DNS,
+    STEP_TCP,
+    STEP_TLS,
+    STEP_OFFER,
+    STEP_TIME,
+    STEP_KEYHOLDER,
+    STEP_KEYRING,
+    STEP_PASSWORD,
+    STEP_PRINCIPAL,
+    STEP_KDC,
+    STEP_CLOCK,
+    STEP_TICKET,
+    STEP_SPN,
+    STEP_NTLM,
+    STEP_SCHEME,
+    STEP_REQUEST,
+    STEP_DURATION,
+    STEPS,
+};
+
+enum doctor_mark { MARK_OK, MARK_BAD, MARK_NOTE, MARK_SKIP };
+
+struct finding {
+    enum doctor_mark mark;
+    bool blocked; /* not walked: something that it needs has failed */
+    struct buf evidence;
+    struct buf remedy;
+    enum exit_code code; /* of the program, if this is what is wrong */
+    unsigned ms;
+};
+
+/* The keyholder's answer, copied. */
+struct examined {
+    struct buf lines, header;
+};
+
+struct doctor_own; /* a keyholder of our own, where no agent runs */
+
+struct doctor {
+    const char *config_path; /* --config; NULL: the agent's, or the usual place */
+    bool spend;              /* --try */
+    bool chosen_url;
+    const char *url;
+    struct span host; /* of the URL */
+    uint16_t port;
+    bool tunnel;          /* it is reached by CONNECT */
+    struct buf authority; /* of the URL, with the port */
+    struct buf target;    /* absolute form */
+
+    struct control_link *agent; /* NULL: none that we may ask */
+    json_t *status;             /* its answer */
+    struct config *config;
+    struct route_table *routes;
+    struct hop *goal; /* whom a request would be given to, lent by `routes`, */
+    struct hop *hop;  /* and the first on the way to it, which is looked at: mostly the same */
+    struct addrinfo *addresses;
+    struct line line; /* to the proxy */
+    unsigned answer;  /* status of what it said to a request without credentials */
+    struct buf offer; /* values of its Proxy-Authenticate, each followed by LF */
+    struct buf date;
+
+    struct doctor_own *own;
+    struct examined keys, ntlm;
+    unsigned keys_ms;
+    struct finding findings[STEPS];
+};
+
+/* Fill in the finding; printf-like. All return nothing: the mark is what counts. */
+void finding_say(struct finding *f, enum doctor_mark mark, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void finding_fail(struct finding *f, enum exit_code code, const char *remedy, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+/* A sentence that may hold its remedy behind a newline. */
+void finding_fail_err(struct finding *f, const struct err *e, const char *remedy);
+
+typedef void (*doctor_walk)(struct doctor *d, struct finding *f);
+
+/* doctor_here.c */
+void walk_agent(struct doctor *d, struct finding *f);
+void walk_config(struct doctor *d, struct finding *f);
+void walk_listener(struct doctor *d, struct finding *f);
+/* doctor_env.c */
+void walk_environment(struct doctor *d, struct finding *f);
+/* doctor_way.c */
+void walk_route(struct doctor *d, struct finding *f);
+void walk_dns(struct doctor *d, struct finding *f);
+void walk_tcp(struct doctor *d, struct finding *f);
+void walk_tls(struct doctor *d, struct finding *f);
+void walk_offer(struct doctor *d, struct finding *f);
+void walk_time(struct doctor *d, struct finding *f);
+/* doctor_keys.c */
+void walk_keyholder(struct doctor *d, struct finding *f);
+void walk_found(struct doctor *d, struct finding *f); /* what the keyholder's line of this step says */
+void walk_ntlm(struct doctor *d, struct finding *f);
+/* doctor_request.c */
+void walk_request(struct doctor *d, struct finding *f);
+void walk_duration(struct doctor *d, struct finding *f);
+
+/* Nobody on this step of the way asks for a name in HTTP: no proxy, or a SOCKS server. */
+bool doctor_signs_nowhere(const struct hop *h);
+/* The name of a finding's step, as in `--json` and in the keyholder's lines. */
+const char *doctor_step_name(const struct doctor *d, const struct finding *f);
+/* What the keyholder's line says about a step. false: there is none. */
+bool doctor_found(const struct doctor *d, const char *step, struct span *mark, struct span *evidence,
+                  struct span *remedy);
+/* "127.0.0.1:3128" of each place where the agent listens, or would: the caller decrefs the array. */
+json_t *doctor_listeners(const struct doctor *d);
+/* The conversation with a keyholder of our own; NULL: the agent's is used. */
+struct outbound;
+struct outbound *doctor_own_outbound(struct doctor *d);
+void doctor_own_free(struct doctor *d);
+
+/* --- doctor_port.c --- */
+
+struct port_owner {
+    bool found;
+    bool known; /* we may see who it is: */
+    int pid;
+    char name[64];
+    unsigned uid;
+};
+/* Who listens there? `host` NULL: on any address. */
+void port_owner_find(struct port_owner *who, const char *host, uint16_t port);
+
+#endif

@@ -1,0 +1,88 @@
+/*
+ * One waiting line on a terminal. The thread sleeps until a step begins, then a second at a time; it alone and progress_on write, under one lock.
+ */
+#include "cli/doctor_progress.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    pthread_t thread;
+    const char *what; /* NULL: nothing */
+    unsigned number;  /* of the step, so that a new one is told from the old */
+    bool running, over, shown;
+} p = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static void wait_second(void)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec++;
+    pthread_cond_timedwait(&p.changed, &p.lock, &until);
+}
+
+static void *watch(void *unused)
+{
+    (void)unused;
+    pthread_mutex_lock(&p.lock);
+    unsigned number = 0, seconds = 0;
+    while (!p.over) {
+        if (!p.what) {
+            pthread_cond_wait(&p.changed, &p.lock);
+            continue;
+        }
+        seconds = number == p.number ? seconds : 0;
+        number = p.number;
+        wait_second();
+        if (p.what && number == p.number && !p.over) {
+            fprintf(stderr, "\r  %s: %u s ...\033[K", p.what, ++seconds);
+            p.shown = true;
+        }
+    }
+    pthread_mutex_unlock(&p.lock);
+    return NULL;
+}
+
+void progress_start(void)
+{
+    pthread_condattr_t monotonic;
+    if (!isatty(STDERR_FILENO))
+        return;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&p.changed, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    p.running = pthread_create(&p.thread, NULL, watch, NULL) == 0;
+}
+
+void progress_on(const char *what)
+{
+    if (!p.running)
+        return;
+    pthread_mutex_lock(&p.lock);
+    p.what = what;
+    p.number++;
+    if (p.shown)
+        fputs("\r\033[K", stderr);
+    p.shown = false;
+    pthread_cond_signal(&p.changed);
+    pthread_mutex_unlock(&p.lock);
+}
+
+void progress_stop(void)
+{
+    if (!p.running)
+        return;
+    progress_on(NULL);
+    pthread_mutex_lock(&p.lock);
+    p.over = true;
+    pthread_cond_signal(&p.changed);
+    pthread_mutex_unlock(&p.lock);
+    pthread_join(p.thread, NULL);
+    p.running = false;
+}
