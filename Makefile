@@ -23,7 +23,7 @@ DEPS_BUILD    := gcc libc6-dev pkg-config libuv1-dev libssl-dev libjansson-dev l
 DEPS_PAC      := libjavascriptcoregtk-4.1-dev
 DEPS_PRACTICE := python3 squid-openssl|squid curl git npm
 DEPS_TEST     := python3 openssl libcmocka-dev libhttp-parser-dev squid-openssl curl git npm openssh-client openssh-server util-linux dbus-daemon gnome-keyring libsecret-tools \
-                 libglib2.0-bin gsettings-desktop-schemas patch \
+                 libglib2.0-bin gsettings-desktop-schemas dconf-gsettings-backend patch \
                  $(DEPS_PAC)
 DEPS_REALM     = $(shell sed -e 's/\#.*//' tests/realm/packages.txt 2>/dev/null)
 DEPS_LINT     := python3 clang-format-14 clang-tidy-14 cppcheck shellcheck
@@ -59,7 +59,7 @@ PAC_INC    = $(if $(HAVE_PAC),$(shell pkg-config --cflags $(PACKAGES_PAC)))
 
 FLOOR_SRC := $(wildcard agent/base/*.c agent/wire/*.c config/*.c)
 AGENT_SRC := $(wildcard agent/*.c agent/cli/*.c agent/apps/*.c agent/relay/*.c agent/upstream/*.c agent/admit/*.c agent/route/*.c \
-                        agent/helpers/*.c agent/control/*.c agent/http/*.c agent/net/*.c)
+                        agent/helpers/*.c agent/control/*.c agent/source/*.c agent/http/*.c agent/net/*.c)
 KEYS_SRC  := $(wildcard agent/keys/*.c)
 PAC_SRC   := $(if $(HAVE_PAC),$(wildcard agent/pac/*.c))
 PAC_FLOOR := $(wildcard agent/base/*.c agent/wire/*.c)

@@ -155,6 +155,7 @@ static bool build(struct agent *a, struct err *e)
     loop_watch_signal(a->loop, SIGTERM, on_signal, a);
     loop_watch_signal(a->loop, SIGINT, on_signal, a);
     loop_watch_signal(a->loop, SIGHUP, on_signal, a);
+    a->pac_ground = pac_ground_new(a->loop, a->config);
     agent_confine(a); /* nothing more needs to be executed, and no client has come yet */
     a->doors.relay = &a->relay;
     a->doors.explain = agent_explain_listen;
@@ -179,6 +180,7 @@ static bool take_down(struct agent *a)
     }
     route_table_unref(a->routes);
     config_unref(a->config);
+    pac_ground_free(a->pac_ground);
     agent_unconfine(a);
     free(a->config_path);
     return !a->loop || loop_free(a->loop);

@@ -8,6 +8,7 @@
 #include "control/server.h"
 #include "doors.h"
 #include "net/netwatch.h"
+#include "source/pac_source.h"
 
 struct agent {
     struct loop *loop;
@@ -20,6 +21,7 @@ struct agent {
     struct list queries; /* status questions that wait for the keyholder (verbs.c) */
     struct keys_call reload_call;
     struct netwatch *netwatch;
+    struct pac_ground *pac_ground;
     struct sandbox_state sandbox;
     char **open_folders; /* in which it may make sockets */
     size_t n_open_folders;

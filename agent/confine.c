@@ -1,6 +1,7 @@
 /*
  * Once everything is up the agent gives up what it does not need any more (base/sandbox.h): the keyholder is started by another process,
- * its log is a descriptor, and the only files that it makes and removes are its sockets. Where those may be is settled here.
+ * its log is a descriptor, and the only files that it makes and removes are its sockets and its copies of PAC scripts. Where those may be is settled
+ * here.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -58,8 +59,10 @@ void agent_confine(struct agent *a)
     leave_open_for(a, a->config->socks, a->config->n_socks);
     for (size_t i = 0; i < a->config->n_forwards; i++)
         leave_open_for(a, a->config->forwards[i].listen, a->config->forwards[i].n_listen);
-    struct sandbox_wish wish = {
-        .serves = true, .directories = (const char *const *)a->open_folders, .n = a->n_open_folders};
+    struct sandbox_wish wish = {.serves = true,
+                                .directories = (const char *const *)a->open_folders,
+                                .n = a->n_open_folders,
+                                .writable = pac_ground_folder(a->pac_ground)};
     a->sandbox = sandbox_enter(&wish);
     sandbox_describe(&a->sandbox, &words);
     log_debug(NULL, "the agent %s", buf_cstr(&words));

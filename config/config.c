@@ -288,6 +288,7 @@ void config_unref(struct config *c)
         free_networks(c->clients[i].from, c->clients[i].n_from);
     }
     free(c->clients);
+    free(c->pac_place);
     free_words(w->places, w->n_places);
     free(w->each_upstream);
     free(w->each_forward);

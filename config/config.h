@@ -152,6 +152,18 @@ struct config_rule {
 
 enum when_unreachable { UNREACHABLE_FAIL, UNREACHABLE_DIRECT };
 
+enum config_pac {
+    PAC_FROM_NOWHERE,
+    PAC_FROM_URL,    /* place: http: or https:, without user and password */
+    PAC_FROM_FILE,   /* place: absolute path */
+    PAC_FROM_SYSTEM, /* what the desktop's settings say, or the environment */
+};
+
+enum config_wpad {
+    WPAD_NO,
+    WPAD_DNS, /* where `pac` is not set, or the desktop's settings ask for WPAD */
+};
+
 struct config {
     int refs;
     char *file;                    /* NULL: from the environment */
@@ -175,6 +187,9 @@ struct config {
     size_t n_no_proxy;
     struct config_rule *rules; /* in order; each names an upstream that exists */
     size_t n_rules;
+    enum config_pac pac; /* where the PAC script comes from */
+    char *pac_place;     /* NULL where there is none */
+    enum config_wpad wpad;
     enum when_unreachable when_unreachable; /* what happens when no proxy of an upstream can be reached */
     struct config_header *headers;          /* each kind of edit in the order of the file */
     size_t n_headers;

@@ -34,6 +34,7 @@ const size_t n_sections = sizeof sections / sizeof *sections;
 
 static const char *const level_choices[] = {"error", "warning", "info", "debug", NULL};
 static const char *const when_unreachable_choices[] = {"fail", "direct", NULL};
+static const char *const wpad_choices[] = {"no", "dns", NULL};
 static const char *const kerberos_choices[] = {"find", "acquire", NULL};
 static const char *const canonicalize_choices[] = {"system", "yes", "no", NULL};
 static const char *const client_credentials_choices[] = {"drop", "pass", NULL};
@@ -146,6 +147,15 @@ const struct setting settings[] = {
     {"route", "rule", &kind_rules, .absent = "all else goes to the first upstream", .repeats = true,
      .example = "*.lab.example direct",
      .help = "Where destinations go that no-proxy does not name; the first rule that matches decides."},
+    {"route", "pac", &kind_pac, .absent = "no PAC script is used",
+     .example = "http://wpad.corp.example/proxy.pac", IN_CONFIG(pac), ALSO(config, pac_place),
+     .help = "Where the PAC script comes from that says which way requests go. It is fetched directly and "
+             "without "
+             "credentials; system is what the desktop's settings (GNOME, KDE) or the environment name."},
+    {"route", "wpad", &kind_choice, .fallback = "no", IN_CONFIG(wpad), .choices = wpad_choices,
+     .help =
+         "Whether the PAC script is looked for at http://wpad.DOMAIN/wpad.dat where pac is not set or the "
+         "desktop asks for it. Whoever controls the network's DNS then says which way requests go."},
     {"route", "when-unreachable", &kind_choice, .fallback = "fail", IN_CONFIG(when_unreachable),
      .choices = when_unreachable_choices,
      .help = "While no proxy of an upstream can be reached, requests fail, or go direct until one answers "

@@ -33,6 +33,7 @@ extern const struct kind kind_token;    /* config_client.token_sha256 */
 
 extern const struct kind
     kind_headers; /* config.headers, n_headers: one more with each line; the key says which edit */
+extern const struct kind kind_pac; /* config.pac and pac_place */
 
 extern const struct kind kind_schemes; /* config_upstream.auth and n_auth */
 extern const struct kind kind_secret;  /* enum secret_source, char *argument */
@@ -56,5 +57,8 @@ int choice_find(const char *const *choices, struct span text, struct err *e);
 
 /* A path with "~/" at its front made absolute; NULL with *e when it is relative. The caller frees. */
 char *path_absolute(struct span path, struct err *e);
+
+/* The path that a file: URL (RFC 8089) means; NULL with *e: it means none of this machine. The caller frees. */
+char *path_of_file_url(struct span url, struct err *e);
 
 #endif

@@ -1,6 +1,9 @@
 /*
  * What the listeners' addresses must not be, across all sections. Pure; one thread, while the configuration is made.
  */
+#include <stdlib.h>
+
+#include "base/url.h"
 #include "config/kinds.h"
 #include "config/whole.h"
 
@@ -59,6 +62,21 @@ static bool check_proxies(const struct config_whole *w, struct err *e)
     return true;
 }
 
+/* Our own PAC script says only that everything goes to us. */
+static bool check_pac(const struct config_whole *w, struct err *e)
+{
+    struct url u;
+    if (w->c.pac != PAC_FROM_URL || url_read(&u, span_str(w->c.pac_place)) != NULL)
+        return true;
+    char *host = span_dup(u.host);
+    bool ours = is_ours(w, host, u.port, 0);
+    free(host);
+    if (!ours)
+        return true;
+    err_set(e, ERR_CONFIG, "pac %s is where this agent itself listens", w->c.pac_place);
+    return origin_blame(*key_of(&w->single[section_find(SPAN("route")) - sections], "route", "pac"), e);
+}
+
 /* So would a fixed tunnel that leads to a fixed tunnel, where its target is reached without a proxy. */
 static bool check_targets(const struct config_whole *w, struct err *e)
 {
@@ -109,5 +127,5 @@ static bool check_uses(const struct config_whole *w, struct err *e)
 
 bool whole_check_places(const struct config_whole *w, struct err *e)
 {
-    return check_proxies(w, e) && check_targets(w, e) && check_uses(w, e);
+    return check_proxies(w, e) && check_pac(w, e) && check_targets(w, e) && check_uses(w, e);
 }

@@ -21,7 +21,7 @@ FLOORS = {
     "agent/base": 0,
     "config": 1,
     "agent/wire": 2, "agent/http": 2, "agent/net": 2,
-    "agent/helpers": 3, "agent/control": 3,
+    "agent/helpers": 3, "agent/control": 3, "agent/source": 3,
     "agent/route": 4,
     "agent/upstream": 5, "agent/admit": 5,
     "agent/relay": 6, "agent/apps": 6,

@@ -137,6 +137,7 @@ static const size_t ruleset_bytes[] = {[1] = 8, [2] = 8, [3] = 8, [4] = 16, [5] 
 #define MAKE_SOCKET   (1u << 9)
 #define REMOVE_FILE   (1u << 5)
 #define WRITE_FILE    (1u << 1)
+#define MAKE_FILE     (1u << 8)
 #define MOVE          (1u << 13) /* 2 */
 #define TRUNCATE      (1u << 14) /* 3 */
 #define DEVICE_IOCTL  (1u << 15) /* 5 */
@@ -173,6 +174,8 @@ static int restrict_files(const struct sandbox_wish *w)
         return 0;
     for (size_t i = 0; i < w->n; i++)
         allow(ruleset, w->directories[i], MAKE_SOCKET | REMOVE_FILE);
+    if (w->writable)
+        allow(ruleset, w->writable, (MAKE_FILE | WRITE_FILE | REMOVE_FILE | TRUNCATE) & files_known(version));
     allow(ruleset, "/dev/null", WRITE_FILE);
 #ifdef EXEAT_COVERAGE
     allow(ruleset, EXEAT_COVERAGE, files_known(version));

@@ -16,6 +16,7 @@ struct sandbox_wish {
     bool files; /* it may write to files anywhere; otherwise it makes and removes sockets in these alone: */
     const char *const *directories;
     size_t n;
+    const char *writable; /* a folder in which it also makes, writes, renames and removes files; NULL: none */
 };
 
 struct sandbox_state {

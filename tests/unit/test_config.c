@@ -262,6 +262,46 @@ static void test_choices(void **state)
 #define LONG60 "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffff"
 
 /* Names and structure. */
+static void test_pac(void **state)
+{
+    static const struct {
+        const char *value;
+        enum config_pac from;
+        const char *place, *printed;
+    } cases[] = {
+        {"http://a.example/p?q=1", PAC_FROM_URL, "http://a.example/p?q=1", "http://a.example/p?q=1"},
+        {"HTTPS://[::1]:1/p", PAC_FROM_URL, "HTTPS://[::1]:1/p", "HTTPS://[::1]:1/p"},
+        {"/etc/proxy.pac", PAC_FROM_FILE, "/etc/proxy.pac", "/etc/proxy.pac"},
+        {"~/my proxy.pac", PAC_FROM_FILE, "/home/alice/my proxy.pac", "/home/alice/my proxy.pac"},
+        {"file:///a%20b/%C3%a4", PAC_FROM_FILE, "/a b/\xc3\xa4", "/a b/\xc3\xa4"},
+        {"file://localhost/p", PAC_FROM_FILE, "/p", "/p"},
+        {"file:/p", PAC_FROM_FILE, "/p", "/p"},
+        {"system", PAC_FROM_SYSTEM, NULL, "system"},
+    };
+    const struct setting *s = setting_find(section_find(SPAN("route")), SPAN("pac"));
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct buf text = {0}, out = {0};
+        buf_addf(&text, UP "[route]\npac = %s\nwpad = dns\n", cases[i].value);
+        struct config *c = good(buf_cstr(&text));
+        assert_int_equal(c->pac, cases[i].from);
+        assert_int_equal(c->wpad, WPAD_DNS);
+        if (cases[i].place)
+            assert_string_equal(c->pac_place, cases[i].place);
+        else
+            assert_null(c->pac_place);
+        assert_true(s->kind->print(s, c, &out));
+        assert_string_equal(buf_cstr(&out), cases[i].printed);
+        config_unref(c);
+        buf_free(&text);
+        buf_free(&out);
+    }
+    struct config *c = good(UP);
+    assert_int_equal(c->pac, PAC_FROM_NOWHERE);
+    assert_int_equal(c->wpad, WPAD_NO);
+    config_unref(c);
+}
+
 static void test_structure_errors(void **state)
 {
     (void)state;
@@ -463,6 +503,27 @@ static void test_value_errors(void **state)
          "an [upstream], direct, or block)"},
         {"[upstream corp]\nproxy = http://a:1\n[route]\nrule = a direct\nrule = b cor",
          "t.conf: rule = b cor: there is no [upstream cor]; did you mean \"corp\"?"},
+        {"[route]\npac = http://alice:hunter2@a.example/p",
+         "t.conf:2: pac: the URL has a user name or password in it: a script is fetched without either"},
+        {"[route]\npac = https://", "t.conf:2: pac: the URL has no host name or address that can be read"},
+        {"[route]\npac = \"http://a.example/a b\"",
+         "t.conf:2: pac: the URL has a blank or another character in it that a URL cannot have (write it as "
+         "%20 and such)"},
+        {"[route]\npac = proxy.pac", "t.conf:2: pac: this is no http:// or https:// URL, no path (/PATH, "
+                                     "~/PATH) and not the word system"},
+        {"[route]\npac = ftp://a.example/p", "t.conf:2: pac: this is no http:// or https:// URL, no path "
+                                             "(/PATH, ~/PATH) and not the word system"},
+        {"[route]\npac = ~alice/p", "t.conf:2: pac: a path begins with / or ~/"},
+        {"[route]\npac = file://server/p",
+         "t.conf:2: pac: \"file://server/p\" names no file of this machine; write file:///PATH or /PATH"},
+        {"[route]\npac = file:///a%00b",
+         "t.conf:2: pac: \"file:///a%00b\" names no file of this machine; write file:///PATH or /PATH"},
+        {"[route]\npac = file:///a%4",
+         "t.conf:2: pac: \"file:///a%4\" names no file of this machine; write file:///PATH or /PATH"},
+        {"[route]\npac = \"\"", "t.conf:2: pac: the value is empty; leave the line out for no PAC script"},
+        {"[upstream corp]\nproxy = p:1\n[route]\npac = http://localhost:3128/exeat.pac",
+         "t.conf:4: pac http://localhost:3128/exeat.pac is where this agent itself listens"},
+        {"[route]\nwpad = yes", "t.conf:2: wpad: \"yes\" is not no or dns"},
         {"[route]\nno-proxy = a \"\"", "t.conf:2: no-proxy: an item of the list is empty"},
         {"[route]\nno-proxy = a b\"c\"",
          "t.conf:2: no-proxy: a double quote inside a word; put the whole word in double quotes"},
@@ -966,6 +1027,8 @@ static void test_print(void **state)
                                        "no-proxy = a \"b c\"  # t.conf:21\n"
                                        "rule = x b\n"
                                        "rule = \"y z\" direct  # t.conf:22\n"
+                                       "# pac is not set: no PAC script is used\n"
+                                       "wpad = no  # default\n"
                                        "when-unreachable = fail  # default\n"
                                        "\n"
                                        "[forward db.1]\n"
@@ -1302,13 +1365,28 @@ int main(int argc, char **argv)
     }
 #define TEST(name) cmocka_unit_test_setup(name, set_up)
     const struct CMUnitTest tests[] = {
-        TEST(test_defaults),         TEST(test_everything_set), TEST(test_choices),
-        TEST(test_structure_errors), TEST(test_value_errors),   TEST(test_upstream_errors),
-        TEST(test_not_a_circle),     TEST(test_includes),       TEST(test_include_bounds),
-        TEST(test_search),           TEST(test_environment),    TEST(test_no_proxy),
-        TEST(test_nothing),          TEST(test_print),          TEST(test_print_hostile_name),
-        TEST(test_clients),          TEST(test_headers),        TEST(test_headers_out_of_reach),
-        TEST(test_header_errors),    TEST(test_table),          TEST(test_ways),
+        TEST(test_defaults),
+        TEST(test_everything_set),
+        TEST(test_choices),
+        TEST(test_structure_errors),
+        TEST(test_value_errors),
+        TEST(test_upstream_errors),
+        TEST(test_not_a_circle),
+        TEST(test_includes),
+        TEST(test_include_bounds),
+        TEST(test_search),
+        TEST(test_environment),
+        TEST(test_no_proxy),
+        TEST(test_nothing),
+        TEST(test_print),
+        TEST(test_print_hostile_name),
+        TEST(test_clients),
+        TEST(test_headers),
+        TEST(test_headers_out_of_reach),
+        TEST(test_header_errors),
+        TEST(test_pac),
+        TEST(test_table),
+        TEST(test_ways),
         TEST(test_sample),
     };
     return cmocka_run_group_tests(tests, group_set_up, group_tear_down);

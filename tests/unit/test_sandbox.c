@@ -40,8 +40,8 @@
 
 extern char **environ;
 
-static char inside[64], outside[64]; /* folders */
-static int listener;                 /* outside of the sandbox, on loopback */
+static char inside[64], outside[64], copies[64]; /* folders */
+static int listener;                             /* outside of the sandbox, on loopback */
 static in_port_t port;
 
 /* --- what is tried: 0, or an errno --- */
@@ -223,6 +223,23 @@ static int try_socket_inside(void)
     return bind_at(inside);
 }
 
+static int try_copies(void)
+{
+    char from[128], to[128];
+    snprintf(from, sizeof from, "%s/new", copies);
+    snprintf(to, sizeof to, "%s/copy", copies);
+    int error = at_path(copies, "new", O_CREAT | O_WRONLY | O_EXCL);
+    error = error ? error : result(rename(from, to));
+    return error ? error : result(unlink(to));
+}
+
+static int try_folder_among_copies(void)
+{
+    char path[128];
+    snprintf(path, sizeof path, "%s/folder", copies);
+    return result(mkdir(path, 0700));
+}
+
 static int try_signal_others(void)
 {
     return result(kill(getppid(), 0));
@@ -322,6 +339,8 @@ static const struct {
     {"making a folder", try_folder_outside, FILES, EACCES, 0},
     {"a socket elsewhere", try_socket_outside, FILES, EACCES, 0},
     {"a socket where they are", try_socket_inside, FILES, 0, 0},
+    {"a file that is written and renamed where copies are", try_copies, FILES, 0, 0},
+    {"a folder there", try_folder_among_copies, FILES, EACCES, 0},
     {"a signal to others", try_signal_others, SIGNALS, EPERM, 0},
     {"a signal to ourselves", try_signal_ourselves, SIGNALS, 0, 0},
     {"reading files", try_read, FILES, 0, -1 /* see above */},
@@ -392,7 +411,8 @@ static void test_the_agents(void **state)
 {
     (void)state;
     const char *const directories[] = {inside, "/nonexistent/folder"};
-    in_a_child(&(struct sandbox_wish){.serves = true, .directories = directories, .n = 2}, true);
+    in_a_child(&(struct sandbox_wish){.serves = true, .directories = directories, .n = 2, .writable = copies},
+               true);
 }
 
 static void test_the_keyholders(void **state)
@@ -429,7 +449,8 @@ static int set_up(void **state)
     (void)state;
     strcpy(inside, "/tmp/exeat-inside-XXXXXX");
     strcpy(outside, "/tmp/exeat-outside-XXXXXX");
-    if (!mkdtemp(inside) || !mkdtemp(outside))
+    strcpy(copies, "/tmp/exeat-copies-XXXXXX");
+    if (!mkdtemp(inside) || !mkdtemp(outside) || !mkdtemp(copies))
         return -1;
     snprintf(path, sizeof path, "%s/file", outside);
     close(open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
@@ -443,10 +464,10 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-    char command[200];
+    char command[256];
     (void)state;
     close(listener);
-    snprintf(command, sizeof command, "rm -rf '%s' '%s'", inside, outside);
+    snprintf(command, sizeof command, "rm -rf '%s' '%s' '%s'", inside, outside, copies);
     return system(command);
 }
 
