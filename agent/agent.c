@@ -10,11 +10,14 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/namer.h"
 #include "base/secret.h"
 #include "cli/exit.h"
 #include "upstream/detour.h"
 #include "upstream/pool.h"
 #include "upstream/trial.h"
+
+#define CHANGES_LOGGED 50
 
 /* --- the keyholder's events --- */
 
@@ -69,39 +72,96 @@ static void tell_keyholder(struct agent *a)
     keys_call_start(a->out.keys, &a->reload_call, &m, reload_answered, a);
 }
 
-bool agent_reload(struct agent *a, struct err *e)
+/* A line of the log each; a list without end would help nobody there. */
+static void log_changes(struct span changes, size_t n)
 {
-    struct config *c = config_load(a->config_path, e);
-    if (!c)
-        return false;
-    struct route_table *routes = route_table_new(c, e);
-    if (!routes || !doors_set(&a->doors, c, e)) {
-        route_table_unref(routes);
-        config_unref(c);
-        return false;
+    for (size_t i = 0; changes.n; i++) {
+        struct span line = span_cut(&changes, '\n');
+        if (i < CHANGES_LOGGED)
+            log_info(NULL, "configuration: %.*s", SPAN_ARG(line));
     }
+    if (n > CHANGES_LOGGED)
+        log_info(NULL, "configuration: and %zu more changes", n - CHANGES_LOGGED);
+}
+
+/* What can fail, in an order in which nothing of it has to be taken back. */
+static bool prepare(struct agent *a, const struct config *c, struct route_table **routes, int *log_fd,
+                    struct err *e)
+{
+    *routes = route_table_new(c, e);
+    *log_fd = -1;
+    if (*routes && access_log_open(c, log_fd, e) && doors_set(&a->doors, c, e))
+        return true;
+    if (*routes && c->log_file && *log_fd < 0)
+        agent_explain_log(a, c->log_file, e);
+    if (*log_fd >= 0)
+        close(*log_fd);
+    route_table_unref(*routes);
+    return false;
+}
+
+static void take_over(struct agent *a, struct config *c, struct route_table *routes, int log_fd)
+{
     tell_keyholder(a);
     relay_reload(&a->relay, c, routes);
+    access_log_set(&a->relay.log, c, log_fd);
     route_table_each(a->routes, pool_retire);
     route_table_unref(a->routes);
     config_unref(a->config);
     a->routes = routes;
     a->config = c;
     log_set_level(c->log_level);
-    log_info(NULL, "configuration read again%s%s", c->file ? ": " : "", c->file ? c->file : "");
+}
+
+bool agent_reload(struct agent *a, struct buf *changes, struct err *e)
+{
+    struct route_table *routes;
+    int log_fd;
+    if (a->drain.going)
+        return err_set(e, ERR_CONFIG, "the agent is stopping");
+    struct config *c = config_load(a->config_path, e);
+    if (!c)
+        return false;
+    if (!prepare(a, c, &routes, &log_fd, e)) {
+        config_unref(c);
+        return false;
+    }
+    size_t n = config_diff(a->config, c, changes);
+    take_over(a, c, routes, log_fd);
+    log_info(NULL, "configuration read again%s%s%s", c->file ? ": " : "", c->file ? c->file : "",
+             n ? "" : "; no setting differs");
+    log_changes(buf_span(changes), n);
     return true;
+}
+
+/* For whoever has moved the file away (logrotate): also when the configuration is wrong just then. */
+static void open_log_again(struct agent *a)
+{
+    struct err e;
+    int fd;
+    if (!access_log_open(a->config, &fd, &e))
+        log_error(NULL, "%s; its lines go on into the file that was open", e.text);
+    else if (fd >= 0)
+        access_log_set(&a->relay.log, a->config, fd);
+}
+
+static void hang_up(struct agent *a)
+{
+    struct err e;
+    struct buf changes = {0};
+    if (!agent_reload(a, &changes, &e)) {
+        log_error(NULL, "the configuration was not read again: %s", e.text);
+        open_log_again(a);
+    }
+    buf_free(&changes);
 }
 
 static void on_signal(void *owner, int number)
 {
-    struct agent *a = owner;
-    struct err e;
-    if (number != SIGHUP) {
-        log_info(NULL, "stopping (%s)", number == SIGINT ? "interrupted" : "asked to end");
-        loop_stop(a->loop);
-    } else if (!agent_reload(a, &e)) {
-        log_error(NULL, "the configuration was not read again: %s", e.text);
-    }
+    if (number == SIGHUP)
+        hang_up(owner);
+    else
+        agent_stop(owner, number == SIGINT ? "interrupted" : "asked to end");
 }
 
 /* --- up and down --- */
@@ -126,6 +186,21 @@ static bool start_control(struct agent *a, struct err *e)
     buf_free(&path);
     free(directory);
     return a->control != NULL;
+}
+
+/* Nothing more needs to be executed, and no client has come yet: what needs less freedom than we have had so far comes behind that. */
+static bool confine_and_log(struct agent *a, struct err *e)
+{
+    struct err why;
+    int log_fd, namer_fd = -1;
+    if (!access_log_open(a->config, &log_fd, e))
+        return false;
+    if (a->config->log_requests && (namer_fd = namer_start(&why)) < 0)
+        log_warning(NULL, "%s", why.text); /* the log of requests can do without */
+    agent_confine(a);
+    access_log_set(&a->relay.log, a->config, log_fd); /* our first thread */
+    callers_start(&a->relay.callers, a->loop, namer_fd);
+    return true;
 }
 
 static bool build(struct agent *a, struct err *e)
@@ -156,7 +231,8 @@ static bool build(struct agent *a, struct err *e)
     loop_watch_signal(a->loop, SIGINT, on_signal, a);
     loop_watch_signal(a->loop, SIGHUP, on_signal, a);
     a->pac_ground = pac_ground_new(a->loop, a->config);
-    agent_confine(a); /* nothing more needs to be executed, and no client has come yet */
+    if (!confine_and_log(a, e))
+        return false;
     a->doors.relay = &a->relay;
     a->doors.explain = agent_explain_listen;
     a->doors.explain_owner = a;
@@ -166,7 +242,9 @@ static bool build(struct agent *a, struct err *e)
 /* false: something could not be waited for. */
 static bool take_down(struct agent *a)
 {
+    bool written = true;
     doors_close(&a->doors);
+    agent_drain_done(a);
     agent_drop_queries(a);
     netwatch_stop(a->netwatch);
     keys_call_cancel(&a->reload_call);
@@ -174,6 +252,8 @@ static bool take_down(struct agent *a)
         control_server_stop(a->control);
     if (a->out.keys) {
         relay_done(&a->relay);
+        callers_stop(&a->relay.callers);
+        written = access_log_stop(&a->relay.log);
         detour_stop(&a->out);
         route_table_each(a->routes, pool_flush);
         keys_client_free(a->out.keys);
@@ -183,7 +263,7 @@ static bool take_down(struct agent *a)
     pac_ground_free(a->pac_ground);
     agent_unconfine(a);
     free(a->config_path);
-    return !a->loop || loop_free(a->loop);
+    return (!a->loop || loop_free(a->loop)) && written;
 }
 
 /* What to write into a first configuration takes several lines: these are for a person, not for the log. */

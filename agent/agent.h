@@ -25,21 +25,34 @@ struct agent {
     struct sandbox_state sandbox;
     char **open_folders; /* in which it may make sockets */
     size_t n_open_folders;
+    char *log_folder; /* in which it may write files; NULL: none */
     struct doors doors;
     uint64_t started; /* loop_now */
+    struct {
+        bool going; /* we have been told to stop */
+        struct deadline end, delivery;
+        struct later look;
+    } drain; /* drain.c */
 };
 
 /* Runs until told to stop (exeat stop, SIGTERM, SIGINT); returns an exit code of cli/exit.h. */
 int agent_run(const char *config_path);
 
-/* All or nothing: a bad file changes nothing and *e says why. The summary of what changed goes to the log. */
-bool agent_reload(struct agent *a, struct err *e);
+/* All or nothing: a bad file changes nothing and *e says why. What has changed goes to the log, and to *changes, a line each. */
+bool agent_reload(struct agent *a, struct buf *changes, struct err *e);
+
+/* Ends the loop when what is under way has ended or the time for it is up; the second time at once (drain.c). `why`: "interrupted". */
+void agent_stop(struct agent *a, const char *why);
+void agent_drain_done(struct agent *a);
 
 /* For good (confine.c). Before the first thread. */
 void agent_confine(struct agent *a);
 void agent_unconfine(struct agent *a); /* gives the memory back, nothing else */
 /* Says it, where that is why a listener could not be opened. `path` NULL: not a Unix socket. */
 void agent_explain_listen(const void *agent, const char *path, struct err *e);
+
+/* The same for the log of requests. */
+void agent_explain_log(const struct agent *a, const char *path, struct err *e);
 
 /* Refuses the questions that are still waiting. */
 void agent_drop_queries(struct agent *a);

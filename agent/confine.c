@@ -59,10 +59,13 @@ void agent_confine(struct agent *a)
     leave_open_for(a, a->config->socks, a->config->n_socks);
     for (size_t i = 0; i < a->config->n_forwards; i++)
         leave_open_for(a, a->config->forwards[i].listen, a->config->forwards[i].n_listen);
+    leave_open_for(a, a->config->metrics, a->config->n_metrics);
+    a->log_folder = a->config->log_file ? folder_of(a->config->log_file) : NULL;
     struct sandbox_wish wish = {.serves = true,
                                 .directories = (const char *const *)a->open_folders,
                                 .n = a->n_open_folders,
-                                .writable = pac_ground_folder(a->pac_ground)};
+                                .writable = pac_ground_folder(a->pac_ground),
+                                .log = a->log_folder};
     a->sandbox = sandbox_enter(&wish);
     sandbox_describe(&a->sandbox, &words);
     log_debug(NULL, "the agent %s", buf_cstr(&words));
@@ -74,6 +77,7 @@ void agent_unconfine(struct agent *a)
     for (size_t i = 0; i < a->n_open_folders; i++)
         free(a->open_folders[i]);
     free(a->open_folders);
+    free(a->log_folder);
 }
 
 void agent_explain_listen(const void *owner, const char *path, struct err *e)
@@ -89,5 +93,20 @@ void agent_explain_listen(const void *owner, const char *path, struct err *e)
                 "stop it and "
                 "start it again)",
                 why.text);
+    free(folder);
+}
+
+void agent_explain_log(const struct agent *a, const char *path, struct err *e)
+{
+    if (!a->sandbox.landlock)
+        return;
+    struct err why = *e;
+    char *folder = folder_of(path);
+    if (folder && (!a->log_folder || strcmp(folder, a->log_folder) != 0))
+        err_set(
+            e, ERR_SYSTEM,
+            "%s (once it runs, the agent makes files only in the directory where its log of requests was at "
+            "its start: stop it and start it again)",
+            why.text);
     free(folder);
 }

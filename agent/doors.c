@@ -59,6 +59,8 @@ static bool purpose_by_name(struct wanted *w, const struct given *g, const struc
         w->entrance = &entrance_http;
     else if (span_eq(name, SPAN("socks")))
         w->entrance = &entrance_socks;
+    else if (span_eq(name, SPAN("metrics")))
+        w->entrance = &entrance_metrics;
     else if (!span_starts(name, prefix))
         return false;
     for (size_t i = 0; i < c->n_forwards && !w->entrance; i++)
@@ -73,6 +75,8 @@ static void purpose_by_address(struct wanted *w, const struct given *g, const st
     for (size_t i = 0; i < c->n_forwards; i++)
         if (lists(c->forwards[i].listen, c->forwards[i].n_listen, g->address))
             *w = (struct wanted){.entrance = &entrance_fixed, .forward = &c->forwards[i]};
+    if (lists(c->metrics, c->n_metrics, g->address))
+        w->entrance = &entrance_metrics;
     if (lists(c->socks, c->n_socks, g->address))
         w->entrance = &entrance_socks;
     if (lists(c->listen, c->n_listen, g->address))
@@ -90,8 +94,8 @@ static bool find_purpose(struct wanted *w, const struct given *g, const struct c
         return err_set(e, ERR_CONFIG, "the socket on %s is named %s, and there is no such [forward NAME]",
                        g->address, g->name);
     return err_set(e, ERR_CONFIG,
-                   "what the socket on %s is for cannot be told: write FileDescriptorName=http, socks or "
-                   "forward.NAME into the .socket unit, or the address into exeat.conf",
+                   "what the socket on %s is for cannot be told: write FileDescriptorName=http, socks, "
+                   "metrics or forward.NAME into the .socket unit, or the address into exeat.conf",
                    g->address);
 }
 
@@ -127,6 +131,8 @@ static bool want_all(struct wanted_list *w, const struct doors *d, const struct 
                   c->forwards[i].listen, c->forwards[i].n_listen);
     if (ok) {
         want_each(w, &d->given, whose, (struct wanted){.entrance = &entrance_socks}, c->socks, c->n_socks);
+        want_each(w, &d->given, whose, (struct wanted){.entrance = &entrance_metrics}, c->metrics,
+                  c->n_metrics);
         want_each(w, &d->given, whose, (struct wanted){.entrance = &entrance_http}, c->listen, c->n_listen);
     }
     free(whose);
@@ -138,11 +144,16 @@ static bool want_all(struct wanted_list *w, const struct doors *d, const struct 
 static void accepted(void *owner, struct stream *s)
 {
     struct door *door = owner;
-    relay_accept(door->relay, door->entrance, door->fixed, s);
+    relay_accept(door->relay, door->entrance, door->fixed, door->number, s);
 }
 
+/* Those who have connected already are let in first. What systemd holds open is the next agent's. */
 static void door_close(struct door *door)
 {
+    if (door->listener && !door->given && door->open)
+        listener_take_waiting(door->listener);
+    if (door->open)
+        relay_retire(door->relay, door->number);
     if (door->listener)
         listener_close(door->listener);
     fixed_unref(door->fixed);
@@ -157,6 +168,8 @@ static void say_ready(const struct door *door)
         log_info(NULL, "ready: forward %s on %s to %s", door->fixed->name, name, door->fixed->target);
     else if (door->entrance == &entrance_socks)
         log_info(NULL, "ready: SOCKS on %s", name);
+    else if (door->entrance == &entrance_metrics)
+        log_info(NULL, "ready: figures on %s", name);
     else
         log_info(NULL, "ready: listening on %s%s", strncmp(name, "unix:", 5) == 0 ? "" : "http://", name);
 }
@@ -167,6 +180,7 @@ static struct door *door_open(struct relay *relay, const struct wanted *w, struc
     const struct config_address *at = w->address;
     *door = (struct door){.relay = relay,
                           .entrance = w->entrance,
+                          .number = relay_door(relay),
                           .text = mem_strdup(w->given ? w->given->address : at->text),
                           .given = w->given};
     struct loop *loop = relay->out->loop;
@@ -280,6 +294,7 @@ static void take_over(struct doors *d, const struct wanted_list *wanted, struct 
     for (size_t i = 0; i < wanted->n; i++) {
         bool stays = holds(d->list, d->n, next[i]);
         dedicate(d, next[i], &wanted->list[i], next, i);
+        next[i]->open = true;
         if (!stays)
             say_ready(next[i]);
     }

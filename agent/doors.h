@@ -13,6 +13,8 @@ struct door {
     const struct entrance *entrance;
     struct fixed *fixed;       /* entrance_fixed: a reference */
     char *text;                /* the address as the configuration has it; of a given socket, its own */
+    unsigned number;           /* for relay_retire */
+    bool open;                 /* clients come in by it */
     const struct given *given; /* it came with the start; NULL: opened by ourselves */
 };
 

@@ -1,11 +1,12 @@
 /*
- * What the control socket may ask: status, listening, route, reload, stop. Status asks the keyholder about each upstream in turn, so its answer comes later.
+ * What the control socket may ask: status, metrics, listening, route, reload, stop. Status asks the keyholder about each upstream in turn, so its answer comes later.
  */
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "agent.h"
 #include "base/log.h"
+#include "relay/metrics.h"
 #include "route/destination.h"
 #include "upstream/pool.h"
 
@@ -137,12 +138,13 @@ static void finish_status(struct status_query *q)
 {
     struct agent *a = q->agent;
     json_t *answer = json_pack(
-        "{s:s, s:I, s:I, s:s?, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:o}", "version", EXEAT_VERSION, "pid",
+        "{s:s, s:I, s:I, s:s?, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:o}", "version", EXEAT_VERSION, "pid",
         (json_int_t)getpid(), "uptime", (json_int_t)((loop_now(a->loop) - a->started) / 1000), "config",
         a->config->file, "listening", listening(a, &entrance_http, NULL), "socks",
-        listening(a, &entrance_socks, NULL), "forwards", forwards(a), "confined", confined(a), "upstreams",
-        q->upstreams, "clients", (json_int_t)a->relay.clients_open, "tunnels_open",
-        (json_int_t)a->relay.tunnels_open, "counters", counters_of(&a->out.counters));
+        listening(a, &entrance_socks, NULL), "metrics", listening(a, &entrance_metrics, NULL), "forwards",
+        forwards(a), "confined", confined(a), "upstreams", q->upstreams, "clients",
+        (json_int_t)a->relay.clients_open, "tunnels_open", (json_int_t)a->relay.tunnels_open, "counters",
+        counters_of(&a->out.counters));
     json_object_set_new(answer, "guests", guests(a));
     json_object_set_new(answer, "guests_refused", json_integer((json_int_t)a->relay.guests.refused));
     control_answer(q->asker, answer);
@@ -240,27 +242,48 @@ static void doors(void *owner, struct control_call *call, json_t *question)
     control_answer(call, answer);
 }
 
+static void metrics(void *owner, struct control_call *call, json_t *question)
+{
+    struct agent *a = owner;
+    struct buf out = {0};
+    (void)question;
+    metrics_write(&a->relay, &out);
+    control_answer(call, json_pack("{s:o}", "text", text(buf_span(&out))));
+    buf_free(&out);
+}
+
+static json_t *lines(struct span all)
+{
+    json_t *list = json_array();
+    while (all.n)
+        json_array_append_new(list, text(span_cut(&all, '\n')));
+    return list;
+}
+
 static void reload(void *owner, struct control_call *call, json_t *question)
 {
     struct agent *a = owner;
     struct err e;
+    struct buf changes = {0};
     (void)question;
-    if (agent_reload(a, &e))
-        control_answer(call, json_pack("{s:s?}", "config", a->config->file));
+    if (agent_reload(a, &changes, &e))
+        control_answer(
+            call, json_pack("{s:s?, s:o}", "config", a->config->file, "changes", lines(buf_span(&changes))));
     else
         control_refuse(call, e.text, "nothing was changed; mend the file and try again");
+    buf_free(&changes);
 }
 
 static void stop(void *owner, struct control_call *call, json_t *question)
 {
     struct agent *a = owner;
     (void)question;
-    control_answer(call, json_pack("{s:I}", "pid", (json_int_t)getpid()));
-    log_info(NULL, "stopping (exeat stop)");
-    loop_stop(a->loop);
+    control_answer(call, json_pack("{s:I, s:I}", "pid", (json_int_t)getpid(), "drain",
+                                   (json_int_t)(a->drain.going ? 0 : a->config->drain)));
+    agent_stop(a, "exeat stop");
 }
 
 const struct control_verb agent_verbs[] = {
-    {"status", status}, {"listening", doors}, {"route", route},
-    {"reload", reload}, {"stop", stop},       {NULL, NULL},
+    {"status", status}, {"listening", doors}, {"route", route}, {"reload", reload},
+    {"stop", stop},     {"metrics", metrics}, {NULL, NULL},
 };

@@ -266,6 +266,8 @@ void config_unref(struct config *c)
     struct config_whole *w = (struct config_whole *)c;
     free_addresses(c->listen, c->n_listen);
     free_addresses(c->socks, c->n_socks);
+    free_addresses(c->metrics, c->n_metrics);
+    free(c->log_file);
     for (size_t i = 0; i < c->n_forwards; i++)
         free_forward(&c->forwards[i]);
     free(c->forwards);

@@ -150,6 +150,12 @@ struct config_rule {
     enum config_way way;
 };
 
+enum log_format {
+    LOG_FORMAT_PLAIN,  /* for people, like the other lines of the log */
+    LOG_FORMAT_COMMON, /* NCSA's, as web servers write it, with some fields behind */
+    LOG_FORMAT_JSON,   /* an object per line */
+};
+
 enum when_unreachable { UNREACHABLE_FAIL, UNREACHABLE_DIRECT };
 
 enum config_pac {
@@ -195,6 +201,11 @@ struct config {
     size_t n_headers;
     enum log_level log_level;
     bool log_requests;
+    enum log_format log_format;     /* of the lines about requests */
+    char *log_file;                 /* where these go; NULL: with the rest of the log */
+    struct config_address *metrics; /* where figures are served; may be nowhere */
+    size_t n_metrics;
+    unsigned drain; /* seconds that running requests get when the agent stops */
 };
 
 /* `path` NULL: $XDG_CONFIG_HOME/exeat/exeat.conf (default ~/.config), else /etc/exeat/exeat.conf, else the
@@ -213,6 +224,9 @@ struct buf;
 void config_print(const struct config *c, struct buf *out);
 /* The annotated sample, exeat.conf beside this file: each setting with its help and default. */
 void config_print_sample(struct buf *out);
+
+/* What differs from `before` to `after`, a line each ("[route] no-proxy: A -> B"), into `out`; returns how many lines. */
+size_t config_diff(const struct config *before, const struct config *after, struct buf *out);
 
 /* The upstream of that name, or NULL. */
 const struct config_upstream *config_upstream_named(const struct config *c, struct span name);

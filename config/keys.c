@@ -33,6 +33,7 @@ const struct section sections[] = {
 const size_t n_sections = sizeof sections / sizeof *sections;
 
 static const char *const level_choices[] = {"error", "warning", "info", "debug", NULL};
+static const char *const format_choices[] = {"plain", "common", "json", NULL};
 static const char *const when_unreachable_choices[] = {"fail", "direct", NULL};
 static const char *const wpad_choices[] = {"no", "dns", NULL};
 static const char *const kerberos_choices[] = {"find", "acquire", NULL};
@@ -64,6 +65,12 @@ const struct setting settings[] = {
     {"listen", "max-head", &kind_size, .fallback = "256K", IN_CONFIG(max_head), .least = 4096,
      .most = 1 << 20,
      .help = "The largest head (first line and fields) of a request or an answer that may pass."},
+    {"listen", "metrics", &kind_addresses, .fallback = "none", .example = "127.0.0.1:3129",
+     IN_CONFIG(metrics), ALSO(config, n_metrics),
+     .help = "Addresses where figures for a monitoring system are served, at /metrics (OpenMetrics)."},
+    {"listen", "drain", &kind_duration, .fallback = "5s", IN_CONFIG(drain), .most = 300,
+     .help = "How long running requests and open tunnels may go on when the agent is told to stop; 0 is not "
+             "at all."},
 
     {"upstream", "proxy", &kind_proxies, .required = true, .example = "http://proxy.corp.example:8080",
      IN_UPSTREAM(proxies), ALSO(config_upstream, n_proxies),
@@ -185,6 +192,13 @@ const struct setting settings[] = {
      .help = "How much is logged."},
     {"log", "requests", &kind_yes_no, .fallback = "yes", IN_CONFIG(log_requests),
      .help = "A line for each request."},
+    {"log", "file", &kind_path, .absent = "they stand with the rest of the log",
+     .example = "~/.local/state/exeat/log/requests", IN_CONFIG(log_file),
+     .help = "Where the lines about requests go; opened again at a reload. Its directory must be there: best "
+             "one of its own, for the agent may write files in it."},
+    {"log", "format", &kind_choice, .fallback = "plain", IN_CONFIG(log_format), .choices = format_choices,
+     .help = "How the lines about requests look: for people, as web servers write them, or one JSON object "
+             "each."},
 };
 const size_t n_settings = sizeof settings / sizeof *settings;
 _Static_assert(sizeof settings / sizeof *settings <= SETTINGS_MAX, "raise SETTINGS_MAX");

@@ -121,15 +121,22 @@ static void refuse(struct admit *a, struct stream *s, const char *tag, const str
     stream_linger(s);
 }
 
+bool admit_said_so(const struct admit *a)
+{
+    return a->refused == 1;
+}
+
 bool admit_stream(struct admit *a, const struct config *c, struct stream *s, const char *tag,
                   const struct span *instead)
 {
     struct buf why = {0}, remedy = {0};
     struct err e = {0};
     uid_t uid = (uid_t)-1;
-    if (c->allow_any)
+    a->who = (struct peer_id){0};
+    if (c->allow_any && !c->log_requests) /* nobody wants to know */
         return true;
     enum peer_owner owner = peer_find(&a->query, s, &uid, &e);
+    a->who = (struct peer_id){owner == PEER_USER, uid, stream_peer_pid(s), a->query.inode};
     bool allowed = admit_owner(c, owner, uid, e.text, &why, &remedy);
     if (!allowed)
         refuse(a, s, tag, &why, &remedy, instead);

@@ -11,6 +11,7 @@
 
 struct admit {
     struct peer_query query;
+    struct peer_id who;   /* of the last admit_stream */
     uint64_t window_ends; /* ms of the loop; refusals are counted by the second */
     unsigned refused;     /* in this window */
 };
@@ -18,6 +19,8 @@ struct admit {
 void admit_init(struct admit *a);
 void admit_done(struct admit *a);
 
+/* Was the last one that was turned away the first of its second, of which the log has a line? */
+bool admit_said_so(const struct admit *a);
 /* true: may go on. false: it has been told in words why not, and the stream is gone. `tag`: for the log and the page. `instead`: for clients that
    do not read HTTP, what they get in place of the page; nothing at all is a reset. NULL: the page. */
 bool admit_stream(struct admit *a, const struct config *c, struct stream *s, const char *tag,

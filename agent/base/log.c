@@ -14,6 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/buf.h"
+
 static const struct {
     const char *name;
     int syslog; /* the <N> of sd-daemon(3) */
@@ -28,7 +30,8 @@ static struct {
     const char *program;
     enum log_level level;
     bool journal;
-    atomic_ulong lost; /* lines that nobody could take */
+    atomic_ulong lost; /* lines that nobody could take, and that was not said yet */
+    atomic_ulong lost_ever;
 } log_state = {.program = "exeat", .level = LOG_LEVEL_INFO};
 
 /* JOURNAL_STREAM names the device and inode of the journal's stream; it is ours only when stderr is that very file. */
@@ -93,6 +96,13 @@ static size_t add_prefix(char *line, size_t size, enum log_level level, const ch
     return (size_t)n;
 }
 
+void log_add_prefix(struct buf *out, bool whole)
+{
+    char prefix[160];
+    if (whole || log_state.journal)
+        buf_add(out, prefix, add_prefix(prefix, sizeof prefix, LOG_LEVEL_INFO, NULL));
+}
+
 /* Writes if that does not block: a reader of our log that has stopped must not stop us. A pipe that polls writable takes PIPE_BUF bytes at once. */
 static bool emit(const char *line, size_t n)
 {
@@ -102,18 +112,18 @@ static bool emit(const char *line, size_t n)
     return write(STDERR_FILENO, line, n) == (ssize_t)n;
 }
 
-void log_line(enum log_level level, const char *tag, const char *format, ...)
+bool log_line(enum log_level level, const char *tag, const char *format, ...)
 {
     char line[PIPE_BUF];
     va_list args;
     if (level > log_state.level)
-        return;
+        return true;
     size_t prefix = add_prefix(line, sizeof line / 2, level, tag);
     va_start(args, format);
     int n = vsnprintf(line + prefix, sizeof line - prefix - 1, format, args);
     va_end(args);
     if (n < 0)
-        return;
+        return false;
     size_t length = prefix + (size_t)n < sizeof line - 2 ? prefix + (size_t)n : sizeof line - 2;
     for (size_t i = prefix; i < length; i++)
         if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
@@ -128,6 +138,14 @@ void log_line(enum log_level level, const char *tag, const char *format, ...)
         if (emit(note, at))
             atomic_fetch_sub(&log_state.lost, lost);
     }
-    if (!emit(line, length))
-        atomic_fetch_add(&log_state.lost, 1);
+    if (emit(line, length))
+        return true;
+    atomic_fetch_add(&log_state.lost, 1);
+    atomic_fetch_add(&log_state.lost_ever, 1);
+    return false;
+}
+
+unsigned long log_lost(void)
+{
+    return atomic_load(&log_state.lost_ever);
 }

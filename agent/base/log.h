@@ -19,9 +19,16 @@ enum log_level log_get_level(void);
 bool log_level_parse(struct span name, enum log_level *out);
 const char *log_level_name(enum log_level level);
 
-/* tag may be NULL. Control bytes in the text come out as '?', so that a peer cannot forge lines. */
-void log_line(enum log_level level, const char *tag, const char *format, ...)
+/* tag may be NULL. Control bytes in the text come out as '?', so that a peer cannot forge lines. false: nobody could take it. */
+bool log_line(enum log_level level, const char *tag, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* How many lines nobody could take, since the start. */
+unsigned long log_lost(void);
+
+struct buf;
+/* For lines that go to standard error by another way: what stands in front of one of level info; `whole` false: only the journal's <N>. */
+void log_add_prefix(struct buf *out, bool whole);
 
 #define log_error(tag, ...)   log_line(LOG_LEVEL_ERROR, tag, __VA_ARGS__)
 #define log_warning(tag, ...) log_line(LOG_LEVEL_WARNING, tag, __VA_ARGS__)

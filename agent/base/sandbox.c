@@ -135,9 +135,9 @@ static const size_t ruleset_bytes[] = {[1] = 8, [2] = 8, [3] = 8, [4] = 16, [5] 
 
 #define CHANGE_FILES  0x1ff3u /* version 1: write, execute, remove, make all kinds */
 #define MAKE_SOCKET   (1u << 9)
+#define MAKE_FILE     (1u << 8)
 #define REMOVE_FILE   (1u << 5)
 #define WRITE_FILE    (1u << 1)
-#define MAKE_FILE     (1u << 8)
 #define MOVE          (1u << 13) /* 2 */
 #define TRUNCATE      (1u << 14) /* 3 */
 #define DEVICE_IOCTL  (1u << 15) /* 5 */
@@ -176,6 +176,8 @@ static int restrict_files(const struct sandbox_wish *w)
         allow(ruleset, w->directories[i], MAKE_SOCKET | REMOVE_FILE);
     if (w->writable)
         allow(ruleset, w->writable, (MAKE_FILE | WRITE_FILE | REMOVE_FILE | TRUNCATE) & files_known(version));
+    if (w->log)
+        allow(ruleset, w->log, MAKE_FILE | WRITE_FILE);
     allow(ruleset, "/dev/null", WRITE_FILE);
 #ifdef EXEAT_COVERAGE
     allow(ruleset, EXEAT_COVERAGE, files_known(version));
@@ -189,7 +191,7 @@ static int restrict_files(const struct sandbox_wish *w)
 
 struct sandbox_state sandbox_enter(const struct sandbox_wish *w)
 {
-    struct sandbox_state s = {0};
+    struct sandbox_state s = {.logs = w->log != NULL};
     s.no_new_privileges = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
     if (!w->files)
         s.landlock = restrict_files(w);
@@ -202,5 +204,6 @@ void sandbox_describe(const struct sandbox_state *s, struct buf *out)
     buf_add_str(out, s->calls ? "starts no programs" : "not kept from starting programs (no seccomp)");
     buf_add_str(out, s->no_new_privileges ? ", gains no privileges" : ", not kept from gaining privileges");
     if (s->landlock)
-        buf_addf(out, ", writes no files (Landlock version %d)", s->landlock);
+        buf_addf(out, ", writes no files%s (Landlock version %d)", s->logs ? " but its log of requests" : "",
+                 s->landlock);
 }

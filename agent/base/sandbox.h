@@ -17,11 +17,13 @@ struct sandbox_wish {
     const char *const *directories;
     size_t n;
     const char *writable; /* a folder in which it also makes, writes, renames and removes files; NULL: none */
+    const char *log; /* and here it may make files and write to them; NULL: nowhere */
 };
 
 struct sandbox_state {
     bool no_new_privileges, calls;
     int landlock; /* the version that holds; 0: none */
+    bool logs;    /* there is one directory where it writes files */
 };
 
 /* For this process, for good, and for its children. Before its first thread: Landlock binds the calling one and those that it makes. */

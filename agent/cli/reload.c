@@ -6,6 +6,14 @@
 #include "cli/say.h"
 #include "cli/verb.h"
 
+static void show(const char *change)
+{
+    struct buf line = {0};
+    buf_addf(&line, "  %s\n", change ? change : "?");
+    say_clean(stdout, buf_span(&line));
+    buf_free(&line);
+}
+
 static int run(const struct verb_call *call)
 {
     (void)call;
@@ -15,7 +23,12 @@ static int run(const struct verb_call *call)
         int code = say_failure(&e);
         return e.code == ERR_REFUSED ? EXIT_CONFIG : code; /* all that it can refuse is a configuration */
     }
-    puts("The agent has read its configuration again.");
+    json_t *changes = json_object_get(answer, "changes"), *change;
+    size_t i;
+    printf("The agent has read its configuration again%s\n", json_array_size(changes) ? ":"
+                                                             : changes ? "; no setting differs."
+                                                                       : ".");
+    json_array_foreach(changes, i, change) show(json_string_value(change));
     json_decref(answer);
     return EXIT_DONE;
 }
@@ -25,7 +38,7 @@ const struct verb reload_verb = {
     .arguments = "",
     .summary = "Have the running agent read its configuration again",
     .help = "The agent reads its configuration again and uses it for new requests; those under way end as "
-            "they began. When the configuration is "
-            "wrong, the agent says why and keeps the one it has.",
+            "they began. It says which settings "
+            "differ. When the configuration is wrong, the agent says why and keeps the one it has.",
     .run = run,
 };

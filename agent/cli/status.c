@@ -82,6 +82,10 @@ static void introduce(struct buf *out, json_t *answer)
         buf_add_str(out, "; SOCKS on");
         names(out, json_object_get(answer, "socks"));
     }
+    if (json_array_size(json_object_get(answer, "metrics"))) {
+        buf_add_str(out, "; figures on");
+        names(out, json_object_get(answer, "metrics"));
+    }
     buf_add_str(out, ".\n");
 }
 
@@ -206,9 +210,22 @@ void status_text(struct buf *out, json_t *answer)
     counters_paragraph(out, answer);
 }
 
+static int run_metrics(void)
+{
+    struct err e = {0};
+    json_t *answer = ask_agent("metrics", &e);
+    if (!answer)
+        return say_failure(&e);
+    fputs(text_of(answer, "text"), stdout);
+    json_decref(answer);
+    return EXIT_DONE;
+}
+
 static int run(const struct verb_call *call)
 {
     struct err e = {0};
+    if (verb_given(call, "metrics"))
+        return run_metrics();
     json_t *answer = ask_agent("status", &e);
     if (!answer)
         return say_failure(&e);
@@ -228,6 +245,7 @@ static int run(const struct verb_call *call)
 
 static const struct verb_option options[] = {
     {"json", 'j', NULL, "one JSON object, for programs"},
+    {"metrics", 'm', NULL, "figures for a monitoring system, as OpenMetrics text"},
     {0},
 };
 

@@ -6,14 +6,17 @@
 #include "cli/verb.h"
 
 #define END_PATIENCE_MS 30000u
+#define DRAIN_MOST_S    3600
 
 static bool stop(struct control_link *l, struct err *e)
 {
     json_t *answer = question_agent(l, "stop", e);
     if (!answer)
         return false;
+    json_int_t drain = json_integer_value(json_object_get(answer, "drain")); /* seconds */
     json_decref(answer);
-    return control_wait_end(l, END_PATIENCE_MS, e);
+    unsigned more = drain > 0 && drain < DRAIN_MOST_S ? (unsigned)drain * 1000 : 0;
+    return control_wait_end(l, END_PATIENCE_MS + more, e);
 }
 
 static int run(const struct verb_call *call)
@@ -35,7 +38,9 @@ const struct verb stop_verb = {
     .name = "stop",
     .arguments = "",
     .summary = "Stop the running agent",
-    .help = "Tells the agent to end and waits until it has gone. Connections that are open through it are "
-            "closed.",
+    .help =
+        "Tells the agent to end and waits until it has gone. It takes no more connections; requests that "
+        "are being answered, and tunnels, may go on for a few seconds (drain in [listen]). Asked a second "
+        "time, it ends at once.",
     .run = run,
 };

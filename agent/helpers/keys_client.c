@@ -344,7 +344,7 @@ struct keys_client *keys_client_new(struct loop *loop, const char *config_path, 
     k->loop = loop;
     k->events = events;
     k->owner = owner;
-    k->instance = 1;
+    k->instance = KEYS_FIRST_INSTANCE;
     list_init(&k->calls);
     settle_program(k, config_path, life == KEYS_LASTING);
     if (life == KEYS_LASTING && !(k->starter = starter_new(loop, k->arguments, STARTER_WAITS, &e)))

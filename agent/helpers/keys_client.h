@@ -47,7 +47,8 @@ bool keys_client_is_installed(const struct keys_client *k, struct err *e);
 /* Ends the keyholder (by closing the stream to it) and all calls, which are not told. */
 void keys_client_free(struct keys_client *k);
 
-/* Which life of the keyholder we talk to: changes when it is restarted. */
+/* Which life of the keyholder we talk to: counts from the first one when it is restarted. */
+#define KEYS_FIRST_INSTANCE 1u
 uint32_t keys_client_instance(const struct keys_client *k);
 
 void keys_call_start(struct keys_client *k, struct keys_call *call, struct keys_msg *question,

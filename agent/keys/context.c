@@ -124,7 +124,8 @@ void context_answer(struct context *c, const struct answer *a)
                          .generation = c->e->generation,
                          .header = a->header,
                          .why = span_str(a->why),
-                         .remedy = span_str(a->remedy)};
+                         .remedy = span_str(a->remedy),
+                         .scheme = span_str(a->scheme)};
     log_debug(NULL, "context %u, %s: %s%s%s", c->id, keys_type_name(c->q.type), keys_verdict_name(a->verdict),
               a->why ? ": " : "", a->why ? a->why : "");
     if (c->q.call) /* an ACCEPTED may want no answer */

@@ -93,6 +93,7 @@ struct answer {
     uint32_t flags;
     struct span header;
     const char *why, *remedy; /* NULL: none */
+    const char *scheme;       /* of the header, in words; NULL: none */
 };
 /* Ends the question. */
 void context_answer(struct context *c, const struct answer *a);

@@ -188,7 +188,8 @@ static void send_header(struct context *c, enum phase phase)
     c->phase = phase;
     context_answer(c, &(struct answer){.verdict = KEYS_SEND,
                                        .flags = c->header_flags | (c->aside ? KEYS_ASIDE | KEYS_KNOCK : 0),
-                                       .header = secret_reveal(&c->header)});
+                                       .header = secret_reveal(&c->header),
+                                       .scheme = verdict_words(c)});
 }
 
 static void gate(struct context *c)

@@ -22,6 +22,8 @@ void converse_bare(struct context *c, uint32_t flags); /* the request goes out w
 void converse_pass(struct context *c);
 /* It ends with a refusal. */
 void converse_refused(struct context *c);
+/* The scheme of what was made, for people: "Negotiate (Kerberos)". */
+const char *verdict_words(const struct context *c);
 /* The proxy speaks another NTLM dialect under the name Negotiate than we tried; `raw`: it said which. */
 void converse_learn_dialect(struct context *c, bool raw);
 

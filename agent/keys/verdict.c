@@ -204,7 +204,7 @@ void converse_challenged(struct context *c)
     }
 }
 
-static const char *words_of(const struct context *c)
+const char *verdict_words(const struct context *c)
 {
     if (c->scheme == AUTH_DIGEST)
         return c->hop->digest_words;
@@ -240,8 +240,8 @@ static void learn_success(struct context *c)
     alarm_learn(c->who, h, level_of(c));
     if (!h->worked[0] || h->worked_scheme != c->scheme || h->worked_generation != c->e->generation)
         log_info(NULL, "upstream %s, %s: %s accepted by %s", c->who->name, h->text, identity_text(c->e),
-                 words_of(c));
-    snprintf(h->worked, sizeof h->worked, "%s", words_of(c));
+                 verdict_words(c));
+    snprintf(h->worked, sizeof h->worked, "%s", verdict_words(c));
     h->worked_scheme = c->scheme;
     h->worked_generation = c->e->generation;
     if (g) {

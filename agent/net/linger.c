@@ -6,6 +6,14 @@
 
 #define LINGER_MS 5000
 
+bool loop_delivers(const struct loop *loop)
+{
+    for (const struct list *it = loop->lingering.next; it != &loop->lingering; it = it->next)
+        if (stream_backlog(list_entry(it, struct stream, lingering)))
+            return true;
+    return false;
+}
+
 static void linger_over(void *owner)
 {
     stream_close(owner);

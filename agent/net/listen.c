@@ -79,6 +79,21 @@ static void pause_for(struct listener *l, const char *why)
     deadline_start(l->loop, &l->retry, RETRY_MS, retry_passed, l);
 }
 
+/* -1: with errno. */
+static int accept_one(struct listener *l)
+{
+    int fd = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd < 0)
+        return -1;
+    struct stream *s = stream_from_fd(l->loop, fd);
+    if (!l->exempt) {
+        s->accepted = true;
+        l->loop->accepted_open++;
+    }
+    l->accepted(l->owner, s);
+    return fd;
+}
+
 static void ready(uv_poll_t *handle, int status, int events)
 {
     struct listener *l = handle->data;
@@ -91,18 +106,11 @@ static void ready(uv_poll_t *handle, int status, int events)
             pause_for(l, "as many clients as descriptors allow");
             return;
         }
-        int fd = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-        if (fd < 0) {
+        if (accept_one(l) < 0) {
             if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
                 pause_for(l, "out of descriptors");
             return; /* EAGAIN, ECONNABORTED: the poll tells of the next */
         }
-        struct stream *s = stream_from_fd(l->loop, fd);
-        if (!l->exempt) {
-            s->accepted = true;
-            l->loop->accepted_open++;
-        }
-        l->accepted(l->owner, s);
     }
 }
 
@@ -300,6 +308,12 @@ struct listener *listen_given(struct loop *loop, const struct given *g, accepted
     struct listener *l = begin(loop, fd, accepted, owner);
     l->name = mem_strdup(g->address);
     return l;
+}
+
+void listener_take_waiting(struct listener *l)
+{
+    for (unsigned i = 0; i < BACKLOG && !over_budget(l) && accept_one(l) >= 0; i++)
+        ;
 }
 
 void listener_exempt(struct listener *l)

@@ -27,6 +27,8 @@ bool listen_is_loopback(const struct sockaddr *address);
 void listener_exempt(struct listener *l);
 /* "127.0.0.1:3128", "[::1]:3128" or "unix:PATH"; with the port that we really have. */
 const char *listener_name(const struct listener *l);
+/* Accepts those who are waiting at present, before it is closed; never more than it could hold. */
+void listener_take_waiting(struct listener *l);
 /* Removes a Unix socket's file too. */
 void listener_close(struct listener *l);
 

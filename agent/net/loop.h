@@ -22,6 +22,9 @@ void loop_stop(struct loop *loop);
 /* Closes what is left and gives everything back. false: a name look-up is still under way; the process should end by _exit, for libuv would wait for it. */
 bool loop_free(struct loop *loop);
 
+/* Is somebody still being sent the last bytes of a connection that ends by itself (stream_linger)? */
+bool loop_delivers(const struct loop *loop);
+
 /* Monotonic milliseconds, as of this round of the loop. */
 uint64_t loop_now(const struct loop *loop);
 

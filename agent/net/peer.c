@@ -13,12 +13,14 @@
 #include "net/peer.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -156,6 +158,7 @@ enum peer_owner peer_find(struct peer_query *q, const struct stream *s, uid_t *u
     struct question question;
     union answer answer;
     uv_os_fd_t fd;
+    q->inode = 0;
     if (stream_peer_uid(s, uid))
         return PEER_USER;
     int error = uv_fileno(&s->handle.any, &fd);
@@ -166,5 +169,22 @@ enum peer_owner peer_find(struct peer_query *q, const struct stream *s, uid_t *u
     if (!write_question(&question, ++q->sequence, fd, e) || !ask(q, &question, e))
         return PEER_UNKNOWN;
     size_t n = hear(q, &answer, e);
-    return n == 0 ? PEER_UNKNOWN : judge(&question, &answer, n, uid, e);
+    enum peer_owner owner = n == 0 ? PEER_UNKNOWN : judge(&question, &answer, n, uid, e);
+    if (owner == PEER_USER)
+        q->inode = ((const struct inet_diag_msg *)NLMSG_DATA(&answer.head))->idiag_inode;
+    return owner;
+}
+
+bool peer_program(pid_t pid, char name[PEER_PROGRAM_MOST])
+{
+    char path[32];
+    snprintf(path, sizeof path, "/proc/%d/comm", (int)pid);
+    int fd = pid > 0 ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    ssize_t n = fd >= 0 ? read(fd, name, PEER_PROGRAM_MOST - 1) : -1;
+    if (fd >= 0)
+        close(fd);
+    if (n <= 0)
+        return false;
+    name[name[n - 1] == '\n' ? n - 1 : n] = '\0';
+    return true;
 }

@@ -434,16 +434,34 @@ bool stream_addresses(const struct stream *s, struct sockaddr_storage *own, stru
            uv_tcp_getpeername(&s->handle.tcp, (struct sockaddr *)peer, &peer_size) == 0;
 }
 
+static bool peer_credentials(const struct stream *s, struct ucred *peer)
+{
+    socklen_t size = sizeof *peer;
+    uv_os_fd_t fd;
+    return s->handle.any.type == UV_NAMED_PIPE && uv_fileno(&s->handle.any, &fd) == 0 &&
+           getsockopt(fd, SOL_SOCKET, SO_PEERCRED, peer, &size) == 0;
+}
+
 bool stream_peer_uid(const struct stream *s, uid_t *uid)
 {
     struct ucred peer;
-    socklen_t size = sizeof peer;
-    uv_os_fd_t fd;
-    if (s->handle.any.type != UV_NAMED_PIPE || uv_fileno(&s->handle.any, &fd) != 0 ||
-        getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
+    if (!peer_credentials(s, &peer))
         return false;
     *uid = peer.uid;
     return true;
+}
+
+pid_t stream_peer_pid(const struct stream *s)
+{
+    struct ucred peer;
+    return peer_credentials(s, &peer) ? peer.pid : 0;
+}
+
+bool stream_has_input(const struct stream *s)
+{
+    char byte;
+    uv_os_fd_t fd;
+    return uv_fileno(&s->handle.any, &fd) == 0 && recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
 }
 
 void stream_keepalive(struct stream *s, unsigned seconds)

@@ -61,6 +61,10 @@ uint64_t stream_bytes_in(const struct stream *s);
 uint64_t stream_bytes_out(const struct stream *s);
 /* Effective uid at the other end of a Unix socket (SO_PEERCRED); false: not a Unix socket. */
 bool stream_peer_uid(const struct stream *s, uid_t *uid);
+/* And the process that made it. 0: not a Unix socket, or not of our process namespace. */
+pid_t stream_peer_pid(const struct stream *s);
+/* Has something come that was not read yet? Asks the kernel. */
+bool stream_has_input(const struct stream *s);
 
 /* Both ends of a TCP connection. false: it is none, or the kernel does not know the peer any more; *own is filled in then if it is known. */
 struct sockaddr_storage;

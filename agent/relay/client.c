@@ -81,8 +81,11 @@ void client_close(struct client *c)
     guest_left(c);
     list_remove(&c->link);
     c->relay->clients_open--;
+    if (c->relay->draining)
+        c->relay->ended(c->relay->ended_owner);
     buf_free(&c->in);
     fixed_unref(c->fixed);
+    caller_unref(c->caller);
     free(c);
 }
 
@@ -135,9 +138,21 @@ static void set_reading(struct client *c)
         stream_pause(c->stream);
 }
 
+bool client_is_leaving(const struct client *c)
+{
+    return c->retiring || c->relay->draining;
+}
+
+/* It is, and nothing of another request is here. */
+static bool may_leave(const struct client *c)
+{
+    return client_is_leaving(c) && !c->exchange && c->in.n == 0 && c->socks.state == 0 &&
+           !stream_has_input(c->stream);
+}
+
 void client_wait(struct client *c)
 {
-    if (c->eof)
+    if (c->eof || may_leave(c))
         client_end(c);
     else
         set_reading(c);
@@ -200,6 +215,9 @@ static void say_established(struct client *c)
 
 const struct entrance entrance_http = {
     .http = true, .tunnel = "tunnel", .take = take_head, .established = say_established};
+
+const struct entrance entrance_metrics = {
+    .http = true, .figures = true, .tunnel = "tunnel", .take = take_head, .established = say_established};
 
 static void take_next(struct client *c)
 {
@@ -268,15 +286,35 @@ static void on_failed(void *owner, const struct err *why)
 
 /* --- the relay --- */
 
-void relay_accept(struct relay *r, const struct entrance *entrance, struct fixed *fixed, struct stream *s)
+/* Before a byte of it is read. Of those that are turned away the log of requests has as many lines as the other one: another user must not fill it. */
+static bool let_in(struct relay *r, const struct entrance *entrance, struct stream *s, const char *tag,
+                   bool beyond)
+{
+    char peer[64];
+    snprintf(peer, sizeof peer, "%s", stream_peer(s));
+    r->admit.who = (struct peer_id){0};
+    if (beyond ? admit_guest(&r->admit, r->config, s, tag, entrance->http)
+               : admit_stream(&r->admit, r->config, s, tag, entrance->http ? NULL : &entrance->turned_away))
+        return true;
+    r->turned_away++;
+    if (admit_said_so(&r->admit))
+        access_log_write(&r->log, &(struct access){.tag = tag,
+                                                   .peer = span_str(peer),
+                                                   .uid_known = r->admit.who.uid_known,
+                                                   .uid = r->admit.who.uid,
+                                                   .status = entrance->http ? 403 : 0,
+                                                   .note = SPAN("turned away")});
+    return false;
+}
+
+void relay_accept(struct relay *r, const struct entrance *entrance, struct fixed *fixed, unsigned door,
+                  struct stream *s)
 {
     static const struct stream_events events = {on_data, on_eof, on_drained, on_failed};
     char tag[16];
     snprintf(tag, sizeof tag, "c%u", ++r->clients_seen);
     bool beyond = admit_is_beyond(s);
-    if (!(beyond
-              ? admit_guest(&r->admit, r->config, s, tag, entrance->http)
-              : admit_stream(&r->admit, r->config, s, tag, entrance->http ? NULL : &entrance->turned_away)))
+    if (!let_in(r, entrance, s, tag, beyond))
         return;
     struct client *c = mem_zero(sizeof *c);
     c->relay = r;
@@ -285,6 +323,9 @@ void relay_accept(struct relay *r, const struct entrance *entrance, struct fixed
     c->stream = s;
     memcpy(c->tag, tag, sizeof tag);
     c->number = r->clients_seen;
+    c->door = door;
+    c->who = r->admit.who;
+    c->caller = caller_find(&r->callers, &c->who);
     c->in.max = r->config->max_head + AHEAD_BYTES;
     list_push_back(&r->clients, &c->link);
     r->clients_open++;
@@ -300,11 +341,13 @@ void relay_accept(struct relay *r, const struct entrance *entrance, struct fixed
 
 void relay_init(struct relay *r, struct outbound *out, struct config *config, struct route_table *routes)
 {
-    *r = (struct relay){.out = out, .config = config_ref(config), .routes = route_table_ref(routes)};
+    *r = (struct relay){
+        .out = out, .config = config_ref(config), .routes = route_table_ref(routes), .started = time(NULL)};
     list_init(&r->clients);
     list_init(&r->tunnels);
     holds_init(&r->holds);
     guests_init(&r->guests);
+    callers_init(&r->callers, &r->log);
     admit_init(&r->admit);
 }
 
@@ -319,14 +362,79 @@ void relay_reload(struct relay *r, struct config *config, struct route_table *ro
     holds_reloaded(r);
 }
 
+/* --- the end of a door, and of all --- */
+
+static void retire(struct client *c)
+{
+    c->retiring = true;
+    if (may_leave(c))
+        client_end(c);
+}
+
+unsigned relay_door(struct relay *r)
+{
+    return ++r->doors_seen;
+}
+
+void relay_retire(struct relay *r, unsigned door)
+{
+    struct list *it, *safe;
+    list_each(it, safe, &r->clients)
+    {
+        struct client *c = list_entry(it, struct client, link);
+        if (c->door == door)
+            retire(c);
+    }
+}
+
+void relay_drain(struct relay *r, void (*ended)(void *owner), void *owner)
+{
+    struct list *it, *safe;
+    r->ended = ended;
+    r->ended_owner = owner;
+    r->draining = true;
+    holds_give_up(r);
+    list_each(it, safe, &r->clients) retire(list_entry(it, struct client, link));
+}
+
+bool relay_is_empty(const struct relay *r)
+{
+    return r->clients_open == 0 && r->tunnels_open == 0;
+}
+
+/* With a reset, where an answer is under way: of some, the end of the connection would look like their own. */
+static void client_cut(struct client *c)
+{
+    if (c->exchange && c->stream) {
+        stream_abort(c->stream);
+        c->stream = NULL;
+    }
+    client_close(c);
+}
+
+size_t relay_finish(struct relay *r)
+{
+    struct list *it, *safe;
+    size_t cut = 0;
+    list_each(it, safe, &r->clients)
+    {
+        struct client *c = list_entry(it, struct client, link);
+        cut += c->exchange != NULL;
+        client_cut(c);
+    }
+    list_each(it, safe, &r->tunnels) tunnel_finish(tunnel_of(it));
+    return cut;
+}
+
 void relay_done(struct relay *r)
 {
     while (!list_empty(&r->clients))
-        client_close(list_entry(r->clients.next, struct client, link));
+        client_cut(list_entry(r->clients.next, struct client, link));
     while (!list_empty(&r->tunnels))
         tunnel_close(tunnel_of(r->tunnels.next));
     holds_done(&r->holds);
     guests_done(&r->guests);
+    sums_free(&r->sums);
     admit_done(&r->admit);
     config_unref(r->config);
     route_table_unref(r->routes);

@@ -28,7 +28,11 @@ struct client {
     char tag[16]; /* "c12" in the log */
     bool eof;
     bool pin_wanted;
-    struct later after; /* an exchange has ended: what comes next */
+    bool retiring; /* its door is closed */
+    unsigned door;
+    struct peer_id who;
+    struct caller *caller; /* a reference, or NULL */
+    struct later after;    /* an exchange has ended: what comes next */
     enum client_next { CLIENT_KEEP, CLIENT_CLOSE, CLIENT_ABORT, CLIENT_GONE } next;
 };
 
@@ -42,6 +46,8 @@ void client_refuse(struct client *c, const struct fault *fault);
 /* For ways, with no exchange: waits for more bytes; or all that was written is delivered, and that is the end. */
 void client_wait(struct client *c);
 void client_end(struct client *c);
+/* The answer under way, or the next one, is its last. */
+bool client_is_leaving(const struct client *c);
 /* Keeps this idle connection for the client's next request alone. */
 void client_pin(struct client *c, struct upstream *u);
 /* The pinned connection if it leads to that hop; it is the caller's then. One that leads elsewhere is closed. NULL: none. */

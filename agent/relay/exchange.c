@@ -46,6 +46,8 @@ static void refuse(struct exchange *e, enum page_cause cause, unsigned status, s
 
 void exchange_free(struct exchange *e)
 {
+    if (!e->logged)
+        reply_log(e, e->download.content, "given up");
     hold_free(e);
     ask_cancel(&e->ask);
     lease_cancel(&e->lease);
@@ -149,6 +151,7 @@ static void answered(void *owner)
     struct exchange *e = owner;
     upload_settle(&e->upload);
     e->status = e->ask.leg.head.status;
+    snprintf(e->scheme, sizeof e->scheme, "%.*s", SPAN_ARG(ask_scheme(&e->ask)));
     if (e->status == 101 && !forward_wants_upgrade(e)) {
         refuse(e, PAGE_BAD_ANSWER, 0,
                SPAN("the other side switched protocols (101) though nobody had asked for it"), SPAN(""));

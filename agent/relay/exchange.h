@@ -38,7 +38,9 @@ struct exchange {
     bool closing_said; /* the answer said Connection: close */
     bool pin;
     unsigned status; /* told to the client; 0: nothing yet */
+    bool logged;
     uint64_t began;
+    char scheme[48]; /* by which it was let in (ask_scheme); "" */
     char tag[24];
 };
 

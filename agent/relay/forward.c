@@ -62,6 +62,10 @@ static bool answer_max_forwards(struct exchange *e)
 
 bool forward_answer_here(struct exchange *e)
 {
+    if (e->client->entrance->figures) {
+        home_answer(e);
+        return true;
+    }
     /* Our own pages by way of ourselves are no loop: http_proxy is set, and no-proxy has this machine. */
     if (header_via_loop(&e->head, via(e)) && !home_has(e)) {
         reply_page(e, PAGE_LOOP, 0, SPAN("this request came back to exeat, which had sent it before"),
@@ -120,8 +124,8 @@ struct body_rule forward_answer_head(struct exchange *e, const struct head *h, s
     struct body_rule towards_client = download_framing(rule, e->head.minor);
     e->keep_upstream = header_keeps_alive(h) && rule.kind != BODY_CLOSE;
     e->pin |= must_pin(e, h);
-    e->closing_said = !e->keep_client || towards_client.kind == BODY_CLOSE || !e->upload.ended ||
-                      (e->pin && !e->keep_upstream);
+    e->closing_said = !e->keep_client || client_is_leaving(e->client) || towards_client.kind == BODY_CLOSE ||
+                      !e->upload.ended || (e->pin && !e->keep_upstream);
     struct header_response how = {
         .body = towards_client,
         .no_framing = rule.kind == BODY_NONE,

@@ -3,8 +3,6 @@
  */
 #include "relay/handover.h"
 
-#include <stdlib.h>
-
 #include "relay/forward.h"
 #include "relay/reply.h"
 #include "relay/tunnel.h"
@@ -12,11 +10,10 @@
 static void into_tunnel(struct exchange *e, struct stream *up, struct span early_down)
 {
     struct client *c = e->client;
-    reply_log(e, 0, c->entrance->tunnel);
-    char *what = span_dup(buf_span(&e->host_text));
-    tunnel_start(e->relay, c->stream, up, buf_span(&c->in), early_down, c->eof, e->tag, span_str(what));
+    struct access what;
+    reply_handover(e, &what);
+    tunnel_start(e->relay, c->stream, up, buf_span(&c->in), early_down, c->eof, &what, c->caller);
     tunnel_count_for(tunnel_of(e->relay->tunnels.prev), guest_hand_over(c));
-    free(what);
     c->stream = NULL;
     exchange_over(e, CLIENT_GONE);
 }

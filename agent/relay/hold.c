@@ -112,7 +112,7 @@ bool hold_failure(struct exchange *e, const struct ask_failure *failure)
     free(h->upstream);
     h->upstream = mem_strdup(failure->upstream);
     uint64_t left = patience(e);
-    if (!left || e->relay->holds.n >= HOLDS_MOST)
+    if (!left || e->relay->holds.n >= HOLDS_MOST || e->relay->draining)
         return false;
     if (!h->before) {
         h->before = true;
@@ -167,6 +167,12 @@ void holds_generation(struct relay *r, struct span upstream, uint32_t generation
 void holds_reloaded(struct relay *r)
 {
     go_round(r, NULL);
+}
+
+void holds_give_up(struct relay *r)
+{
+    struct list *it, *safe;
+    list_each(it, safe, &r->holds.waiting) time_is_up(exchange_of(it));
 }
 
 size_t holds_count(const struct relay *r, const char *upstream)

@@ -50,6 +50,8 @@ void hold_free(struct exchange *e);
 void holds_generation(struct relay *r, struct span upstream, uint32_t generation);
 /* A new configuration is. */
 void holds_reloaded(struct relay *r);
+/* We are about to end: nobody waits any more. */
+void holds_give_up(struct relay *r);
 /* How many wait for this upstream. */
 size_t holds_count(const struct relay *r, const char *upstream);
 

@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <inttypes.h>
 
+#include "relay/metrics.h"
 #include "relay/reply.h"
 
 /* The PAC file must lead to where this client has found us. There is no "; DIRECT" behind it: going without the proxy is for the configuration to say. */
@@ -34,12 +35,19 @@ static void status_page(struct exchange *e, struct buf *out)
              c->tunnels, (size_t)e->relay->clients_open);
 }
 
+static void metrics_page(struct exchange *e, struct buf *out)
+{
+    metrics_write(e->relay, out);
+}
+
 static const struct {
     const char *path, *type;
     void (*write)(struct exchange *e, struct buf *out);
+    bool figures; /* of the door for those alone, which has nothing else */
 } pages[] = {
-    {"/exeat.pac", "application/x-ns-proxy-autoconfig", pac_page},
-    {"/", "text/plain; charset=utf-8", status_page},
+    {"/exeat.pac", "application/x-ns-proxy-autoconfig", pac_page, false},
+    {"/", "text/plain; charset=utf-8", status_page, false},
+    {"/metrics", METRICS_TYPE, metrics_page, true},
 };
 
 static bool is_loopback(struct span host)
@@ -89,7 +97,8 @@ static size_t page_of(const struct exchange *e)
     if (e->target.form != TARGET_ORIGIN || !reads(e))
         return n;
     struct span path = span_head(e->target.path, span_find(e->target.path, '?'));
-    while (i < n && !span_eq(path, span_str(pages[i].path)))
+    while (i < n &&
+           (pages[i].figures != e->client->entrance->figures || !span_eq(path, span_str(pages[i].path))))
         i++;
     return i;
 }
@@ -114,6 +123,10 @@ void home_answer(struct exchange *e)
         reply_page(e, PAGE_NOT_ALLOWED, 0,
                    SPAN("this page of exeat is for this machine alone, and the request names another host"),
                    SPAN("open it as http://127.0.0.1 with the port"));
+    else if (e->client->entrance->figures)
+        reply_page(e, PAGE_BAD_REQUEST, 404,
+                   SPAN("this address has figures for a monitoring system and nothing else"),
+                   SPAN("GET /metrics"));
     else
         reply_page(e, PAGE_BAD_REQUEST, 0,
                    SPAN("this is a proxy, and the request is written for a web server"),

@@ -12,6 +12,11 @@ static bool unread(const struct exchange *e)
     return e->head.method.n == 0 || !e->upload.ended;
 }
 
+static bool must_close(const struct exchange *e)
+{
+    return unread(e) || !e->keep_client || client_is_leaving(e->client);
+}
+
 static void finish(struct exchange *e, struct buf *page, unsigned status, enum client_next next)
 {
     e->status = status;
@@ -43,7 +48,7 @@ static void answer_page(struct exchange *e, enum page_cause cause, unsigned stat
                         .tag = span_str(e->tag),
                         .html = page_wants_html(known ? &e->head : NULL),
                         .head_only = known && span_eq(e->head.method, SPAN("HEAD")),
-                        .close = unread(e) || !e->keep_client};
+                        .close = must_close(e)};
     if (e->at < e->n_hops)
         page.next_hop = span_str(hop_first_name(e->hops[e->at]));
     if (!e->client->entrance->http) {
@@ -82,22 +87,68 @@ void reply_no_tunnel(struct exchange *e, const struct head *answer)
 void reply_document(struct exchange *e, struct span content_type, struct span content)
 {
     struct buf text = {0};
-    bool close = unread(e) || !e->keep_client;
+    bool close = must_close(e);
     page_write_document(&text, content_type, content, span_eq(e->head.method, SPAN("HEAD")), close);
     finish(e, &text, 200, close ? CLIENT_CLOSE : CLIENT_KEEP);
 }
 
-void reply_log(const struct exchange *e, uint64_t bytes, const char *note)
+/* --- the log of requests --- */
+
+static struct span route_of(const struct exchange *e)
 {
-    if (!e->config->log_requests || e->head.method.n == 0)
-        return;
-    struct span target = e->head.target;
-    target.n = span_find(target, '?'); /* queries hold tokens and names */
-    if (target.n > 512)
-        target.n = 512;
-    const char *guest = guest_name(e->client);
-    log_info(e->tag, "%s%s%.*s %.*s: %u, %llu bytes, %llu ms (%s%s%s)", guest ? guest : "", guest ? ": " : "",
-             SPAN_ARG(span_head(e->head.method, 32)), SPAN_ARG(target), e->status, (unsigned long long)bytes,
-             (unsigned long long)(loop_now(e->relay->out->loop) - e->began), e->why ? e->why : "",
-             e->why && *note ? ", " : "", note);
+    if (!e->hops)
+        return e->status == 200 ? SPAN("exeat") : SPAN("");
+    if (e->at >= e->n_hops)
+        return SPAN("blocked");
+    const struct hop *h = e->hops[e->at];
+    return hop_is_direct(h) ? SPAN("direct") : span_str(h->upstream);
+}
+
+static void describe(const struct exchange *e, struct access *out)
+{
+    const struct client *c = e->client;
+    bool known = e->head.method.n > 0;
+    *out = (struct access){.tag = e->tag,
+                           .peer = c->stream ? span_str(stream_peer(c->stream)) : SPAN(""),
+                           .uid_known = c->who.uid_known,
+                           .uid = c->who.uid,
+                           .guest = span_str(guest_name(c)),
+                           .method = e->head.method,
+                           .protocol = !known               ? SPAN("")
+                                       : c->fixed           ? SPAN("FIXED")
+                                       : !c->entrance->http ? SPAN("SOCKS")
+                                       : e->head.minor      ? SPAN("HTTP/1.1")
+                                                            : SPAN("HTTP/1.0"),
+                           .target = e->head.target,
+                           .route = route_of(e),
+                           .why = span_str(e->why),
+                           .scheme = span_str(e->scheme),
+                           .status = e->status,
+                           .up = e->upload.content,
+                           .milliseconds = loop_now(e->relay->out->loop) - e->began};
+    if (e->hops && e->at < e->n_hops && !hop_is_direct(e->hops[e->at]))
+        out->proxy = span_str(e->hops[e->at]->name);
+}
+
+static void log_it(struct exchange *e, struct access *a, uint64_t bytes, const char *note, bool wanted)
+{
+    e->logged = true;
+    sums_add(&e->relay->sums, route_of(e), span_str(e->scheme), e->status);
+    describe(e, a);
+    a->down = bytes;
+    a->note = span_str(note);
+    if (wanted)
+        caller_log(e->client->caller, &e->relay->log, a);
+}
+
+void reply_log(struct exchange *e, uint64_t bytes, const char *note)
+{
+    struct access a;
+    log_it(e, &a, bytes, note, true);
+}
+
+/* That it begins is for people to see; programs that read the log want one line per request. */
+void reply_handover(struct exchange *e, struct access *out)
+{
+    log_it(e, out, 0, e->client->entrance->tunnel, e->relay->log.format == LOG_FORMAT_PLAIN);
 }

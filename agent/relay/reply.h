@@ -16,7 +16,9 @@ void reply_page_untold(struct exchange *e, enum page_cause cause, struct span wh
 void reply_no_tunnel(struct exchange *e, const struct head *answer);
 /* A small document of ours (200). */
 void reply_document(struct exchange *e, struct span content_type, struct span content);
-/* The line per request. `bytes` of content went to the client. */
-void reply_log(const struct exchange *e, uint64_t bytes, const char *note);
+/* The line per request, and its place in the figures. `bytes` of content went to the client. */
+void reply_log(struct exchange *e, uint64_t bytes, const char *note);
+/* The same for one that becomes a tunnel, whose end has a line of its own; *out is what that can say of it, lent by the exchange. */
+void reply_handover(struct exchange *e, struct access *out);
 
 #endif

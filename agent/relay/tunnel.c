@@ -20,10 +20,11 @@ struct tunnel {
     struct relay *relay;
     struct list link;
     struct side client, upstream;
-    char tag[24];
+    struct access *what;   /* our copy; its milliseconds are those before it became a tunnel */
+    struct caller *caller; /* a reference, or NULL */
     uint64_t began;
-    char *what;
     struct tally *guest; /* a reference; NULL: of this machine */
+    bool finishing;      /* nothing more is passed on */
 };
 
 static struct side *other(struct side *s)
@@ -35,13 +36,14 @@ static void release(struct tunnel *t, void (*end_client)(struct stream *),
                     void (*end_upstream)(struct stream *))
 {
     struct relay *r = t->relay;
-    if (r->config->log_requests)
-        log_info(t->tag, "tunnel to %s closed: %llu bytes up, %llu down, %llu ms", t->what,
-                 (unsigned long long)stream_bytes_out(t->upstream.stream),
-                 (unsigned long long)stream_bytes_out(t->client.stream),
-                 (unsigned long long)(loop_now(r->out->loop) - t->began));
+    t->what->milliseconds += loop_now(r->out->loop) - t->began;
+    t->what->at = (struct timespec){0};
+    caller_log(t->caller, &r->log, t->what);
+    caller_unref(t->caller);
     list_remove(&t->link);
     r->tunnels_open--;
+    if (r->draining)
+        r->ended(r->ended_owner);
     end_client(t->client.stream);
     end_upstream(t->upstream.stream);
     tally_leave(t->guest);
@@ -61,11 +63,20 @@ static void both_ended(struct tunnel *t)
         tunnel_close(t);
 }
 
+static void count(struct tunnel *t, bool up, size_t n)
+{
+    struct counters *c = &t->relay->out->counters;
+    *(up ? &c->bytes_up : &c->bytes_down) += n;
+    *(up ? &t->what->up : &t->what->down) += n;
+}
+
 static void on_data(void *owner, struct span bytes)
 {
     struct side *from = owner, *to = other(from);
-    struct counters *c = &from->tunnel->relay->out->counters;
-    *(from == &from->tunnel->client ? &c->bytes_up : &c->bytes_down) += bytes.n;
+    struct tunnel *t = from->tunnel;
+    if (t->finishing)
+        return;
+    count(t, from == &t->client, bytes.n);
     stream_write(to->stream, bytes);
     if (stream_backlog(to->stream))
         stream_pause(from->stream);
@@ -91,7 +102,8 @@ static void on_failed(void *owner, const struct err *why)
 {
     struct side *side = owner;
     struct tunnel *t = side->tunnel;
-    log_debug(t->tag, "tunnel: the %s's side broke: %s", side == &t->client ? "client" : "proxy", why->text);
+    log_debug(t->what->tag, "tunnel: the %s's side broke: %s", side == &t->client ? "client" : "proxy",
+              why->text);
     /* What the other side has been sent is worthless without the rest: it sees a reset, not an end. */
     bool client_broke = side == &t->client;
     release(t, client_broke ? stream_close : stream_abort, client_broke ? stream_abort : stream_close);
@@ -108,18 +120,20 @@ static void join(struct side *s, struct tunnel *t, struct stream *stream)
 }
 
 void tunnel_start(struct relay *relay, struct stream *client, struct stream *upstream, struct span early_up,
-                  struct span early_down, bool client_ended, const char *tag, struct span what)
+                  struct span early_down, bool client_ended, const struct access *what, struct caller *caller)
 {
     struct tunnel *t = mem_zero(sizeof *t);
     t->relay = relay;
     t->began = loop_now(relay->out->loop);
-    t->what = span_dup(what);
-    strncpy(t->tag, tag, sizeof t->tag - 1);
+    t->what = access_keep(what);
+    t->caller = caller_ref(caller);
+    t->what->up = t->what->down = 0;
+    t->what->tunnel = true;
     list_push_back(&relay->tunnels, &t->link);
     relay->tunnels_open++;
     relay->out->counters.tunnels++;
-    relay->out->counters.bytes_up += early_up.n;
-    relay->out->counters.bytes_down += early_down.n;
+    count(t, true, early_up.n);
+    count(t, false, early_down.n);
     join(&t->client, t, client);
     join(&t->upstream, t, upstream);
     stream_write(upstream, early_up);
@@ -137,6 +151,18 @@ void tunnel_start(struct relay *relay, struct stream *client, struct stream *ups
 void tunnel_count_for(struct tunnel *t, struct tally *guest)
 {
     t->guest = guest;
+}
+
+void tunnel_finish(struct tunnel *t)
+{
+    struct side *sides[] = {&t->client, &t->upstream};
+    t->finishing = true;
+    for (size_t i = 0; i < 2; i++) {
+        stream_shutdown(sides[i]->stream);
+        if (!sides[i]->ended)
+            stream_read(sides[i]->stream); /* so that its end shows */
+    }
+    both_ended(t);
 }
 
 struct tunnel *tunnel_of(struct list *link)

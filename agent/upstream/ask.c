@@ -99,6 +99,13 @@ struct upstream *ask_take(struct ask *a)
     return u;
 }
 
+struct span ask_scheme(const struct ask *a)
+{
+    const struct upstream *u = a->upstream;
+    bool shown = u && (a->header_out || u->let_in);
+    return shown ? span_str(u->scheme) : SPAN("");
+}
+
 /* --- a leg goes out --- */
 
 static bool has_body(const struct ask *a)

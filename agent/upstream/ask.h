@@ -80,6 +80,7 @@ struct ask {
     struct leg leg;
     struct keys_call call;
     struct secret header; /* what went or goes out as Proxy-Authorization */
+    char scheme[48];      /* of it, in the keyholder's words */
     uint32_t flags;       /* KEYS_KNOCK ... that came with it */
     bool header_out;      /* the last leg carried it */
     bool knocking;        /* the last leg was a knock */
@@ -110,6 +111,8 @@ void ask_body_out(struct ask *a);
 /* After `answered`: the connection is the caller's (pool_give, pool_close, pool_take_stream), and the ask's memory is free. The head stays in ask->leg.head
    for head_move before this call. */
 struct upstream *ask_take(struct ask *a);
+/* After `answered`, before ask_take: what the keyholder calls that by which the request was let in; empty where nothing was shown. */
+struct span ask_scheme(const struct ask *a);
 /* At any time; closes the connection if one is held. Harmless after the end. */
 void ask_cancel(struct ask *a);
 

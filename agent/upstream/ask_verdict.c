@@ -2,6 +2,8 @@
  * The keyholder's word on an ask: what goes with the request, what its 407 means, whether the proxy that took the credentials is the right one. Its
  * answers come here and become moves of the ask.
  */
+#include <stdio.h>
+
 #include "upstream/ask_inside.h"
 #include "upstream/ask_keys.h"
 
@@ -20,6 +22,8 @@ static void keys_failed(struct ask *a, const struct keys_msg *answer)
                                   .generation = answer->generation};
     if (answer->verdict == KEYS_REFUSED)
         a->out->counters.refusals++;
+    if (answer->verdict == KEYS_DOWNGRADED)
+        a->out->counters.alarms++;
     ask_end(a, &failure);
 }
 
@@ -32,6 +36,7 @@ static void keys_answered(void *owner, const struct keys_msg *answer)
         secret_free(&a->header);
         if (answer->header.n)
             secret_set(&a->header, answer->header);
+        snprintf(a->scheme, sizeof a->scheme, "%.*s", SPAN_ARG(answer->scheme));
         if (a->body_lost)
             ask_begin_again(a); /* says so */
         else
@@ -120,6 +125,8 @@ static void let_in(struct ask *a)
     struct upstream *u = a->upstream;
     if (!u->credited)
         a->out->counters.handshakes++;
+    if (a->scheme[0]) /* a reused header has its own already */
+        memcpy(u->scheme, a->scheme, sizeof u->scheme);
     u->credited = true;
     if (a->flags &
         KEYS_BINDS) /* should it not be so after all (a knock let through by an exemption), the next 407 says so */

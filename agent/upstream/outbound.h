@@ -12,6 +12,7 @@ struct counters {
     uint64_t challenges;           /* 407s received */
     uint64_t handshakes;           /* requests that were let in after at least one header of ours */
     uint64_t refusals;             /* secrets refused */
+    uint64_t alarms;               /* requests without an answer of ours, for a proxy offered too little */
     uint64_t connections;          /* opened to proxies and destinations */
     uint64_t bytes_up, bytes_down; /* content and tunnels, without heads */
 };

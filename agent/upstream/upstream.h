@@ -46,6 +46,7 @@ struct upstream {
     bool credited;        /* credentials of ours have been taken on it */
     bool used;            /* has answered a request before: it may have been closed under us */
     struct secret header; /* reusable credentials (Basic), from the keyholder */
+    char scheme[48];      /* what the keyholder calls those that were taken last; cut when longer */
     char tag[24];         /* "u7" in the log */
 };
 

@@ -88,7 +88,7 @@ def processes():
 
 
 class Agent:
-    """config: text of the file; `[listen] http = 127.0.0.1:0` goes in front unless it has a [listen] section. None: no file at all.
+    """config: text of the file; `[listen] http = 127.0.0.1:0 drain = 0` goes in front unless it has a [listen] section. None: no file at all.
     build: directory of the programs. env: variables set over a clean environment (a value of None removes one). wrap: words in front
     of the command, which must end in an exec. args: further arguments of `exeat run`. files: name -> text or bytes, written into the
     directory with mode 0600 before the start; "@DIR@" in the configuration stands for the directory. start=False: start() later.
@@ -152,7 +152,7 @@ class Agent:
     def configure(self, config):
         """Writes the configuration (for reload, after the start)."""
         if not re.search(r"^\s*\[listen\]", config, re.M):
-            config = "[listen]\nhttp = 127.0.0.1:0\n" + config
+            config = "[listen]\nhttp = 127.0.0.1:0\ndrain = 0\n" + config
         config = config.replace("@DIR@", self.directory)
         match = re.search(r"^\s*http\s*=\s*([^#\n]*)", config, re.M)
         self._expected = len(match.group(1).split()) if match else 1

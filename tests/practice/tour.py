@@ -40,6 +40,10 @@ class Step:
         self.status, self.output = ground.run(*command, proxy=proxy)
         self.answer = self.output.strip().splitlines()[-1:] or [""]
         self.proxy_saw = ground.squid_log_after(seen) if proxy else []
+        for _ in range(200):  # its line about a request comes when the program's name was looked up
+            if not proxy or " ms (" in ground.agent_log()[log:]:
+                break
+            time.sleep(0.01)
         self.agent_said = [line for line in ground.agent_log()[log:].splitlines() if line.strip()]
 
     def show_proxy(self):

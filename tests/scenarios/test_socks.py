@@ -44,7 +44,7 @@ class Versions(Socks):
                 seen = proxy.requests[-1]
                 self.assertEqual((seen.method, seen.target, seen.get("Host")), ("CONNECT", target, target))
                 self.assertEqual((seen.all("Content-Length"), seen.all("Transfer-Encoding")), ([], []))
-        self.assertRegex(agent.log(), r"\[c\d+\.r1\] CONNECT \[2001:db8::7\]:22: 200, .*\(upstream corp, SOCKS tunnel\)")
+        agent.wait_log(r"\[c\d+\.r1\] CONNECT \[2001:db8::7\]:22: 200, .*\(upstream corp, SOCKS tunnel\)")
 
     def test_user_and_password_mean_nothing(self):
         proxy, agent = self.door(Open())

@@ -97,6 +97,10 @@ static void test_defaults(void **state)
     assert_int_equal(c->n_no_proxy, 0);
     assert_int_equal(c->log_level, LOG_LEVEL_INFO);
     assert_true(c->log_requests);
+    assert_null(c->log_file);
+    assert_int_equal(c->log_format, LOG_FORMAT_PLAIN);
+    assert_int_equal(c->n_metrics, 0);
+    assert_int_equal(c->drain, 5);
     assert_int_equal(c->n_upstreams, 1);
     const struct config_upstream *u = &c->upstreams[0];
     assert_string_equal(u->name, "corp");
@@ -317,8 +321,9 @@ static void test_structure_errors(void **state)
         {UP "dial_timeout = 3",
          "t.conf:3: unknown key \"dial_timeout\" in [upstream corp]; did you mean \"dial-timeout\"?"},
         {"[listen]\nlevel = debug", "t.conf:2: unknown key \"level\" in [listen]; it belongs in [log]"},
-        {"[listen]\nzzz = 1",
-         "t.conf:2: unknown key \"zzz\" in [listen]; there are http, socks, allow-uids, allow, max-head"},
+        {"[listen]\nzzz = 1", "t.conf:2: unknown key \"zzz\" in [listen]; there are http, socks, allow-uids, "
+                              "allow, max-head, metrics, "
+                              "drain"},
         {UP "password = hunter2",
          "t.conf:3: unknown key \"password\" in [upstream corp]; there are proxy, auth, basic-in-clear, "
          "user, secret, kerberos, spn, canonicalize, delegate, "
@@ -531,6 +536,19 @@ static void test_value_errors(void **state)
          "t.conf:2: level: \"inof\" is not error, warning, info or debug; did you mean \"info\"?"},
         {"[log]\nlevel = 7", "t.conf:2: level: \"7\" is not error, warning, info or debug"},
         {"[log]\nlevel = \"info", "t.conf:2: level: a double quote is not closed"},
+        {"[log]\nfile = requests.log", "t.conf:2: file: a path begins with / or ~/"},
+        {"[listen]\ndrain = 301", "t.conf:2: drain: \"301\" is not between 0 and 5m"},
+        {UP "[listen]\nsocks = 127.0.0.1:7\nmetrics = 127.0.0.1:7",
+         "t.conf:5: 127.0.0.1:7 has another use already, in t.conf:4"},
+        {UP "[listen]\nmetrics = 127.0.0.1:3128",
+         "t.conf:4: 127.0.0.1:3128 is where the agent is an HTTP proxy by default; write http = too"},
+        {"[listen]\nmetrics = 192.0.2.1:7",
+         "t.conf:2: metrics: \"192.0.2.1:7\" is not an address of this machine alone (127.0.0.1, [::1]), and "
+         "only http in [listen] can ask others who they are"},
+        {"[upstream corp]\nproxy = 127.0.0.1:7\n[listen]\nmetrics = 127.0.0.1:7",
+         "t.conf:2: proxy http://127.0.0.1:7 is where this agent itself listens"},
+        {"[log]\nformat = jsn",
+         "t.conf:2: format: \"jsn\" is not plain, common or json; did you mean \"json\"?"},
         {"[log]\nrequests = true", "t.conf:2: requests: \"true\" is not no or yes"},
         {"[log]\nrequests = yess", "t.conf:2: requests: \"yess\" is not no or yes; did you mean \"yes\"?"},
     };
@@ -974,6 +992,8 @@ static void test_print(void **state)
                                        "allow-uids = any  # t.conf:17\n"
                                        "allow =  # default\n"
                                        "max-head = 5000  # t.conf:18\n"
+                                       "metrics = none  # default\n"
+                                       "drain = 5s  # default\n"
                                        "\n"
                                        "[upstream corp]\n"
                                        "proxy = http://p:1 http://[::1]:2  # t.conf:2\n"
@@ -1042,7 +1062,9 @@ static void test_print(void **state)
                                        "\n"
                                        "[log]\n"
                                        "level = info  # default\n"
-                                       "requests = yes  # default\n";
+                                       "requests = yes  # default\n"
+                                       "# file is not set: they stand with the rest of the log\n"
+                                       "format = plain  # default\n";
     struct buf out;
     buf_init(&out, 0);
     config_print(c, &out);

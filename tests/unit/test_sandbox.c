@@ -415,6 +415,41 @@ static void test_the_agents(void **state)
                true);
 }
 
+/* Of the agent with a log of requests: in that directory files are made and written, and nothing else is done. */
+static int try_log(const char *logs)
+{
+    char file[300], other[300];
+    snprintf(file, sizeof file, "%s/log", logs);
+    snprintf(other, sizeof other, "%s/log.1", logs);
+    struct sandbox_state s = sandbox_enter(&(struct sandbox_wish){.serves = true, .log = logs});
+    int fd = open(file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+    bool good = fd >= 0 && write(fd, "x", 1) == 1 && s.logs;
+    if (!s.landlock)
+        return !good;
+    good = good && rename(file, other) != 0 && unlink(file) != 0 && mkdir(other, 0700) != 0 &&
+           symlink(file, other) != 0 && mkfifo(other, 0600) != 0;
+    snprintf(other, sizeof other, "%s/file", inside);
+    good = good && open(other, O_WRONLY | O_CREAT | O_CLOEXEC, 0600) < 0;
+    return !good;
+}
+
+static void test_the_log(void **state)
+{
+    (void)state;
+    char logs[] = "/tmp/exeat-test-XXXXXX", file[300];
+    int status;
+    assert_non_null(mkdtemp(logs));
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(try_log(logs));
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    snprintf(file, sizeof file, "%s/log", logs);
+    unlink(file);
+    rmdir(logs);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 static void test_the_keyholders(void **state)
 {
     (void)state;
@@ -429,9 +464,14 @@ static void test_words(void **state)
         struct sandbox_state s;
         const char *text;
     } cases[] = {
-        {{true, true, 2}, "starts no programs, gains no privileges, writes no files (Landlock version 2)"},
-        {{true, true, 0}, "starts no programs, gains no privileges"},
-        {{false, false, 0}, "not kept from starting programs (no seccomp), not kept from gaining privileges"},
+        {{true, true, 2, false},
+         "starts no programs, gains no privileges, writes no files (Landlock version 2)"},
+        {{true, true, 2, true},
+         "starts no programs, gains no privileges, writes no files but its log of requests (Landlock version "
+         "2)"},
+        {{true, true, 0, false}, "starts no programs, gains no privileges"},
+        {{false, false, 0, false},
+         "not kept from starting programs (no seccomp), not kept from gaining privileges"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct buf out = {0};
@@ -475,6 +515,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_the_agents, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_the_log, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_the_keyholders, set_up, tear_down),
         cmocka_unit_test(test_words),
     };
