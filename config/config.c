@@ -111,7 +111,7 @@ static bool check_mutual(const struct config_whole *w, struct err *e)
     for (size_t i = 0; i < w->c.n_upstreams; i++) {
         const struct config_upstream *u = &w->c.upstreams[i];
         bool negotiate = is_named(u, AUTH_NEGOTIATE);
-        if (u->mutual != MUTUAL_REQUIRE || (negotiate && u->client_credentials == CLIENT_CREDENTIALS_DROP))
+        if (u->mutual != MUTUAL_REQUIRE || (negotiate && u->client_credentials != CLIENT_CREDENTIALS_PASS))
             continue;
         err_set(e, ERR_CONFIG,
                 "mutual = require: only Kerberos lets a proxy prove itself, and this upstream %s",
@@ -130,7 +130,8 @@ static bool check_kerberos(const struct config_whole *w, struct err *e)
     size_t secret = (size_t)(setting_find(section, SPAN("secret")) - settings);
     for (size_t i = 0; i < w->c.n_upstreams; i++) {
         const struct config_upstream *u = &w->c.upstreams[i];
-        if (u->kerberos == KERBEROS_ACQUIRE && u->secret == SECRET_NONE) {
+        if (u->kerberos == KERBEROS_ACQUIRE && u->secret == SECRET_NONE &&
+            u->client_credentials != CLIENT_CREDENTIALS_USE) {
             err_set(e, ERR_CONFIG,
                     "kerberos: acquire gets a ticket with a password, and secret = none says that there is "
                     "none");
@@ -186,7 +187,7 @@ bool whole_complete(struct config_whole *w, const char *file, struct err *e)
             file);
     return check_tls(w, e) && check_mutual(w, e) && check_kerberos(w, e) && whole_check_places(w, e) &&
            whole_check_ways(w, e) && check_rules(w, e) && whole_check_headers(w, e) &&
-           whole_check_clients(w, e);
+           whole_check_clients(w, e) && whole_check_credentials(w, e);
 }
 
 struct config *config_ref(struct config *c)
@@ -216,6 +217,13 @@ static void free_forward(struct config_forward *f)
     free(f->name);
 }
 
+static void free_words(char **words, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        free(words[i]);
+    free(words);
+}
+
 static void free_upstream(struct config_upstream *u)
 {
     for (size_t i = 0; i < u->n_proxies; i++) {
@@ -232,6 +240,9 @@ static void free_upstream(struct config_upstream *u)
     free(u->pins);
     free(u->certificate);
     free(u->key);
+    free(u->domain);
+    free(u->workstation);
+    free_words(u->no_auth, u->n_no_auth);
 }
 
 static void free_networks(struct config_network *list, size_t n)
@@ -250,13 +261,6 @@ static void free_headers(struct config_header *list, size_t n)
         free(list[i].value);
     }
     free(list);
-}
-
-static void free_words(char **words, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        free(words[i]);
-    free(words);
 }
 
 void config_unref(struct config *c)

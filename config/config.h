@@ -41,6 +41,7 @@ enum canonicalize {
 
 enum client_credentials {
     CLIENT_CREDENTIALS_DROP, /* a client's own Proxy-Authorization goes no further */
+    CLIENT_CREDENTIALS_USE, /* a client's user and password are who we are on the connections for it, and on those alone */
     CLIENT_CREDENTIALS_PASS, /* it is passed on, the client's connection is pinned to one upstream connection,
                                 and we answer nothing ourselves */
 };
@@ -133,8 +134,14 @@ struct config_upstream {
     char *certificate; /* PEM file: who we are to an https:// proxy; NULL: nobody */
     char *key;         /* PEM file; NULL: it stands in the certificate's */
     enum client_credentials client_credentials;
-    char *via;               /* the upstream through which these proxies are reached; NULL: straight */
-    bool connect_always;     /* plain http too goes through tunnels (CONNECT) */
+    char *via;           /* the upstream through which these proxies are reached; NULL: straight */
+    bool connect_always; /* plain http too goes through tunnels (CONNECT) */
+    bool
+        pass_authorization; /* a client's own Proxy-Authorization stays on the request; only with auth = none */
+    char **no_auth;         /* destinations that get no credentials of ours */
+    size_t n_no_auth;
+    char *domain;            /* of a user written without one; NULL: none */
+    char *workstation;       /* what NTLM calls this computer; NULL: its host name */
     unsigned connections;    /* most at once per proxy */
     unsigned spares;         /* of these made ready ahead of need, at most; 0: none */
     unsigned dial_timeout;   /* seconds */

@@ -38,7 +38,7 @@ static const char *const when_unreachable_choices[] = {"fail", "direct", NULL};
 static const char *const wpad_choices[] = {"no", "dns", NULL};
 static const char *const kerberos_choices[] = {"find", "acquire", NULL};
 static const char *const canonicalize_choices[] = {"system", "yes", "no", NULL};
-static const char *const client_credentials_choices[] = {"drop", "pass", NULL};
+static const char *const client_credentials_choices[] = {"drop", "use", "pass", NULL};
 static const char *const mutual_choices[] = {"try", "require", "off", NULL};
 
 #define IN_CONFIG(field)   .at = offsetof(struct config, field)
@@ -55,7 +55,7 @@ const struct setting settings[] = {
      ALSO(config, n_socks),
      .help =
          "Addresses where the agent is a SOCKS proxy (5, 4a, 4). A user and password that a program sends "
-         "there mean nothing."},
+         "there mean nothing, but for client-credentials = use."},
     {"listen", "allow-uids", &kind_users, .fallback = "self root",
      .help = "Whose programs may use the agent; self is whoever runs it. apt downloads as the user _apt."},
     {"listen", "allow", &kind_networks, .fallback = "", .example = "172.17.0.0/16", IN_CONFIG(allow),
@@ -85,6 +85,10 @@ const struct setting settings[] = {
     {"upstream", "user", &kind_text, .absent = "the Kerberos ticket's own principal",
      .example = "CORP\\alice", IN_UPSTREAM(user),
      .help = "Who you are to the proxy: CORP\\alice, alice@CORP.EXAMPLE or alice."},
+    {"upstream", "domain", &kind_text, .absent = "none is added", .example = "CORP", IN_UPSTREAM(domain),
+     .help = "The domain of a user that is written without one, for NTLM and Kerberos."},
+    {"upstream", "workstation", &kind_text, .absent = "this computer's host name", .example = "DESK42",
+     IN_UPSTREAM(workstation), .help = "What NTLM calls this computer, where a directory insists on a name."},
     {"upstream", "secret", &kind_secret, .fallback = "keyring", IN_UPSTREAM(secret),
      ALSO(config_upstream, secret_argument),
      .help = "Where the password or key comes from. The password itself never stands here."},
@@ -127,8 +131,18 @@ const struct setting settings[] = {
      .help = "The certificate's key (PEM, without a passphrase)."},
     {"upstream", "client-credentials", &kind_choice, .fallback = "drop", IN_UPSTREAM(client_credentials),
      .choices = client_credentials_choices,
-     .help = "A Proxy-Authorization field that a program sends by itself is dropped, or passed on instead of "
-             "ours."},
+     .help =
+         "What a program's own user and password for the proxy mean: drop forgets them; use makes them who "
+         "we are on connections of its own, and asks programs that send none (407); pass leaves it to the "
+         "program to authenticate, with NTLM and Kerberos too."},
+    {"upstream", "pass-authorization", &kind_yes_no, .fallback = "no", IN_UPSTREAM(pass_authorization),
+     .help = "Whether a program's own Proxy-Authorization field stays on its requests, for proxies of one "
+             "administration that share credentials; with auth = none only, since there is room for one."},
+    {"upstream", "no-auth", &kind_words, .fallback = "", .example = "updates.example .cdn.example",
+     IN_UPSTREAM(no_auth), ALSO(config_upstream, n_no_auth),
+     .help =
+         "Destinations (patterns as in rule) whose requests go to this proxy without credentials, because it "
+         "exempts them."},
     {"upstream", "connections", &kind_count, .fallback = "64", IN_UPSTREAM(connections), .least = 1,
      .most = 10000, .help = "Connections to each proxy at once, at most."},
     {"upstream", "spares", &kind_count, .fallback = "2", IN_UPSTREAM(spares), .most = 16,

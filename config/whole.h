@@ -58,6 +58,8 @@ bool whole_check_ways(const struct config_whole *w, struct err *e);
 bool whole_check_clients(const struct config_whole *w, struct err *e);
 /* [headers] names upstreams that exist (config/kinds_headers.c). */
 bool whole_check_headers(const struct config_whole *w, struct err *e);
+/* Whose credentials an upstream gets (config/credentials.c). */
+bool whole_check_credentials(const struct config_whole *w, struct err *e);
 
 /* Adds what a file says, and those that it includes. */
 bool whole_read_file(struct config_whole *w, const char *path, struct err *e);

@@ -17,7 +17,7 @@ struct sandbox_wish {
     const char *const *directories;
     size_t n;
     const char *writable; /* a folder in which it also makes, writes, renames and removes files; NULL: none */
-    const char *log; /* and here it may make files and write to them; NULL: nowhere */
+    const char *log;      /* and here it may make files and write to them; NULL: nowhere */
 };
 
 struct sandbox_state {

@@ -95,6 +95,7 @@ size_t head_skip_empty_lines(struct span bytes)
 
 void head_free(struct head *h)
 {
+    secret_wipe(h->bytes.p, h->bytes.n); /* it may have had credentials in it */
     buf_free(&h->bytes);
     free(h->fields);
     *h = (struct head){0};

@@ -32,6 +32,7 @@ static const struct {
     [PAGE_CUT_SHORT] = {502, "http_response_incomplete", "The answer was cut short"},
     [PAGE_TLS] = {502, "tls_protocol_error", "No secure connection was possible"},
     [PAGE_SECRET_REFUSED] = {502, "http_request_denied", "The login was refused"},
+    [PAGE_CLIENT_CREDENTIALS] = {407, "http_request_denied", "This proxy asks who you are"},
     [PAGE_SITE_REFUSED] = {403, "http_request_denied", "The proxy refused this request"},
     [PAGE_NO_CREDENTIALS] = {502, "proxy_configuration_error", "There is nothing to log in with"},
     [PAGE_DOWNGRADED] = {502, "http_request_denied", "The proxy asks for weaker credentials than before"},
@@ -210,9 +211,14 @@ static bool add_proxy_status(struct buf *out, const struct page *page)
     return ok && buf_add_str(out, "\r\n");
 }
 
-static bool add_challenge(struct buf *out, const char *challenge)
+static bool add_challenge(struct buf *out, const struct page *page)
 {
-    return !challenge || buf_addf(out, "Proxy-Authenticate: %s\r\n", challenge);
+    const char *challenge = causes[page->cause].challenge;
+    if (challenge)
+        return buf_addf(out, "Proxy-Authenticate: %s\r\n", challenge);
+    /* RFC 7617. A quoted-string knows the same escapes as sf-string. */
+    return !page->realm.n || (buf_add_str(out, "Proxy-Authenticate: Basic realm=") &&
+                              add_sf_string(out, page->realm) && buf_add_str(out, ", charset=\"UTF-8\"\r\n"));
 }
 
 /* Fields that all our documents have, the empty line, and the content. */
@@ -234,7 +240,7 @@ bool page_write(struct buf *out, const struct page *page)
     buf_init(&content, 0);
     bool ok = add_content(&content, page, status) &&
               buf_addf(out, "HTTP/1.1 %u %s\r\n", status, reason_of(status)) && add_proxy_status(out, page) &&
-              add_challenge(out, causes[page->cause].challenge) &&
+              add_challenge(out, page) &&
               add_rest(out, type, buf_span(&content), page->head_only, page->close);
     buf_free(&content);
     if (!ok)

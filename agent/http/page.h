@@ -20,6 +20,7 @@ enum page_cause {
     PAGE_CUT_SHORT,       /* 502, http_response_incomplete */
     PAGE_TLS,             /* 502, tls_protocol_error */
     PAGE_SECRET_REFUSED, /* 502, http_request_denied: the proxy refused our password; never 407, so that no client loops */
+    PAGE_CLIENT_CREDENTIALS, /* 407, http_request_denied: the client is to say who it is, or to say it again */
     PAGE_SITE_REFUSED, /* 403, http_request_denied: the proxy refused this site or no longer takes the password */
     PAGE_NO_CREDENTIALS, /* 502, proxy_configuration_error: nothing to answer with (no ticket, no secret) */
     PAGE_DOWNGRADED,  /* 502, http_request_denied: the proxy offers only weaker schemes than it took before */
@@ -38,6 +39,7 @@ struct page {
     struct span remedy;   /* one sentence: what to do; may be empty */
     struct span tag;      /* log tag */
     struct span next_hop; /* host:port of the proxy concerned; may be empty */
+    struct span realm;    /* PAGE_CLIENT_CREDENTIALS: what Basic's challenge calls us */
     bool html;            /* by Accept: page_wants_html */
     bool head_only;       /* answers HEAD: the length, but no content */
     bool close;           /* says Connection: close */

@@ -62,10 +62,27 @@ bool account_parse(struct account *a, struct span text, const char **why)
     }
     a->form = form;
     a->text = span_dup(text);
+    a->qualified = span_dup(text);
     a->user = span_dup(user);
     a->domain = span_dup(domain);
     a->key = make_key(user, domain);
     return true;
+}
+
+void account_default_domain(struct account *a, const char *domain)
+{
+    struct buf qualified = {0};
+    if (a->form != ACCOUNT_PLAIN || !domain)
+        return;
+    buf_addf(&qualified, "%s\\%s", domain, a->user);
+    free(a->qualified);
+    free(a->domain);
+    free(a->key);
+    a->form = ACCOUNT_DOWN_LEVEL;
+    a->qualified = span_dup(buf_span(&qualified));
+    a->domain = mem_strdup(domain);
+    a->key = make_key(span_str(a->user), span_str(domain));
+    buf_free(&qualified);
 }
 
 void account_copy(struct account *to, const struct account *from)
@@ -74,6 +91,7 @@ void account_copy(struct account *to, const struct account *from)
                            .text = mem_strdup(from->text),
                            .user = mem_strdup(from->user),
                            .domain = mem_strdup(from->domain),
+                           .qualified = mem_strdup(from->qualified),
                            .key = mem_strdup(from->key)};
 }
 
@@ -82,6 +100,7 @@ void account_free(struct account *a)
     free(a->text);
     free(a->user);
     free(a->domain);
+    free(a->qualified);
     free(a->key);
     *a = (struct account){0};
 }

@@ -17,15 +17,18 @@ enum account_form {
 
 struct account {
     enum account_form form;
-    char *text;   /* as written; "" for ACCOUNT_NONE */
-    char *user;   /* without the domain */
-    char *domain; /* "" for ACCOUNT_PLAIN */
+    char *text;      /* as written; "" for ACCOUNT_NONE */
+    char *user;      /* without the domain */
+    char *domain;    /* "" for ACCOUNT_PLAIN */
+    char *qualified; /* with the domain that was added, if any: CORP\alice. For NTLM */
     char *
         key; /* the same for all ways to write one account: "alice@corp" for the two above. Lower case (ASCII) */
 };
 
 /* false: not a user name (empty halves, control characters); *why is static text. *a is empty then. */
 bool account_parse(struct account *a, struct span text, const char **why);
+/* A user written without a domain is of this one; what it was written as stays in `text`. NULL: none. */
+void account_default_domain(struct account *a, const char *domain);
 void account_copy(struct account *to, const struct account *from);
 void account_free(struct account *a);
 

@@ -10,6 +10,7 @@
 #include "keys/aside.h"
 #include "keys/converse.h"
 #include "keys/pair.h"
+#include "keys/visitor.h"
 
 #define CONTEXTS_MAX 65536
 #define QUESTION_MS  15000 /* the agent gives up a little later */
@@ -91,6 +92,7 @@ void context_reset(struct context *c)
 void context_free(struct context *c)
 {
     struct contexts *all = c->who->k->contexts;
+    struct identity *who = c->who;
     const struct guard *g = c->attempt.guard;
     if (all->slots[c->id & (CONTEXTS_MAX - 1)] == c)
         all->slots[c->id & (CONTEXTS_MAX - 1)] = NULL;
@@ -105,6 +107,9 @@ void context_free(struct context *c)
     edition_unref(c->e);
     buf_free(&c->binding);
     free(c);
+    who->contexts--;
+    if (who->visitor && who->contexts == 0)
+        visitor_rest(who);
 }
 
 static void refuse_call(uint32_t call, struct keyholder *k, enum keys_verdict verdict, const char *why)
@@ -164,6 +169,14 @@ static void too_late(struct deadline *d)
 void context_open(struct keyholder *k, const struct keys_msg *m)
 {
     struct identity *who = identity_named(k, m->upstream);
+    if (who && (m->user.n || m->secret.n)) {
+        struct visitor_no no;
+        who = visitor_find(who, m->user, m->secret, &no);
+        if (!who) {
+            refuse_call(m->call, k, no.verdict, no.why);
+            return;
+        }
+    }
     struct hop *hop = who ? identity_hop(who, m->host, m->port) : NULL;
     bool candidate = m->flags & KEYS_CANDIDATE;
     if (!hop || (candidate && !who->candidate)) {
@@ -182,6 +195,7 @@ void context_open(struct keyholder *k, const struct keys_msg *m)
         refuse_call(m->call, k, KEYS_UNAVAILABLE, "too many connections are open");
         return;
     }
+    who->contexts++;
     c->hop = hop;
     c->candidate = candidate;
     c->e = edition_ref(candidate ? who->candidate : who->current);

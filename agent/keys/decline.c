@@ -14,6 +14,8 @@
 /* Does the password come from a person at exeat login? */
 static uint32_t login_helps(const struct context *c, bool password)
 {
+    if (c->who->visitor)
+        return 0;
     enum secret_source source = c->who->u ? c->who->u->secret : SECRET_NONE;
     return password && (source == SECRET_KEYRING || source == SECRET_PROMPT) ? KEYS_LOGIN_HELPS : 0;
 }

@@ -22,7 +22,7 @@ struct secret_job {
     struct edition *e; /* a reference; the worker does not look at it */
     bool given;        /* `got` was filled in by a login: no provider is asked */
     enum secret_source source;
-    char *argument, *upstream, *user;
+    char *argument, *upstream, *user, *domain;
     bool ntlm;
     struct provided got;
     struct secret nt_hash;
@@ -37,6 +37,7 @@ struct edition *edition_new(struct identity *who)
     e->who = who;
     e->generation = ++who->last_generation;
     e->looked_at = INT64_MIN / 2;
+    who->editions++;
     renewal_init(&e->renewal);
     account_copy(&e->account, &who->account);
     return e;
@@ -64,7 +65,23 @@ void edition_unref(struct edition *e)
     account_free(&e->account);
     free(e->realm);
     free(e->keytab_print);
+    e->who->editions--;
     free(e);
+}
+
+/* Worker. */
+static void make_ntlm(struct secret_job *j, const char *user)
+{
+    struct account who;
+    const char *why;
+    if (!account_parse(&who, span_str(user), &why)) {
+        err_set(&j->ntlm_why, ERR_CONFIG, "%s", why);
+        return;
+    }
+    account_default_domain(&who, j->domain);
+    struct gss_cred_request request = {.mech = GSS_MECH_NTLM, .name = who.qualified, .nt_hash = &j->nt_hash};
+    j->cred = gss_cred_new(&request, &j->ntlm_why);
+    account_free(&who);
 }
 
 /* Worker. */
@@ -82,8 +99,7 @@ static void secret_run(struct job *job)
         err_set(&j->ntlm_why, ERR_CONFIG, "the configuration names no user for the password of %s",
                 j->upstream);
     } else if (j->ntlm && nt_hash(&j->nt_hash, secret_reveal(&j->got.secret), &j->ntlm_why)) {
-        struct gss_cred_request request = {.mech = GSS_MECH_NTLM, .name = user, .nt_hash = &j->nt_hash};
-        j->cred = gss_cred_new(&request, &j->ntlm_why);
+        make_ntlm(j, user);
     }
 }
 
@@ -93,11 +109,11 @@ static void fill(struct edition *e, struct secret_job *j, const char *mark)
     const char *why;
     if (e->account.form == ACCOUNT_NONE && j->got.user) {
         account_free(&e->account);
-        if (!account_parse(&e->account, span_str(j->got.user), &why))
-            account_parse(&e->account, SPAN(""), &why);
+        identity_account(e->who->u, span_str(j->got.user), &e->account, &why);
     }
     if (!e->guard)
         e->guard = guard_get(e->who->k, e->account.key, mark);
+    e->guard->lasting |= !e->who->visitor;
     secret_move(&e->password, &j->got.secret);
     if (!e->ntlm) {
         secret_move(&e->nt_hash, &j->nt_hash);
@@ -119,8 +135,7 @@ static void take(struct edition *e, struct secret_job *j)
     struct account account;
     struct span user =
         span_str(e->account.form == ACCOUNT_NONE && j->got.user ? j->got.user : e->account.text);
-    if (!account_parse(&account, user, &why))
-        account_parse(&account, SPAN(""), &why);
+    identity_account(who->u, user, &account, &why);
     marks_hash(&who->k->marks, account.key, &j->got.secret, mark);
     if (e->guard && strcmp(e->guard->mark, mark) != 0 && e == who->current) {
         log_info(NULL, "upstream %s: the password has changed", who->name);
@@ -157,6 +172,7 @@ static void secret_done(struct job *job)
     free(j->argument);
     free(j->upstream);
     free(j->user);
+    free(j->domain);
     free(j);
 }
 
@@ -173,6 +189,7 @@ static void submit(struct edition *e, struct secret *given)
     j->argument = mem_strdup(u->secret_argument);
     j->upstream = mem_strdup(e->who->name);
     j->user = mem_strdup(e->account.form == ACCOUNT_NONE ? NULL : e->account.text);
+    j->domain = mem_strdup(u->domain);
     j->ntlm = choose_allows(u, AUTH_NTLM);
     if (given) {
         j->given = true;
@@ -264,8 +281,7 @@ void edition_give(struct edition *e, struct span user, struct secret *password)
     const char *why;
     if (user.n && e->account.form == ACCOUNT_NONE) {
         account_free(&e->account);
-        if (!account_parse(&e->account, user, &why))
-            account_parse(&e->account, SPAN(""), &why);
+        identity_account(e->who->u, user, &e->account, &why);
     }
     e->only_copy = true;
     submit(e, password);

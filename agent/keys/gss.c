@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "keys/workstation.h"
 
 static gss_OID_desc oid_spnego = {6, "\x2b\x06\x01\x05\x05\x02"};
 static gss_OID_desc oid_krb5 = {9, "\x2a\x86\x48\x86\xf7\x12\x01\x02\x02"};
@@ -31,6 +32,7 @@ struct gss_handshake {
     gss_name_t service;
     gss_OID mech;
     struct buf binding;
+    char *workstation;
     OM_uint32 wanted;  /* flags, at the next step */
     OM_uint32 granted; /* flags, at the last one */
     bool complete;
@@ -152,6 +154,7 @@ struct gss_handshake *gss_handshake_new(const struct gss_handshake_request *requ
     h->principal = h->service = GSS_C_NO_NAME;
     h->cred = request->cred->id;
     h->mech = mech_of(request->mech);
+    h->workstation = mem_strdup(request->workstation);
     if (!import_service(request, &h->service, e) ||
         (request->principal &&
          !import(request->principal, (gss_OID)GSS_KRB5_NT_PRINCIPAL_NAME, &h->principal, e))) {
@@ -175,10 +178,12 @@ enum gss_outcome gss_handshake_step(struct gss_handshake *h, struct span in, str
     struct gss_channel_bindings_struct bindings = {0};
     bindings.application_data = (gss_buffer_desc){h->binding.n, h->binding.p};
 
+    workstation_set(h->workstation);
     major = gss_init_sec_context(
         &minor, h->cred, &h->id, h->principal != GSS_C_NO_NAME ? h->principal : h->service, h->mech,
         h->wanted, GSS_C_INDEFINITE, h->binding.n ? &bindings : GSS_C_NO_CHANNEL_BINDINGS,
         in.n ? &input : GSS_C_NO_BUFFER, NULL, &output, &h->granted, NULL);
+    workstation_set(NULL);
     h->complete = major == GSS_S_COMPLETE;
     if (output.length) {
         secret_set(out, span_make(output.value, output.length));
@@ -222,5 +227,6 @@ void gss_handshake_free(struct gss_handshake *h)
     if (h->service != GSS_C_NO_NAME)
         gss_release_name(&minor, &h->service);
     buf_free(&h->binding);
+    free(h->workstation);
     free(h);
 }

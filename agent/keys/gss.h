@@ -35,12 +35,13 @@ enum gss_outcome {
 struct gss_handshake_request {
     struct gss_cred *cred; /* lent for as long as the handshake lives */
     enum gss_mech mech;
-    const char *host;      /* of the proxy */
-    const char *spn;       /* HTTP/host, with or without @REALM; NULL: HTTP/ and the host */
-    const char *principal; /* what the Kerberos ticket in the cache is for; NULL: no Kerberos here */
-    struct span binding;   /* the tls-server-end-point hash (RFC 5929 section 4), or empty */
-    bool mutual;           /* the other side shall prove itself (Kerberos only: see gss.c) */
-    bool delegate;         /* it gets our ticket, to act with (Kerberos only) */
+    const char *host;        /* of the proxy */
+    const char *spn;         /* HTTP/host, with or without @REALM; NULL: HTTP/ and the host */
+    const char *principal;   /* what the Kerberos ticket in the cache is for; NULL: no Kerberos here */
+    const char *workstation; /* what NTLM calls this computer; NULL: its host name */
+    struct span binding;     /* the tls-server-end-point hash (RFC 5929 section 4), or empty */
+    bool mutual;             /* the other side shall prove itself (Kerberos only: see gss.c) */
+    bool delegate;           /* it gets our ticket, to act with (Kerberos only) */
 };
 
 struct gss_handshake *gss_handshake_new(const struct gss_handshake_request *request, struct err *e);

@@ -126,7 +126,7 @@ static unsigned flying_to(const struct guard_record *r, struct span site)
     return n;
 }
 
-static bool proven_anywhere(const struct guard *g)
+bool guard_is_accepted(const struct guard *g)
 {
     for (const struct guard_record *r = g->records; r; r = r->next)
         if (r->proven)
@@ -148,7 +148,7 @@ static enum guard_say may_try(const struct guard *g, const struct guard_record *
 {
     if (g->in_flight == 0)
         return GUARD_GO;
-    bool calm = proven_anywhere(g) && g->refused == 0 && !flies(r);
+    bool calm = guard_is_accepted(g) && g->refused == 0 && !flies(r);
     return calm && g->in_flight < GUARD_IN_FLIGHT - 1 ? GUARD_GO : GUARD_WAIT;
 }
 
@@ -247,7 +247,7 @@ enum guard_fall guard_refused(struct guard_attempt *attempt, int64_t now)
             remember_site(r, attempt->site, now);
             free(r->suspect);
             r->suspect = mem_strdup(attempt->site);
-        } else if (attempt->kind != GUARD_TICKET && (r->proven || !proven_anywhere(g))) {
+        } else if (attempt->kind != GUARD_TICKET && (r->proven || !guard_is_accepted(g))) {
             g->frozen = true;
         } else {
             r->frozen = true;

@@ -68,6 +68,7 @@ struct guard {
     char *account; /* account key */
     char *mark;    /* keyed hash of the secret (or of what identifies the ticket) */
     bool frozen;
+    bool lasting;       /* of a configured identity: its refusal is remembered over restarts */
     char *refused_by;   /* proxy that refused last; NULL: none */
     int64_t refused_at; /* seconds since 1970; 0: never */
     unsigned in_flight;
@@ -91,6 +92,8 @@ void guard_unref(struct guard *g); /* the owner of the table holds a reference o
 
 /* Has this upstream taken it? */
 bool guard_is_proven(const struct guard *g, const char *upstream);
+/* Has any upstream? */
+bool guard_is_accepted(const struct guard *g);
 /* What guard_begin would say about a frozen guard or a refused site, without beginning (GUARD_GO otherwise). */
 enum guard_say guard_look(const struct guard *g, const char *upstream, struct span site, int64_t now);
 enum guard_say guard_begin(struct guard *g, const char *upstream, struct span site, enum guard_kind kind,

@@ -9,20 +9,23 @@
 #include "base/log.h"
 #include "keys/identity.h"
 
-#define GUARDS_MAX 256
+#define GUARDS_MAX 1024 /* several times as many as there are visitors (visitor.h), each of which holds one */
 
-/* Gives up guards that nobody uses; a frozen one is remembered by its mark. */
+/* Gives up guards that nobody uses, the oldest first. A frozen one is remembered by its mark; one that has none goes last. */
 static void drop_unused(struct keyholder *k)
 {
     size_t n = 0;
     struct list *it, *safe;
     list_each(it, safe, &k->guards) n++;
-    list_each(it, safe, &k->guards)
-    {
-        struct guard *g = list_entry(it, struct guard, node);
-        if (n >= GUARDS_MAX && g->refs == 1) {
-            guard_unref(g);
-            n--;
+    for (int round = 0; round < 2; round++) {
+        list_each(it, safe, &k->guards)
+        {
+            struct guard *g = list_entry(it, struct guard, node);
+            bool only_here = g->frozen && !g->lasting;
+            if (n >= GUARDS_MAX && g->refs == 1 && (round || !only_here)) {
+                guard_unref(g);
+                n--;
+            }
         }
     }
 }
@@ -70,7 +73,7 @@ enum guard_fall guard_settle_refused(struct keyholder *k, struct guard_attempt *
     if (fall == GUARD_FELL_FROZEN) {
         log_warning(NULL, "%s refused %s: nothing more is sent with it until it changes", by,
                     is_password(g) ? "the password" : "the Kerberos ticket");
-        if (is_password(g))
+        if (is_password(g) && g->lasting)
             marks_add(&k->marks, g->account, g->mark, g->frozen ? NULL : upstream);
     }
     identities_wake_guard(k, g);

@@ -1,5 +1,6 @@
 /*
- * The table of identities: one for each [upstream] section, for as long as the process lives (contexts point at them); the proxies of each,
+ * The table of identities: one for each [upstream] section, for as long as the process lives (contexts point at them), and those of clients
+ * (visitor.c); the proxies of each,
  * with what was learned of them; and who runs again when there is news. Main thread.
  */
 #include "keys/identity.h"
@@ -9,6 +10,7 @@
 #include "base/buf.h"
 #include "base/log.h"
 #include "keys/context.h"
+#include "keys/visitor.h"
 #include "keys/login.h"
 
 static bool same_text(const char *a, const char *b)
@@ -28,7 +30,7 @@ static void hop_free(struct hop *h)
     free(h);
 }
 
-static struct identity *identity_new(struct keyholder *k, const char *name)
+struct identity *identity_new(struct keyholder *k, const char *name)
 {
     struct identity *who = mem_zero(sizeof *who);
     who->k = k;
@@ -43,10 +45,19 @@ static void read_user(struct identity *who)
 {
     const char *why;
     account_free(&who->account);
-    if (!account_parse(&who->account, span_str(who->u->user), &why)) {
+    if (!identity_account(who->u, span_str(who->u->user), &who->account, &why))
         log_warning(NULL, "upstream %s: user = %s: %s", who->name, who->u->user, why);
-        account_parse(&who->account, SPAN(""), &why);
+}
+
+bool identity_account(const struct config_upstream *u, struct span text, struct account *a, const char **why)
+{
+    const char *ignored;
+    if (account_parse(a, text, why)) {
+        account_default_domain(a, u ? u->domain : NULL);
+        return true;
     }
+    account_parse(a, SPAN(""), &ignored);
+    return false;
 }
 
 static bool same_auth(const struct config_upstream *a, const struct config_upstream *b)
@@ -54,15 +65,20 @@ static bool same_auth(const struct config_upstream *a, const struct config_upstr
     return a->n_auth == b->n_auth && memcmp(a->auth, b->auth, a->n_auth * sizeof a->auth[0]) == 0;
 }
 
+bool identity_same_section(const struct config_upstream *old, const struct config_upstream *u)
+{
+    return same_text(old->user, u->user) && old->secret == u->secret &&
+           same_text(old->secret_argument, u->secret_argument) && same_text(old->spn, u->spn) &&
+           old->mutual == u->mutual && same_auth(old, u) && old->basic_in_clear == u->basic_in_clear &&
+           old->kerberos == u->kerberos && old->canonicalize == u->canonicalize &&
+           old->delegate == u->delegate && same_text(old->domain, u->domain) &&
+           same_text(old->workstation, u->workstation);
+}
+
 /* Takes the section over. true: it makes us somebody else, or gets the secret from elsewhere. */
 static bool adopt(struct identity *who, struct config *config, const struct config_upstream *u)
 {
-    const struct config_upstream *old = who->u;
-    bool changed = !old || !same_text(old->user, u->user) || old->secret != u->secret ||
-                   !same_text(old->secret_argument, u->secret_argument) || !same_text(old->spn, u->spn) ||
-                   old->mutual != u->mutual || !same_auth(old, u) ||
-                   old->basic_in_clear != u->basic_in_clear || old->kerberos != u->kerberos ||
-                   old->canonicalize != u->canonicalize || old->delegate != u->delegate;
+    bool changed = !who->u || !identity_same_section(who->u, u);
     struct config *before = who->config;
     who->config = config_ref(config);
     who->u = u;
@@ -78,7 +94,7 @@ static void forget_missing(struct keyholder *k)
     list_each(it, safe, &k->identities)
     {
         struct identity *who = list_entry(it, struct identity, node);
-        if (who->u && who->config != k->config) {
+        if (who->u && who->config != k->config && !who->visitor) {
             who->u = NULL;
             login_overtaken(who);
             identity_put(who, edition_new(who));
@@ -102,22 +118,27 @@ void identities_sync(struct keyholder *k)
         who->wake = true;
     }
     forget_missing(k);
+    visitors_sync(k);
+}
+
+void identity_free(struct identity *who)
+{
+    list_remove(&who->node);
+    edition_unref(who->current);
+    edition_unref(who->candidate);
+    while (!list_empty(&who->hops))
+        hop_free(list_entry(who->hops.next, struct hop, node));
+    account_free(&who->account);
+    config_unref(who->config);
+    visitor_free(who->visitor);
+    free(who->name);
+    free(who);
 }
 
 void identities_free(struct keyholder *k)
 {
-    while (!list_empty(&k->identities)) {
-        struct identity *who = list_entry(k->identities.next, struct identity, node);
-        list_remove(&who->node);
-        edition_unref(who->current);
-        edition_unref(who->candidate);
-        while (!list_empty(&who->hops))
-            hop_free(list_entry(who->hops.next, struct hop, node));
-        account_free(&who->account);
-        config_unref(who->config);
-        free(who->name);
-        free(who);
-    }
+    while (!list_empty(&k->identities))
+        identity_free(list_entry(k->identities.next, struct identity, node));
 }
 
 struct identity *identity_named(struct keyholder *k, struct span name)
@@ -126,7 +147,7 @@ struct identity *identity_named(struct keyholder *k, struct span name)
     list_each(it, safe, &k->identities)
     {
         struct identity *who = list_entry(it, struct identity, node);
-        if (span_eq(span_str(who->name), name))
+        if (!who->visitor && span_eq(span_str(who->name), name))
             return who;
     }
     return NULL;
@@ -184,6 +205,8 @@ void identity_put(struct identity *who, struct edition *e)
     if (!old)
         return;
     edition_unref(old);
+    if (who->visitor) /* the agent knows it by its user and password, which are what they were */
+        return;
     log_info(NULL, "upstream %s: generation %u of %s", who->name, e->generation,
              *identity_text(e) ? identity_text(e) : "the user's own identity");
     serve_send(who->k, PEER_AGENT,

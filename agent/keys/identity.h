@@ -92,6 +92,7 @@ struct hop {
 };
 
 struct trial;
+struct visitor;
 
 struct identity {
     struct list node;
@@ -99,6 +100,8 @@ struct identity {
     char *name;
     struct config *config;           /* a reference, for: */
     const struct config_upstream *u; /* NULL: the section is gone from the configuration */
+    struct visitor *visitor;         /* a client's own identity (visitor.h); NULL: the configured one */
+    unsigned contexts, editions;     /* that point here */
     struct account account;
     struct edition *current;
     struct edition *candidate; /* NULL: no login is under way */
@@ -113,6 +116,13 @@ struct identity {
 void identities_sync(struct keyholder *k);
 void identities_free(struct keyholder *k);
 struct identity *identity_named(struct keyholder *k, struct span name); /* NULL: no such upstream */
+/* For visitor.c: one more, without a section yet; and its end, when nothing points to it. */
+struct identity *identity_new(struct keyholder *k, const char *name);
+void identity_free(struct identity *who);
+/* Who this text means: *a, with the section's default domain. It is nobody (ACCOUNT_NONE) where it is no user name; *why then. */
+bool identity_account(const struct config_upstream *u, struct span text, struct account *a, const char **why);
+/* Do both make us the same to the proxy, with a secret from the same place? */
+bool identity_same_section(const struct config_upstream *a, const struct config_upstream *b);
 /* The proxy of this upstream, or NULL when the configuration does not name it. */
 struct hop *identity_hop(struct identity *who, struct span host, uint32_t port);
 /* Does the configuration still name it? */

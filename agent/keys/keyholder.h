@@ -8,6 +8,7 @@
 #include "keys/deadline.h"
 #include "keys/floor.h"
 #include "keys/mark.h"
+#include "keys/ration.h"
 #include "wire/keys_msg.h"
 
 #define PEER_AGENT 0u /* descriptor 3; login clients are numbered from 1 */
@@ -21,6 +22,7 @@ struct keyholder {
     struct list identities; /* struct identity */
     struct list guards;     /* struct guard, one reference each */
     struct marks marks;
+    struct ration ration; /* of passwords that clients may try */
     struct floors floors;
     struct deadlines deadlines;
     struct contexts *contexts;

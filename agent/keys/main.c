@@ -128,6 +128,7 @@ static void stop(struct keyholder *k)
         guard_unref(list_entry(k->guards.next, struct guard, node));
     marks_close(&k->marks);
     floors_close(&k->floors);
+    ration_free(&k->ration);
     config_unref(k->config);
 }
 

@@ -40,7 +40,7 @@ static void make_credentials(struct negotiate_job *j, struct ticket *ticket)
     }
     if (secret_present(&j->nt_hash) && j->account.form != ACCOUNT_NONE) {
         struct gss_cred_request ntlm = {
-            .mech = GSS_MECH_SPNEGO, .name = j->account.text, .nt_hash = &j->nt_hash};
+            .mech = GSS_MECH_SPNEGO, .name = j->account.qualified, .nt_hash = &j->nt_hash};
         b->ntlm_only = gss_cred_new(&ntlm, b->full ? NULL : &j->why);
     }
     if (b->full || b->ntlm_only)

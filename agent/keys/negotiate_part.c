@@ -223,7 +223,8 @@ static void submit(struct edition *e, enum look look)
     j->e = edition_ref(e);
     j->network = e->who->k->network;
     account_copy(&j->account, &e->account);
-    j->own = !e->candidate; /* a trial must prove the password, not the ticket that lies about */
+    j->own =
+        !e->candidate && !e->who->visitor; /* these must prove the password, not the ticket that lies about */
     j->may_acquire = u->kerberos == KERBEROS_ACQUIRE && e->guard != NULL;
     j->forwardable = u->delegate;
     j->spn = mem_strdup(u->spn);

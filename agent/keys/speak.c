@@ -24,7 +24,7 @@ struct step_job {
     uint32_t generation;
     unsigned network; /* the one in which it was begun */
     bool fetch_service;
-    char *host, *spn;
+    char *host, *spn, *workstation;
     enum canonicalize canonicalize;
     char *principal; /* the service's, in the ticket cache */
     bool follow;     /* nobody said who we are: whoever the user's primary cache says */
@@ -261,6 +261,7 @@ static bool begin_handshake(struct step_job *j)
                                             .host = j->host,
                                             .spn = j->spn,
                                             .principal = j->ticket ? j->principal : NULL,
+                                            .workstation = j->workstation,
                                             .binding = buf_span(&j->binding),
                                             .mutual = j->mutual,
                                             .delegate = j->delegate};
@@ -328,6 +329,7 @@ static void step_done(struct job *job)
     buf_free(&j->binding);
     free(j->host);
     free(j->spn);
+    free(j->workstation);
     free(j->principal);
     free(j);
 }
@@ -371,6 +373,7 @@ void speak_token(struct context *c, struct span in)
     j->network = c->who->k->network;
     j->host = mem_strdup(c->hop->host);
     j->spn = mem_strdup(c->who->u->spn);
+    j->workstation = mem_strdup(c->who->u->workstation);
     j->canonicalize = c->who->u->canonicalize;
     buf_add_span(&j->in, in);
     buf_add_span(&j->binding, buf_span(&c->binding));

@@ -13,6 +13,7 @@
 #include "keys/choose.h"
 #include "keys/converse.h"
 #include "keys/decline.h"
+#include "keys/visitor.h"
 #include "keys/login.h"
 #include "keys/mutual.h"
 #include "keys/speak.h"
@@ -251,6 +252,8 @@ static void learn_success(struct context *c)
         identities_wake_guard(c->who->k, g);
     }
     guard_unref(g);
+    if (c->who->visitor)
+        visitor_proved(c->who);
     if (c->candidate)
         login_note(c->e, KEYS_OK, h->text, NULL);
 }

@@ -31,6 +31,10 @@ static const char *whose(const struct edition *e)
 static void secret_remedy(const struct edition *e, struct buf *remedy)
 {
     const struct config_upstream *u = e->who->u;
+    if (e->who->visitor) {
+        buf_add_str(remedy, "Give the program the right user name and password.");
+        return;
+    }
     switch (u ? u->secret : SECRET_NONE) {
     case SECRET_KEYRING:
     case SECRET_PROMPT:
@@ -165,6 +169,14 @@ void words_unavailable_remedy(const struct edition *e, bool kerberos, struct buf
     const char *name = e->who->name;
     if (!u)
         return;
+    if (e->who->visitor) {
+        if (kerberos && u->kerberos == KERBEROS_FIND)
+            buf_addf(remedy,
+                     "Set kerberos = acquire for upstream %s, so that exeat gets a ticket with the program's "
+                     "password.",
+                     name);
+        return;
+    }
     if (u->secret == SECRET_KEYRING && e->secret_kind == PROVIDED_NOWHERE)
         buf_addf(
             remedy,

@@ -1,6 +1,7 @@
 /*
  * The slow end of a connection whose last bytes matter: see stream_linger. The stream owns itself from then on.
  */
+#include "base/secret.h"
 #include "net/uv_loop.h"
 #include "net/uv_stream.h"
 
@@ -22,7 +23,7 @@ static void linger_over(void *owner)
 static void linger_data(void *owner, struct span bytes)
 {
     (void)owner;
-    (void)bytes;
+    secret_wipe((char *)(uintptr_t)bytes.p, bytes.n); /* there may be a request with credentials in it */
 }
 
 /* The other side will send no more, but what it has not taken yet is still its own. */

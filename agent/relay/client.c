@@ -83,7 +83,9 @@ void client_close(struct client *c)
     c->relay->clients_open--;
     if (c->relay->draining)
         c->relay->ended(c->relay->ended_owner);
+    client_drop(c, c->in.n);
     buf_free(&c->in);
+    brought_free(&c->brought);
     fixed_unref(c->fixed);
     caller_unref(c->caller);
     free(c);
@@ -201,7 +203,7 @@ static void take_head(struct client *c)
     c->scanned = 0;
     if (length && length <= limits.bytes &&
         head_read_request(&head, span_head(buf_span(&c->in), length), &limits, &fault)) {
-        buf_drop(&c->in, length);
+        client_drop(c, length);
         client_begin(c, &head);
     } else {
         client_refuse(c, &fault);
@@ -234,7 +236,7 @@ void client_feed(struct client *c)
     if (c->exchange && c->in.n) {
         struct span rest = buf_span(&c->in);
         exchange_input(c->exchange, &rest);
-        buf_drop(&c->in, c->in.n - rest.n);
+        client_drop(c, c->in.n - rest.n);
         if (c->in.n == 0)
             buf_free(&c->in);
     }
@@ -243,12 +245,37 @@ void client_feed(struct client *c)
     set_reading(c);
 }
 
+/* Copies of a head with credentials in it must not be left where the bytes lay before: in a smaller buffer, in the loop's own. */
+static bool keep(struct client *c, struct span bytes)
+{
+    struct buf larger = {.max = c->in.max};
+    if (c->in.p && c->in.n + bytes.n > c->in.cap) {
+        if (!buf_reserve(&larger, c->in.n + bytes.n))
+            return false;
+        buf_add_span(&larger, buf_span(&c->in));
+        client_drop(c, c->in.n);
+        buf_free(&c->in);
+        c->in = larger;
+    }
+    bool kept = buf_add_span(&c->in, bytes);
+    secret_wipe((char *)(uintptr_t)bytes.p, bytes.n);
+    return kept;
+}
+
+void client_drop(struct client *c, size_t n)
+{
+    size_t before = c->in.n;
+    buf_drop(&c->in, n);
+    if (before > c->in.n)
+        secret_wipe(c->in.p + c->in.n, before - c->in.n);
+}
+
 static void on_data(void *owner, struct span bytes)
 {
     struct client *c = owner;
     if (c->exchange && c->in.n == 0)
-        exchange_input(c->exchange, &bytes);       /* straight from the read buffer */
-    if (bytes.n && !buf_add_span(&c->in, bytes)) { /* reading stops long before this */
+        exchange_input(c->exchange, &bytes); /* straight from the read buffer */
+    if (bytes.n && !keep(c, bytes)) {        /* reading stops long before this */
         client_close(c);
         return;
     }

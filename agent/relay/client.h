@@ -5,6 +5,7 @@
 #ifndef EXEAT_RELAY_CLIENT_H
 #define EXEAT_RELAY_CLIENT_H
 
+#include "relay/credentials.h"
 #include "relay/relay.h"
 #include "relay/socks_read.h"
 #include "upstream/upstream.h"
@@ -17,6 +18,7 @@ struct client {
     struct fixed *fixed;       /* entrance_fixed: a reference */
     struct guest guest;        /* from beyond this machine */
     struct socks_reader socks; /* entrance_socks */
+    struct brought brought;    /* in its handshake */
     struct list link;
     struct stream *stream; /* NULL once a tunnel has it */
     struct buf in;         /* bytes that nobody has taken yet */
@@ -43,6 +45,8 @@ void client_feed(struct client *c);
 /* For ways: a request begins, with the head taken over; or it is refused. */
 void client_begin(struct client *c, struct head *head);
 void client_refuse(struct client *c, const struct fault *fault);
+/* The first bytes of c->in have been taken: they may hold a password, and leave nothing behind. */
+void client_drop(struct client *c, size_t n);
 /* For ways, with no exchange: waits for more bytes; or all that was written is delivered, and that is the end. */
 void client_wait(struct client *c);
 void client_end(struct client *c);

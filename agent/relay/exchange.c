@@ -59,6 +59,7 @@ void exchange_free(struct exchange *e)
     for (size_t i = 0; i < e->n_hops; i++)
         hop_unref(e->hops[i]);
     free(e->hops);
+    brought_free(&e->brought);
     free(e->why);
     buf_free(&e->target_text);
     buf_free(&e->host_text);
@@ -157,6 +158,8 @@ static void answered(void *owner)
                SPAN("the other side switched protocols (101) though nobody had asked for it"), SPAN(""));
         return;
     }
+    if (credentials_exempt_in_vain(e))
+        return;
     if (e->ask.leg.rule.kind == BODY_TUNNEL) {
         handover_answered(e);
         return;
@@ -283,7 +286,7 @@ void exchange_failed(void *owner, const struct ask_failure *failure)
         return;
     }
     if (!hold_failure(e, failure))
-        refuse(e, failure->cause, 0, failure->why, failure->remedy);
+        refuse(e, credentials_cause(e, failure), 0, failure->why, failure->remedy);
 }
 
 void exchange_again(struct exchange *e)
@@ -296,6 +299,8 @@ static const struct ask_events events_of_ask = {informational, body_go,  body_re
 
 static void ask_hop(struct exchange *e)
 {
+    if (!credentials_settle(e))
+        return;
     struct hop *hop = e->hops[e->at];
     move(e, EXCHANGE_ASK);
     if (e->connect && hop_is_direct(hop)) {

@@ -6,6 +6,7 @@
 
 #include "http/target.h"
 #include "relay/client.h"
+#include "relay/credentials.h"
 #include "relay/download.h"
 #include "relay/hold.h"
 #include "relay/rewrite.h"
@@ -20,7 +21,9 @@ struct exchange {
     enum exchange_state state;
     struct head head;
     struct target target;
-    struct hop **hops; /* references, in the order to try */
+    struct hop **hops;      /* references, in the order to try */
+    struct brought brought; /* by an HTTP client, once */
+    bool brought_read;
     size_t n_hops, at;
     char *why;                         /* the route's reason */
     struct buf target_text, host_text; /* as they go to the present hop */

@@ -38,7 +38,7 @@ struct ask_request forward_request(struct exchange *e, const struct hop *hop)
         .how = {.target = buf_span(&e->target_text),
                 .host = buf_span(&e->host_text),
                 .body = e->upload.body.rule,
-                .keep_client_authorization = hop->pass_credentials,
+                .keep_client_authorization = hop->pass_credentials || hop->leaves_credentials,
                 .via = via(e),
                 .upgrade = forward_wants_upgrade(e),
                 .to_proxy = !hop_is_direct(hop),
@@ -108,12 +108,20 @@ static bool connection_bound(const struct head *h, const char *name)
     return false;
 }
 
+/* Where it is not we who answer the proxy's challenges, the client sees them. */
+static bool shows_challenge(const struct hop *hop)
+{
+    bool exempt = hop->base && !hop->authenticates;
+    return hop->pass_credentials || hop->leaves_credentials || exempt;
+}
+
 /* The client's own handshake with an origin server, or with the proxy where its credentials pass: one client, one connection (RFC 4559 section 6). */
 static bool must_pin(const struct exchange *e, const struct head *answer)
 {
     const struct hop *hop = e->hops[e->at];
     return (hop->pass_credentials &&
             (head_field(&e->head, "Proxy-Authorization") || answer->status == 407)) ||
+           (hop->leaves_credentials && connection_bound(&e->head, "Proxy-Authorization")) ||
            (answer->status == 401 && connection_bound(answer, "WWW-Authenticate")) ||
            connection_bound(&e->head, "Authorization");
 }
@@ -133,7 +141,7 @@ struct body_rule forward_answer_head(struct exchange *e, const struct head *h, s
         .close = e->closing_said,
         .keep_alive = e->head.minor == 0 && !e->closing_said,
         .session_based = e->pin && (hop_is_direct(hop) || head_field(h, "Proxy-Support")),
-        .keep_challenge = hop->pass_credentials,
+        .keep_challenge = shows_challenge(hop),
     };
     write_answer(e, h, &how);
     return towards_client;

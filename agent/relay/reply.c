@@ -51,6 +51,8 @@ static void answer_page(struct exchange *e, enum page_cause cause, unsigned stat
                         .close = must_close(e)};
     if (e->at < e->n_hops)
         page.next_hop = span_str(hop_first_name(e->hops[e->at]));
+    if (cause == PAGE_CLIENT_CREDENTIALS)
+        page.realm = span_str(e->hops[e->at]->upstream);
     if (!e->client->entrance->http) {
         finish_wordless(e, cause, status, why);
         return;

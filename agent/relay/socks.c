@@ -31,16 +31,27 @@ static void turn_down(struct client *c, const struct socks_message *m)
     client_end(c);
 }
 
+static bool any_uses_client(const struct config *c)
+{
+    for (size_t i = 0; i < c->n_upstreams; i++)
+        if (c->upstreams[i].client_credentials == CLIENT_CREDENTIALS_USE)
+            return true;
+    return false;
+}
+
 static void take(struct client *c)
 {
+    c->socks.wants_user = any_uses_client(c->relay->config);
     for (;;) {
         struct socks_message m;
         struct span in = buf_span(&c->in);
         enum socks_step step = socks_read(&c->socks, &in, &m);
         char host[SOCKS_MESSAGE_MOST];
+        if (step == SOCKS_SAY && m.user.n)
+            brought_set(&c->brought, m.user, m.password);
         if (step == SOCKS_CONNECT) /* the bytes under it are about to go */
             m.host = span_make(memcpy(host, m.host.p, m.host.n), m.host.n);
-        buf_drop(&c->in, c->in.n - in.n);
+        client_drop(c, c->in.n - in.n);
         switch (step) {
         case SOCKS_MORE:
             client_wait(c);
@@ -72,11 +83,11 @@ static void established(struct client *c)
 static void failed(struct client *c, enum page_cause cause, struct span why)
 {
     static const enum socks_code codes[] = {
-        [PAGE_NOT_ALLOWED] = SOCKS_NOT_ALLOWED,    [PAGE_SITE_REFUSED] = SOCKS_NOT_ALLOWED,
-        [PAGE_DNS] = SOCKS_HOST_UNREACHABLE,       [PAGE_UNREACHABLE] = SOCKS_HOST_UNREACHABLE,
-        [PAGE_REFUSED] = SOCKS_CONNECTION_REFUSED, [PAGE_CONNECT_TIMEOUT] = SOCKS_TTL_EXPIRED,
-        [PAGE_ANSWER_TIMEOUT] = SOCKS_TTL_EXPIRED, [PAGE_KDC_TIMEOUT] = SOCKS_TTL_EXPIRED,
-        [PAGE_TLS] = SOCKS_NETWORK_UNREACHABLE,
+        [PAGE_CLIENT_CREDENTIALS] = SOCKS_NOT_ALLOWED, [PAGE_NOT_ALLOWED] = SOCKS_NOT_ALLOWED,
+        [PAGE_SITE_REFUSED] = SOCKS_NOT_ALLOWED,       [PAGE_DNS] = SOCKS_HOST_UNREACHABLE,
+        [PAGE_UNREACHABLE] = SOCKS_HOST_UNREACHABLE,   [PAGE_REFUSED] = SOCKS_CONNECTION_REFUSED,
+        [PAGE_CONNECT_TIMEOUT] = SOCKS_TTL_EXPIRED,    [PAGE_ANSWER_TIMEOUT] = SOCKS_TTL_EXPIRED,
+        [PAGE_KDC_TIMEOUT] = SOCKS_TTL_EXPIRED,        [PAGE_TLS] = SOCKS_NETWORK_UNREACHABLE,
     };
     (void)why;
     enum socks_code code = cause < sizeof codes / sizeof *codes ? codes[cause] : SOCKS_GRANTED;

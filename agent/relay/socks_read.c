@@ -106,11 +106,12 @@ static enum socks_step greeting(struct socks_reader *r, struct span *in, struct 
         return SOCKS_MORE;
     struct span methods = span_make(in->p + 2, byte(*in, 1));
     take(in, 2 + methods.n, SOCKS_SAY);
-    if (span_find(methods, NO_AUTHENTICATION) < methods.n) {
+    bool user = span_find(methods, USER_AND_PASSWORD) < methods.n;
+    if (span_find(methods, NO_AUTHENTICATION) < methods.n && !(user && r->wants_user)) {
         r->state = SOCKS_REQUEST;
         return say(m, 5, NO_AUTHENTICATION);
     }
-    if (span_find(methods, USER_AND_PASSWORD) < methods.n) {
+    if (user) {
         r->state = SOCKS_PASSWORD;
         return say(m, 5, USER_AND_PASSWORD);
     }
@@ -119,7 +120,8 @@ static enum socks_step greeting(struct socks_reader *r, struct span *in, struct 
                "let it use none, or any user name and password");
 }
 
-/* RFC 1929. Who may use us is decided by the kernel's word for whose program it is (admit), so these are taken and mean nothing. */
+/* RFC 1929. Who may use us is decided by the kernel's word for whose program it is (admit), so any will do here; client-credentials = use makes
+   them who we are to a proxy. */
 static enum socks_step password(struct socks_reader *r, struct span *in, struct socks_message *m)
 {
     if (in->n && byte(*in, 0) != 1) {
@@ -133,6 +135,8 @@ static enum socks_step password(struct socks_reader *r, struct span *in, struct 
         return SOCKS_MORE;
     r->state = SOCKS_REQUEST;
     say(m, 1, 0);
+    m->user = span_make(in->p + 2, byte(*in, 1));
+    m->password = span_make(in->p + at + 1, byte(*in, at));
     return take(in, n, SOCKS_SAY);
 }
 

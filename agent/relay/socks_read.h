@@ -17,6 +17,7 @@ enum socks_state { SOCKS_START, SOCKS_PASSWORD, SOCKS_REQUEST, SOCKS_OVER };
 struct socks_reader { /* starts as zeros */
     uint8_t state;    /* enum socks_state */
     uint8_t version;  /* 4 or 5; 0: not known yet */
+    bool wants_user;  /* whoever offers a user and password is asked for them */
 };
 
 enum socks_step {
@@ -29,6 +30,7 @@ enum socks_step {
 struct socks_message {
     char say[10];
     size_t n_say;
+    struct span user, password; /* SOCKS_SAY: the client has sent them; lent by the input */
     struct span host; /* a name, or an address without brackets; lent by the input or by `address` */
     uint16_t port;
     char address[INET6_ADDRSTRLEN];

@@ -21,6 +21,7 @@ static struct hop *hop_new(struct span host, uint16_t port)
     struct buf name = {0};
     h->refs = 1;
     list_init(&h->link);
+    list_init(&h->faces);
     h->host = span_dup(host);
     h->port = port;
     buf_addf(&name, span_find(host, ':') < host.n ? "[%.*s]:%u" : "%.*s:%u", SPAN_ARG(host), port);
@@ -54,6 +55,18 @@ static bool upstream_shows_pair(const struct config_upstream *u, const struct co
     return false;
 }
 
+static bool read_exempt(struct hop *h, const struct config_upstream *u, struct err *e)
+{
+    struct err why;
+    h->no_auth = mem_zero(u->n_no_auth * sizeof *h->no_auth);
+    for (size_t i = 0; i < u->n_no_auth; i++) {
+        if (!pattern_read(&h->no_auth[i], u->no_auth[i], &why))
+            return err_set(e, why.code, "[upstream %s] no-auth: %s", u->name, why.text);
+        h->n_no_auth++;
+    }
+    return true;
+}
+
 struct hop *hop_new_proxy(const struct config_upstream *u, const struct config_proxy *p, struct err *e)
 {
     struct tls_client *tls = p->tls ? new_tls(u, p, e) : NULL;
@@ -61,6 +74,12 @@ struct hop *hop_new_proxy(const struct config_upstream *u, const struct config_p
         return NULL;
     struct hop *h = hop_new(span_str(p->host), p->port);
     h->tls = tls;
+    if (!read_exempt(h, u, e)) {
+        hop_unref(h);
+        return NULL;
+    }
+    h->uses_client = u->client_credentials == CLIENT_CREDENTIALS_USE;
+    h->leaves_credentials = u->pass_authorization;
     h->upstream = mem_strdup(u->name);
     h->socks = p->socks;
     h->socks_password = p->socks && upstream_shows_pair(u, p);
@@ -133,6 +152,12 @@ void hop_unref(struct hop *h)
     free(h->through);
     header_rules_unref(h->headers);
     tls_client_unref(h->tls);
+    for (size_t i = 0; i < h->n_no_auth; i++)
+        pattern_free(&h->no_auth[i]);
+    free(h->no_auth);
+    free(h->user);
+    secret_free(&h->password);
+    hop_unref(h->base);
     free(h->upstream);
     free(h->asleep_why);
     free(h->host);
@@ -143,6 +168,7 @@ void hop_unref(struct hop *h)
 void hop_failed(struct hop *h, uint64_t now, unsigned random, const char *why)
 {
     uint64_t sleep = SLEEP_MS;
+    h = hop_base(h);
     for (unsigned i = 0; i < h->failures && sleep < SLEEP_MOST_MS; i++)
         sleep *= 2;
     if (sleep > SLEEP_MOST_MS)
@@ -155,6 +181,7 @@ void hop_failed(struct hop *h, uint64_t now, unsigned random, const char *why)
 
 void hop_wake(struct hop *h)
 {
+    h = hop_base(h);
     h->failures = 0;
     h->asleep_until = 0;
     free(h->asleep_why);
@@ -178,6 +205,8 @@ bool hop_wants_beyond(const struct hop *h, bool tunnel)
 
 const char *hop_first_name(const struct hop *h)
 {
+    if (h->base)
+        h = h->base;
     while (h->n_through)
         h = h->through[0];
     return hop_is_direct(h) ? NULL : h->name;

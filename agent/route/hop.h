@@ -7,9 +7,11 @@
 #define EXEAT_ROUTE_HOP_H
 
 #include "base/list.h"
+#include "base/secret.h"
 #include "config/config.h"
 #include "net/tls.h"
 #include "route/headers.h"
+#include "route/pattern.h"
 
 struct hop {
     int refs;
@@ -31,15 +33,24 @@ struct hop {
     unsigned connections; /* most at once */
     unsigned spares;      /* of these made ready ahead of need, at most */
     unsigned dial_ms;
-    unsigned answer_ms;    /* 0: no limit */
-    bool asks;             /* it has sent a 407 */
-    bool known;            /* it has answered something */
-    bool retired;          /* out of use for new requests: its connections are not kept */
-    unsigned failures;     /* in a row: no connection could be made */
-    uint64_t asleep_until; /* loop_now; others are tried first until then; 0: awake */
-    char *asleep_why;      /* a sentence, while `failures` */
-    bool probing;          /* somebody looks whether it answers again */
-    void *pool;            /* upstream/pool.c keeps its connections here */
+    unsigned answer_ms;      /* 0: no limit */
+    bool asks;               /* it has sent a 407 */
+    bool known;              /* it has answered something */
+    bool retired;            /* out of use for new requests: its connections are not kept */
+    unsigned failures;       /* in a row: no connection could be made */
+    uint64_t asleep_until;   /* loop_now; others are tried first until then; 0: awake */
+    char *asleep_why;        /* a sentence, while `failures` */
+    bool probing;            /* somebody looks whether it answers again */
+    struct pattern *no_auth; /* destinations that get no credentials of ours */
+    size_t n_no_auth;
+    bool uses_client; /* a client's own user and password are who we are: hop_as */
+    bool
+        leaves_credentials; /* the client's own Proxy-Authorization goes up beside that, on shared connections */
+    struct list faces;      /* of this proxy: hops made by hop_as and hop_bare, while anybody has one */
+    struct hop *base;       /* of such a one: the proxy that it is a face of, a reference; else NULL */
+    char *user;             /* hop_as: who this client says that it is, and its */
+    struct secret password;
+    void *pool; /* upstream/pool.c keeps its connections here */
     void (*pool_free)(void *pool);
 };
 
@@ -52,6 +63,24 @@ struct hop *hop_new_socks(struct span host, uint16_t port);
 struct hop *hop_new_beyond(struct hop *through, struct span host, uint16_t port);
 /* From now on connections to `h` are made through one of these, tried in this order. Once, before its first use; must not lead round in a circle. */
 void hop_lead_through(struct hop *h, struct hop *const *through, size_t n);
+
+/*
+ * Faces of a proxy: the same place, asleep and awake with it, but with connections and credentials of their own. Each is there once, as long as
+ * somebody has a reference (its connections do). The caller owns one.
+ */
+/* With this client's user and password. NULL: there are HOP_FACES_MOST others. */
+struct hop *hop_as(struct hop *base, struct span user, struct span password);
+/* Without any credentials of ours, on connections that nobody has let in; its 407s are the client's to see. */
+struct hop *hop_bare(struct hop *base);
+/* Does the configuration exempt this destination there? */
+bool hop_exempts(const struct hop *base, struct span host, uint16_t port);
+#define HOP_FACES_MOST 64
+/* It has answered; it has sent a 407. The proxy learns of it too, but not from requests that it exempts. */
+void hop_answered(struct hop *h);
+void hop_asked(struct hop *h);
+/* The proxy itself, whatever face this is. */
+struct hop *hop_base(struct hop *h);
+
 struct hop *hop_ref(struct hop *h);
 void hop_unref(struct hop *h);
 /* The destination itself is at the other end of its connections: no proxy is spoken to on them. */

@@ -215,6 +215,17 @@ static void explain_ways(const struct route *r, uint64_t now, struct buf *out)
     }
 }
 
+/* Whose credentials it goes with, where these are not ours. */
+static void explain_credentials(const struct route *r, struct span host, uint16_t port, struct buf *out)
+{
+    const struct hop *h = r->n ? r->hops[0] : NULL;
+    if (h && h->authenticates && hop_exempts(h, host, port))
+        buf_addf(out, "   without credentials (no-auth of upstream %s)\n", h->upstream);
+    else if (h && h->uses_client)
+        buf_add_str(out,
+                    "   with the user and password that the program brings (client-credentials = use)\n");
+}
+
 void route_explain(struct route_table *t, struct span host, uint16_t port, uint64_t now, struct buf *out)
 {
     struct route answer;
@@ -229,6 +240,7 @@ void route_explain(struct route_table *t, struct span host, uint16_t port, uint6
     if (answer.n == 0)
         buf_add_str(out, "=> blocked\n");
     explain_ways(&answer, now, out);
+    explain_credentials(&answer, host, port, out);
 }
 
 struct header_rules *route_table_headers(const struct route_table *t)
@@ -248,11 +260,20 @@ struct hop **route_table_proxies(const struct route_table *t, size_t *n)
     return t->proxies;
 }
 
+/* A proxy, and its faces: each may go with its last connection. */
+static void visit_all(struct hop *proxy, bool faces, void (*visit)(struct hop *h))
+{
+    struct list *it, *safe;
+    if (faces)
+        list_each(it, safe, &proxy->faces) visit(list_entry(it, struct hop, link));
+    visit(proxy);
+}
+
 void route_table_each(struct route_table *t, void (*visit)(struct hop *h))
 {
     struct list *it, *safe;
     for (size_t i = 0; i < t->n_proxies; i++)
-        visit(t->proxies[i]);
+        visit_all(t->proxies[i], true, visit);
     list_each(it, safe, &t->direct) visit(list_entry(it, struct hop, link));
 }
 
@@ -261,7 +282,7 @@ void route_table_of(struct route_table *t, struct span upstream, void (*visit)(s
     struct list *it, *safe;
     for (size_t i = 0; i < t->n_proxies; i++)
         if (hop_meets(t->proxies[i], upstream))
-            visit(t->proxies[i]);
+            visit_all(t->proxies[i], t->proxies[i]->n_through > 0, visit);
     list_each(it, safe, &t->direct)
     {
         struct hop *h = list_entry(it, struct hop, link);

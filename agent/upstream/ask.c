@@ -264,7 +264,7 @@ static void take_back_body(struct ask *a)
 static void challenged(struct ask *a)
 {
     a->out->counters.challenges++;
-    a->hop->asks = true;
+    hop_asked(a->hop);
     a->upstream->let_in = false;
     secret_free(&a->upstream->header);
     ask_keys_log_offer(a);
@@ -298,7 +298,7 @@ void ask_go_on(struct ask *a)
 static void answered(void *owner)
 {
     struct ask *a = owner;
-    a->hop->known = true;
+    hop_answered(a->hop);
     if (a->leg.head.status == 407 && a->hop->authenticates) {
         challenged(a);
         return;

@@ -46,7 +46,9 @@ void ask_keys_open_for(struct upstream *u, uint32_t flags, struct keys_call *cal
                          .host = span_str(u->hop->host),
                          .port = u->hop->port,
                          .binding = stream_binding(u->stream),
-                         .flags = flags};
+                         .flags = flags,
+                         .user = span_str(u->hop->user),
+                         .secret = secret_reveal(&u->hop->password)};
     keys_call_start(u->out->keys, call, &m, answered, owner);
 }
 

@@ -202,7 +202,7 @@ static const struct road_events road_events = {dialled, not_dialled};
 struct road *pool_dial(struct pool *p, const struct road_events *events, void *owner)
 {
     p->dialling++;
-    return road_start(p->out, p->hop, events, owner);
+    return road_start(p->out, hop_base(p->hop), events, owner);
 }
 
 struct upstream *pool_dialled(struct pool *p, struct stream *s)
@@ -388,12 +388,10 @@ void pool_retire(struct hop *hop)
     pool_flush(hop);
 }
 
-struct pool_figures pool_figures(const struct hop *hop)
+/* Of one face of a proxy. */
+static struct pool_figures own_figures(const struct pool *p)
 {
-    const struct pool *p = hop->pool;
     struct pool_figures figures = {0};
-    if (!p)
-        return figures;
     for (const struct list *it = p->idle.next; it != &p->idle; it = it->next)
         figures.idle++;
     for (const struct list *it = p->waiting.next; it != &p->waiting; it = it->next)
@@ -402,4 +400,18 @@ struct pool_figures pool_figures(const struct hop *hop)
     figures.busy = p->open + p->dialling - figures.idle - figures.spare;
     figures.idle_limit_ms = (unsigned)idle_limit(p);
     return figures;
+}
+
+struct pool_figures pool_figures(const struct hop *hop)
+{
+    struct pool_figures all = {0};
+    if (hop->pool)
+        all = own_figures(hop->pool);
+    for (const struct list *it = hop->faces.next; it != &hop->faces; it = it->next) {
+        struct pool_figures more = pool_figures(list_entry(it, const struct hop, link));
+        all.idle += more.idle;
+        all.busy += more.busy;
+        all.waiting += more.waiting;
+    }
+    return all;
 }

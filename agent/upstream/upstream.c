@@ -39,7 +39,7 @@ struct upstream *upstream_new(struct outbound *out, struct hop *hop, struct stre
     list_init(&u->idle);
     snprintf(u->tag, sizeof u->tag, "u%u", ++number);
     out->counters.connections +=
-        hop->n_through == 0; /* else one of those through which it leads is counted */
+        hop_base(hop)->n_through == 0; /* else one of those through which it leads is counted */
     log_debug(u->tag, "connected to %s (%s)", hop->name, stream_peer(s));
     return u;
 }

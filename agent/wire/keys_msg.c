@@ -83,7 +83,8 @@ static const struct type {
     uint32_t flags;
 } types[KEYS_TYPE_END] = {
     [KEYS_OPEN] = {"OPEN", CALL_WANTED, BIT(F_UPSTREAM) | BIT(F_HOST) | BIT(F_PORT),
-                   BIT(F_FLAGS) | BIT(F_BINDING) | BIT(F_TRIAL), KEYS_CANDIDATE},
+                   BIT(F_FLAGS) | BIT(F_BINDING) | BIT(F_TRIAL) | BIT(F_USER) | BIT(F_SECRET),
+                   KEYS_CANDIDATE},
     [KEYS_AUTHORIZE] = {"AUTHORIZE", CALL_WANTED, REQUEST, BIT(F_FLAGS) | BIT(F_BODY),
                         BODY_FLAGS | KEYS_AHEAD},
     [KEYS_CHALLENGED] = {"CHALLENGED", CALL_WANTED, REQUEST, BIT(F_FLAGS) | BIT(F_LINES) | BIT(F_BODY),

@@ -6,7 +6,9 @@
  * The conversation: one context per upstream connection.
  *
  *   type        what it says                                            what is answered
- *   OPEN        a new connection to (upstream, host, port) exists       OK with context, identity, generation
+ *   OPEN        a new connection to (upstream, host, port) exists;      OK with context, identity, generation
+ *               with user and secret: a client's own, which
+ *               client-credentials = use makes the identity
  *   AUTHORIZE   a request is about to go out on it                      SEND with a header or none
  *   CHALLENGED  that request got a 407                                  SEND, RESTART or NEED_BODY
  *   ACCEPTED    that request got anything but a 407: once for each      OK or MUTUAL_FAILED; nothing if `call`

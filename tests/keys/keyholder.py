@@ -125,10 +125,10 @@ class Link:
 class Context:
     """One upstream connection, as the agent sees it."""
 
-    def __init__(self, keys, upstream="corp", host=None, port=None, flags=0, binding=b""):
+    def __init__(self, keys, upstream="corp", host=None, port=None, flags=0, binding=b"", **brought):
         self.keys = keys
         self.opened = keys.ask("OPEN", upstream=upstream, host=host or keys.proxy_host, port=port or keys.proxy_port,
-                               flags=flags, binding=binding)
+                               flags=flags, binding=binding, **brought)
         self.id = self.opened.context
 
     def begin_authorize(self, target="http://site.example/", method="GET", flags=0, body=b""):

@@ -225,6 +225,12 @@ class Guests(Scenario):
                 self.assertEqual(self.asks(agent, shows()).status, 200)
                 self.assertEqual(proxy.requests[-1].all("Proxy-Authorization"), [])
 
+    def test_use_and_token(self):
+        """The one field has the token: who the program's user is to a proxy that asks for that cannot stand there too."""
+        proxy, agent = self.house(lines="auth = ntlm\nclient-credentials = use")
+        self.own(self.asks(agent, shows()), 403, "http_request_denied", "token", "client-credentials = drop")
+        self.assertEqual(proxy.requests, [])
+
     def test_status(self):
         _, agent = self.house(section() + section("other", OTHER))
         client = self.comes(agent)

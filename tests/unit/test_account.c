@@ -54,6 +54,33 @@ static void parses(void **state)
     }
 }
 
+static void default_domain(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *domain, *qualified, *key;
+    } rows[] = {
+        {"alice", "CORP", "CORP\\alice", "alice@corp"},
+        {"alice", "Corp.Example", "Corp.Example\\alice", "alice@corp"},
+        {"LAB\\alice", "CORP", "LAB\\alice", "alice@lab"},
+        {"alice@LAB", "CORP", "alice@LAB", "alice@lab"},
+        {"alice", NULL, "alice", "alice@"},
+        {"", "CORP", "", "@"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct account a, copy;
+        const char *why;
+        assert_true(account_parse(&a, span_str(rows[i].text), &why));
+        account_default_domain(&a, rows[i].domain);
+        account_copy(&copy, &a);
+        account_free(&a);
+        assert_string_equal(copy.text, rows[i].text); /* Basic and Digest send what was written */
+        assert_string_equal(copy.qualified, rows[i].qualified);
+        assert_string_equal(copy.key, rows[i].key);
+        account_free(&copy);
+    }
+}
+
 static const struct {
     const char *account, *principal;
     bool same;
@@ -87,6 +114,7 @@ static void knows_principals(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(parses), cmocka_unit_test(knows_principals)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(parses), cmocka_unit_test(default_domain),
+                                       cmocka_unit_test(knows_principals)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -146,13 +146,21 @@ static void test_everything_set(void **state)
         "auth = basic digest ntlm negotiate\nuser = CORP\\alice\nsecret = command: pass show \"my # proxy\"\n"
         "spn = HTTP/x@CORP.EXAMPLE\nkerberos = acquire\ncanonicalize = no\ndelegate = yes\n"
         "mutual = off\nwait-for-password = 2m\nclient-credentials = pass\nconnections = 7\nspares = 0\n"
+        "domain = CORP\nworkstation = DESK42\nno-auth = .free.example 192.0.2.0/24\n"
         "dial-timeout = 1h\n"
         "answer-timeout = 0\n"
-        "[upstream none]\nproxy = p:1\nauth = none\nsecret = file:~/pw\ndial-timeout = \"2\"\nanswer-timeout "
+        "[upstream none]\nproxy = p:1\nauth = none\npass-authorization = yes\nsecret = "
+        "file:~/pw\ndial-timeout = \"2\"\nanswer-timeout "
         "= 3m\n"
         "[route]\nno-proxy = localhost 127.0.0.0/8 \"a b\" .internal.example\n");
     assert_int_equal(c->log_level, LOG_LEVEL_DEBUG);
     assert_false(c->log_requests);
+    assert_string_equal(c->upstreams[0].domain, "CORP");
+    assert_string_equal(c->upstreams[0].workstation, "DESK42");
+    assert_int_equal(c->upstreams[0].n_no_auth, 2);
+    assert_string_equal(c->upstreams[0].no_auth[1], "192.0.2.0/24");
+    assert_false(c->upstreams[0].pass_authorization);
+    assert_true(c->upstreams[1].pass_authorization);
     assert_int_equal(c->n_listen, 5);
     assert_string_equal(c->listen[0].path, "/run/x");
     assert_null(c->listen[0].host);
@@ -326,14 +334,17 @@ static void test_structure_errors(void **state)
                               "drain"},
         {UP "password = hunter2",
          "t.conf:3: unknown key \"password\" in [upstream corp]; there are proxy, auth, basic-in-clear, "
-         "user, secret, kerberos, spn, canonicalize, delegate, "
-         "mutual, wait-for-password, ca, pin, certificate, key, client-credentials, connections, "
-         "spares, dial-timeout, answer-timeout, via, connect-always"},
+         "user, domain, workstation, secret, kerberos, spn, canonicalize, delegate, "
+         "mutual, wait-for-password, ca, pin, certificate, key, client-credentials, pass-authorization, "
+         "no-auth, "
+         "connections, spares, dial-timeout, answer-timeout, via, connect-always"},
         {"[upstream " LONG60 "x]\n" LONG60 "gggggggggghhhhhhhhhhiiii = 1",
          "t.conf:2: unknown key \"" LONG60 "gggggggggghhhh...\" in [upstream " LONG60
-         "]; there are proxy, auth, basic-in-clear, user, secret, kerberos, spn, canonicalize, delegate, "
-         "mutual, wait-for-password, ca, pin, certificate, key, client-credentials, connections, "
-         "spares, dial-timeout, answer-timeout, via, connect-always"},
+         "]; there are proxy, auth, basic-in-clear, user, domain, workstation, secret, kerberos, spn, "
+         "canonicalize, "
+         "delegate, mutual, wait-for-password, ca, pin, certificate, key, client-credentials, "
+         "pass-authorization, no-auth, connections, spares, dial-timeout, answer-timeout, via, "
+         "connect-always"},
         {"[upstrem corp]", "t.conf:1: unknown section \"upstrem\"; did you mean \"upstream\"?"},
         {"[Listen]", "t.conf:1: unknown section \"Listen\"; did you mean \"listen\"?"},
         {"[gateway]", "t.conf:1: unknown section \"gateway\"; there are [listen], [upstream NAME], [route], "
@@ -665,7 +676,39 @@ static void test_upstream_errors(void **state)
          "t.conf:3: secret: credential:NAME needs the name of a systemd credential, without slashes"},
         {UP "secret = credential:.",
          "t.conf:3: secret: credential:NAME needs the name of a systemd credential, without slashes"},
-        {UP "client-credentials = allow", "t.conf:3: client-credentials: \"allow\" is not drop or pass"},
+        {UP "auth = none\nclient-credentials = use", "t.conf:4: client-credentials: use answers the proxy "
+                                                     "with a program's user and password, and auth = none "
+                                                     "says that nothing is answered"},
+        {UP "client-credentials = use\nauth = negotiate",
+         "t.conf:3: client-credentials: use has nothing but a program's user and password, and Negotiate "
+         "alone "
+         "needs a Kerberos ticket: write kerberos = acquire, or name ntlm in auth ="},
+        {UP "pass-authorization = yes", "t.conf:3: pass-authorization: a request has room for one "
+                                        "Proxy-Authorization field, and here it would be "
+                                        "ours: write auth = none, if this proxy takes the program's"},
+        {"[upstream corp]\nproxy = socks5://s:1\nclient-credentials = use",
+         "t.conf:3: client-credentials: use is for HTTP proxies: the tunnels of socks5:// are ours, so that "
+         "we must "
+         "authenticate ourselves"},
+        {UP "connect-always = yes\nno-auth = a", "t.conf:4: no-auth: it is for requests that an HTTP proxy "
+                                                 "reads one by one, and those of socks5:// and "
+                                                 "connect-always go through tunnels of ours"},
+        {UP "connect-always = yes\nauth = none\npass-authorization = yes",
+         "t.conf:5: pass-authorization: requests through the tunnels of socks5:// and connect-always have no "
+         "such "
+         "field"},
+        {UP "pass-authorization = yes\nclient-credentials = use",
+         "t.conf:3: pass-authorization: client-credentials = use takes the field as who we are, and it goes "
+         "no "
+         "further: write only one of the two"},
+        {UP "auth = none\npass-authorization = yes\nclient-credentials = pass",
+         "t.conf:4: pass-authorization: client-credentials = pass leaves the field on already, and keeps the "
+         "connection for that program: write only one of the two"},
+        {UP "domain = CORP\\\\alice",
+         "t.conf:3: domain: it is a name alone, like CORP, without backslash, @ or blanks"},
+        {UP "workstation = \"DESK 42\"",
+         "t.conf:3: workstation: it is a name alone, like DESK42, without blanks"},
+        {UP "client-credentials = allow", "t.conf:3: client-credentials: \"allow\" is not drop, use or pass"},
         {UP "connections = 0", "t.conf:3: connections: \"0\" is not between 1 and 10000"},
         {UP "connections = 10001", "t.conf:3: connections: \"10001\" is not between 1 and 10000"},
         {UP "spares = 17", "t.conf:3: spares: \"17\" is not between 0 and 16"},
@@ -1000,6 +1043,8 @@ static void test_print(void **state)
                                        "auth = none  # t.conf:3\n"
                                        "basic-in-clear = yes  # t.conf:4\n"
                                        "user = \"CORP\\\\alice #1\"  # t.conf:5\n"
+                                       "# domain is not set: none is added\n"
+                                       "# workstation is not set: this computer's host name\n"
                                        "secret = command:(hidden)  # t.conf:6\n"
                                        "kerberos = find  # default\n"
                                        "# spn is not set: HTTP/ and the proxy's host name\n"
@@ -1012,6 +1057,8 @@ static void test_print(void **state)
                                        "# certificate is not set: none is shown\n"
                                        "# key is not set: it stands in the certificate's file\n"
                                        "client-credentials = drop  # default\n"
+                                       "pass-authorization = no  # default\n"
+                                       "no-auth =  # default\n"
                                        "connections = 64  # default\n"
                                        "spares = 2  # default\n"
                                        "dial-timeout = 10s  # default\n"
@@ -1024,6 +1071,8 @@ static void test_print(void **state)
                                        "auth = negotiate ntlm digest  # default\n"
                                        "basic-in-clear = no  # default\n"
                                        "# user is not set: the Kerberos ticket's own principal\n"
+                                       "# domain is not set: none is added\n"
+                                       "# workstation is not set: this computer's host name\n"
                                        "secret = \"file:/a # b\"  # t.conf:9\n"
                                        "kerberos = find  # default\n"
                                        "spn = x  # t.conf:10\n"
@@ -1036,6 +1085,8 @@ static void test_print(void **state)
                                        "certificate = /d e  # t.conf:13\n"
                                        "key = /home/alice/k  # t.conf:14\n"
                                        "client-credentials = drop  # default\n"
+                                       "pass-authorization = no  # default\n"
+                                       "no-auth =  # default\n"
                                        "connections = 64  # default\n"
                                        "spares = 2  # default\n"
                                        "dial-timeout = 10s  # default\n"

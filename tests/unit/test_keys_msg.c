@@ -64,6 +64,7 @@ static void test_good(void **state)
     (void)state;
     const struct keys_msg good[] = {
         MSG(OPEN, OPENED),
+        MSG(OPEN, OPENED, .user = S("CORP\\alice"), .secret = S("x")),
         MSG(OPEN, OPENED, .flags = KEYS_CANDIDATE, .binding = S("\1\2\0\3"), .trial = 4),
         MSG(AUTHORIZE, REQUESTED),
         MSG(AUTHORIZE, REQUESTED, .flags = KEYS_BODY_BIG),
@@ -154,7 +155,9 @@ static void test_not_written(void **state)
         {.type = (enum keys_type) - 1},
         MSG(OPEN, .call = 1, .upstream = S("corp"), .host = S("h")),
         MSG(OPEN, .upstream = S("corp"), .host = S("h"), .port = 1),
-        MSG(OPEN, OPENED, .secret = S("x")),
+        MSG(OPEN, OPENED, .identity = S("x")),
+        MSG(AUTHORIZE, REQUESTED, .user = S("x")),
+        MSG(AUTHORIZE, REQUESTED, .secret = S("x")),
         MSG(OPEN, OPENED, .flags = KEYS_KNOCK),
         MSG(OPEN, OPENED, .flags = KEYS_AHEAD),
         MSG(CHALLENGED, REQUESTED, CHALLENGE_LINES, .flags = KEYS_AHEAD),

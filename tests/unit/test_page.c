@@ -26,6 +26,7 @@ static const struct {
     {PAGE_CUT_SHORT, 502, "http_response_incomplete"},
     {PAGE_TLS, 502, "tls_protocol_error"},
     {PAGE_SECRET_REFUSED, 502, "http_request_denied"},
+    {PAGE_CLIENT_CREDENTIALS, 407, "http_request_denied"},
     {PAGE_SITE_REFUSED, 403, "http_request_denied"},
     {PAGE_NO_CREDENTIALS, 502, "proxy_configuration_error"},
     {PAGE_DOWNGRADED, 502, "http_request_denied"},
@@ -45,6 +46,7 @@ static struct page sample(enum page_cause cause)
         .remedy = SPAN("run exeat login"),
         .tag = SPAN("c12.r3"),
         .next_hop = SPAN("proxy.example:8080"),
+        .realm = cause == PAGE_CLIENT_CREDENTIALS ? SPAN("corp") : SPAN(""),
     };
 }
 
@@ -136,6 +138,23 @@ static void test_fields(void **state)
 }
 
 /* Only what is known is named, and a long reason is cut in the head. */
+static void test_challenge(void **state)
+{
+    (void)state;
+    struct buf out = {0};
+    struct page page = sample(PAGE_CLIENT_CREDENTIALS);
+    page.realm = SPAN("a \"corp\" \\\r\nX: y");
+    page_write(&out, &page);
+    const char *want =
+        "\r\nProxy-Authenticate: Basic realm=\"a \\\"corp\\\" \\\\??X: y\", charset=\"UTF-8\"\r\n";
+    assert_non_null(strstr(buf_cstr(&out), want));
+    buf_clear(&out);
+    page.realm = SPAN("");
+    page_write(&out, &page);
+    assert_null(strstr(buf_cstr(&out), "Proxy-Authenticate"));
+    buf_free(&out);
+}
+
 static void test_little_and_much(void **state)
 {
     (void)state;
@@ -217,9 +236,9 @@ static void test_accept(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_causes),          cmocka_unit_test(test_fields),
-        cmocka_unit_test(test_little_and_much), cmocka_unit_test(test_document),
-        cmocka_unit_test(test_accept),
+        cmocka_unit_test(test_causes),    cmocka_unit_test(test_fields),
+        cmocka_unit_test(test_challenge), cmocka_unit_test(test_little_and_much),
+        cmocka_unit_test(test_document),  cmocka_unit_test(test_accept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -203,6 +203,29 @@ static void test_replies(void **state)
     }
 }
 
+/* Where a user is wanted, whoever can say who it is gets asked; nobody is turned away for it. */
+static void test_user_and_password(void **state)
+{
+    (void)state;
+    for (int wanted = 0; wanted < 2; wanted++) {
+        struct socks_reader r = {.wants_user = wanted};
+        struct socks_message m;
+        struct span in = SPAN("\5\2\0\2");
+        assert_int_equal(socks_read(&r, &in, &m), SOCKS_SAY);
+        assert_int_equal(m.say[1], wanted ? 2 : 0);
+        assert_int_equal(m.user.n, 0);
+    }
+    struct socks_reader r = {.wants_user = true};
+    struct socks_message m;
+    struct span in = SPAN("\5\1\0"), pair = SPAN("\1\5alice\3p:w");
+    assert_int_equal(socks_read(&r, &in, &m), SOCKS_SAY);
+    assert_int_equal(m.say[1], 0);
+    r = (struct socks_reader){.version = 5, .state = SOCKS_PASSWORD};
+    assert_int_equal(socks_read(&r, &pair, &m), SOCKS_SAY);
+    assert_true(span_eq(m.user, SPAN("alice")) && span_eq(m.password, SPAN("p:w")));
+    assert_int_equal(pair.n, 0);
+}
+
 static void test_over_is_over(void **state)
 {
     (void)state;
@@ -220,6 +243,7 @@ int main(void)
         cmocka_unit_test(test_http_is_told_apart),
         cmocka_unit_test(test_replies),
         cmocka_unit_test(test_over_is_over),
+        cmocka_unit_test(test_user_and_password),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

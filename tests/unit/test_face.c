@@ -1,0 +1,160 @@
+/* Faces of a proxy: who shares one, what is its own and what the proxy's, and when they go. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "route/route.h"
+
+static struct hop *proxy(const char *lines)
+{
+    static struct config *c;
+    struct err e = {0};
+    char text[512];
+    snprintf(text, sizeof text, "[upstream a]\nproxy = http://p.example:3128\n%s", lines);
+    c = config_load_text("t.conf", span_str(text), &e);
+    if (!c)
+        fail_msg("%s", e.text);
+    struct hop *h = hop_new_proxy(&c->upstreams[0], &c->upstreams[0].proxies[0], &e);
+    config_unref(c);
+    if (!h)
+        fail_msg("%s", e.text);
+    return h;
+}
+
+static void one_for_each_user_and_password(void **state)
+{
+    (void)state;
+    struct hop *base = proxy("client-credentials = use\nconnections = 7\n");
+    assert_true(base->uses_client);
+    struct hop *alice = hop_as(base, SPAN("alice"), SPAN("x")),
+               *again = hop_as(base, SPAN("alice"), SPAN("x"));
+    struct hop *other = hop_as(base, SPAN("alice"), SPAN("y")), *bob = hop_as(base, SPAN("bob"), SPAN("x"));
+    struct hop *colon = hop_as(base, SPAN("alice:x"), SPAN("")), *bare = hop_bare(base);
+    assert_ptr_equal(alice, again);
+    struct hop *all[] = {base, alice, other, bob, colon, bare};
+    for (size_t i = 0; i < 6; i++)
+        for (size_t k = 0; k < i; k++)
+            assert_ptr_not_equal(all[i], all[k]);
+    assert_string_equal(alice->user, "alice");
+    assert_string_equal(alice->upstream, "a");
+    assert_int_equal(alice->connections, 7);
+    assert_int_equal(alice->spares, 0); /* nobody's connections are made ready ahead of need */
+    assert_true(alice->authenticates);
+    assert_false(bare->authenticates);
+    assert_null(bare->user);
+    hop_unref(again);
+    for (size_t i = 6; i-- > 0;)
+        hop_unref(all[i]);
+}
+
+static void it_goes_with_its_last_user(void **state)
+{
+    (void)state;
+    struct hop *base = proxy("client-credentials = use\n");
+    struct hop *alice = hop_as(base, SPAN("alice"), SPAN("x"));
+    hop_unref(alice);
+    assert_true(list_empty(&base->faces));
+    alice = hop_as(base, SPAN("alice"), SPAN("x"));
+    hop_unref(base); /* a reload: the proxy stays while a face of it does */
+    assert_ptr_equal(hop_base(alice), base);
+    hop_unref(alice);
+}
+
+static void there_is_a_most(void **state)
+{
+    (void)state;
+    struct hop *base = proxy("client-credentials = use\n"), *faces[HOP_FACES_MOST];
+    char user[16];
+    for (int i = 0; i < HOP_FACES_MOST; i++) {
+        snprintf(user, sizeof user, "user%d", i);
+        faces[i] = hop_as(base, span_str(user), SPAN("x"));
+        assert_non_null(faces[i]);
+    }
+    assert_null(hop_as(base, SPAN("one-more"), SPAN("x")));
+    struct hop *known = hop_as(base, SPAN("user0"), SPAN("x"));
+    assert_ptr_equal(known, faces[0]);
+    hop_unref(known);
+    hop_unref(faces[9]);
+    struct hop *more = hop_as(base, SPAN("one-more"), SPAN("x"));
+    assert_non_null(more);
+    hop_unref(more);
+    for (int i = 0; i < HOP_FACES_MOST; i++)
+        if (i != 9)
+            hop_unref(faces[i]);
+    hop_unref(base);
+}
+
+/* A proxy that cannot be reached sleeps for all of its faces, and wakes for all. */
+static void they_sleep_together(void **state)
+{
+    (void)state;
+    struct hop *base = proxy("client-credentials = use\n"), *alice = hop_as(base, SPAN("alice"), SPAN("x"));
+    hop_failed(alice, 1000, 0, "no route");
+    assert_true(hop_asleep(base, 1001));
+    assert_string_equal(base->asleep_why, "no route");
+    hop_wake(alice);
+    assert_false(hop_asleep(base, 1001));
+    hop_asked(alice);
+    hop_answered(alice);
+    assert_true(base->asks && base->known);
+    hop_unref(alice);
+    hop_unref(base);
+}
+
+/* What an exempt site was let through with says nothing about the others. */
+static void the_bare_one_teaches_nothing(void **state)
+{
+    (void)state;
+    struct hop *base = proxy(""), *bare = hop_bare(base);
+    struct hop *again = hop_bare(base);
+    assert_ptr_equal(bare, again);
+    hop_answered(bare);
+    assert_true(bare->known);
+    assert_false(base->known);
+    hop_unref(again);
+    hop_unref(bare);
+    hop_unref(base);
+}
+
+static void exempt(void **state)
+{
+    (void)state;
+    struct hop *base = proxy("no-auth = .free.example 192.0.2.0/24 other.example:8080\n");
+    assert_true(hop_exempts(base, SPAN("www.Free.example"), 443));
+    assert_true(hop_exempts(base, SPAN("192.0.2.7"), 80));
+    assert_true(hop_exempts(base, SPAN("other.example"), 8080));
+    assert_false(hop_exempts(base, SPAN("other.example"), 80));
+    assert_false(hop_exempts(base, SPAN("notfree.example"), 80));
+    hop_unref(base);
+}
+
+static void a_bad_pattern(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    struct config *c = config_load_text(
+        "t.conf", SPAN("[upstream a]\nproxy = http://p:1\nno-auth = ok.example 10.0.0.0/99\n"), &e);
+    assert_non_null(c);
+    assert_null(route_table_new(c, &e));
+    assert_non_null(strstr(e.text, "[upstream a] no-auth: "));
+    config_unref(c);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_for_each_user_and_password),
+        cmocka_unit_test(it_goes_with_its_last_user),
+        cmocka_unit_test(there_is_a_most),
+        cmocka_unit_test(they_sleep_together),
+        cmocka_unit_test(the_bare_one_teaches_nothing),
+        cmocka_unit_test(exempt),
+        cmocka_unit_test(a_bad_pattern),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
