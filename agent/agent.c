@@ -13,6 +13,7 @@
 #include "base/namer.h"
 #include "base/secret.h"
 #include "cli/exit.h"
+#include "helpers/pac_helper.h"
 #include "upstream/detour.h"
 #include "upstream/pool.h"
 #include "upstream/trial.h"
@@ -52,6 +53,7 @@ static void network_changed(void *owner, bool slept)
     log_info(NULL, "%s: idle connections are closed, and what could not be reached is tried again",
              slept ? "this computer slept" : "the network has changed");
     route_table_each(a->routes, begin_anew);
+    pac_network_changed(a->pac);
     keys_client_tell(a->out.keys, keys_client_instance(a->out.keys),
                      &(struct keys_msg){.type = KEYS_NETWORK});
 }
@@ -85,7 +87,7 @@ static void log_changes(struct span changes, size_t n)
 }
 
 /* What can fail, in an order in which nothing of it has to be taken back. */
-static bool prepare(struct agent *a, const struct config *c, struct route_table **routes, int *log_fd,
+static bool prepare(struct agent *a, struct config *c, struct route_table **routes, int *log_fd,
                     struct err *e)
 {
     *routes = route_table_new(c, e);
@@ -105,6 +107,8 @@ static void take_over(struct agent *a, struct config *c, struct route_table *rou
     tell_keyholder(a);
     relay_reload(&a->relay, c, routes);
     access_log_set(&a->relay.log, c, log_fd);
+    pac_adopt(a->pac, c);
+    route_table_retire(a->routes);
     route_table_each(a->routes, pool_retire);
     route_table_unref(a->routes);
     config_unref(a->config);
@@ -203,6 +207,16 @@ static bool confine_and_log(struct agent *a, struct err *e)
     return true;
 }
 
+/* Even where no script is configured now: a reload may bring one, and by then nothing can be executed any more. */
+static struct starter *start_pac_starter(struct agent *a)
+{
+    struct err e;
+    struct starter *starter = pac_helper_starter(a->loop, &e);
+    if (!starter && (a->config->pac != PAC_FROM_NOWHERE || a->config->wpad != WPAD_NO))
+        log_error(NULL, "%s", e.text);
+    return starter;
+}
+
 static bool build(struct agent *a, struct err *e)
 {
     static const struct keys_client_events keys_events = {generation_changed, trial_wanted};
@@ -231,8 +245,12 @@ static bool build(struct agent *a, struct err *e)
     loop_watch_signal(a->loop, SIGINT, on_signal, a);
     loop_watch_signal(a->loop, SIGHUP, on_signal, a);
     a->pac_ground = pac_ground_new(a->loop, a->config);
-    if (!confine_and_log(a, e))
+    struct starter *pac_starter = start_pac_starter(a);
+    if (!confine_and_log(a, e)) {
+        starter_free(pac_starter);
         return false;
+    }
+    a->pac = a->relay.pac = pac_new(a->loop, a->pac_ground, pac_starter, a->config);
     a->doors.relay = &a->relay;
     a->doors.explain = agent_explain_listen;
     a->doors.explain_owner = a;
@@ -246,6 +264,7 @@ static bool take_down(struct agent *a)
     doors_close(&a->doors);
     agent_drain_done(a);
     agent_drop_queries(a);
+    agent_drop_explanations(a);
     netwatch_stop(a->netwatch);
     keys_call_cancel(&a->reload_call);
     if (a->control)
@@ -258,6 +277,7 @@ static bool take_down(struct agent *a)
         route_table_each(a->routes, pool_flush);
         keys_client_free(a->out.keys);
     }
+    pac_free(a->pac);
     route_table_unref(a->routes);
     config_unref(a->config);
     pac_ground_free(a->pac_ground);
@@ -280,6 +300,7 @@ int agent_run(const char *config_path)
     struct agent a = {.config_path = mem_strdup(config_path)};
     struct err e = {0};
     list_init(&a.queries);
+    list_init(&a.explanations);
     secret_start();
     bool built = build(&a, &e);
     if (built) {

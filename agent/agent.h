@@ -18,10 +18,12 @@ struct agent {
     struct outbound out;
     struct relay relay;
     struct control_server *control;
-    struct list queries; /* status questions that wait for the keyholder (verbs.c) */
+    struct list queries;      /* status questions that wait for the keyholder (verbs.c) */
+    struct list explanations; /* questions about ways that wait for the PAC script (explain.c) */
     struct keys_call reload_call;
     struct netwatch *netwatch;
     struct pac_ground *pac_ground;
+    struct pac *pac;
     struct sandbox_state sandbox;
     char **open_folders; /* in which it may make sockets */
     size_t n_open_folders;
@@ -56,6 +58,10 @@ void agent_explain_log(const struct agent *a, const char *path, struct err *e);
 
 /* Refuses the questions that are still waiting. */
 void agent_drop_queries(struct agent *a);
+/* "route" and "status" on the control socket: what becomes of a request, and how the PAC script is (explain.c). NULL: there is none. */
+void agent_explain_route(void *agent, struct control_call *call, json_t *question);
+void agent_drop_explanations(struct agent *a);
+json_t *agent_pac_status(const struct agent *a);
 /* What the control socket may ask (verbs.c); ends with a NULL name. */
 extern const struct control_verb agent_verbs[];
 

@@ -7,7 +7,6 @@
 #include "agent.h"
 #include "base/log.h"
 #include "relay/metrics.h"
-#include "route/destination.h"
 #include "upstream/pool.h"
 
 struct status_query {
@@ -147,6 +146,9 @@ static void finish_status(struct status_query *q)
         counters_of(&a->out.counters));
     json_object_set_new(answer, "guests", guests(a));
     json_object_set_new(answer, "guests_refused", json_integer((json_int_t)a->relay.guests.refused));
+    json_t *pac = agent_pac_status(a);
+    if (pac)
+        json_object_set_new(answer, "pac", pac);
     control_answer(q->asker, answer);
     release(q);
 }
@@ -199,23 +201,6 @@ static void status(void *owner, struct control_call *call, json_t *question)
         .agent = a, .asker = call, .config = config_ref(a->config), .upstreams = json_array()};
     list_push_back(&a->queries, &q->link);
     ask_next(q);
-}
-
-static void route(void *owner, struct control_call *call, json_t *question)
-{
-    struct agent *a = owner;
-    struct err e = {0};
-    struct span host;
-    uint16_t port;
-    const char *url = json_string_value(json_object_get(question, "url"));
-    if (!destination_read(span_str(url ? url : ""), &host, &port, &e)) {
-        control_refuse(call, e.text, "");
-        return;
-    }
-    struct buf text = {0};
-    route_explain(a->routes, host, port, loop_now(a->loop), &text);
-    control_answer(call, json_pack("{s:s}", "text", buf_cstr(&text)));
-    buf_free(&text);
 }
 
 /* What other programs may be told about whom they may reach without us, and who may use us. */
@@ -284,6 +269,7 @@ static void stop(void *owner, struct control_call *call, json_t *question)
 }
 
 const struct control_verb agent_verbs[] = {
-    {"status", status}, {"listening", doors}, {"route", route}, {"reload", reload},
-    {"stop", stop},     {"metrics", metrics}, {NULL, NULL},
+    {"status", status}, {"listening", doors}, {"route", agent_explain_route},
+    {"reload", reload}, {"stop", stop},       {"metrics", metrics},
+    {NULL, NULL},
 };

@@ -231,6 +231,9 @@ static void free_upstream(struct config_upstream *u)
         free(u->proxies[i].text);
     }
     free(u->proxies);
+    for (size_t i = 0; i < u->n_hosts; i++)
+        pattern_free(&u->hosts[i]);
+    free(u->hosts);
     free(u->name);
     free(u->user);
     free(u->secret_argument);
@@ -309,4 +312,21 @@ const struct config_upstream *config_upstream_named(const struct config *c, stru
         if (span_eq(name, span_str(c->upstreams[i].name)))
             return &c->upstreams[i];
     return NULL;
+}
+
+bool config_upstream_has(const struct config_upstream *u, struct span host, uint16_t port)
+{
+    for (size_t i = 0; i < u->n_proxies; i++)
+        if (u->proxies[i].port == port && span_ieq(span_str(u->proxies[i].host), host))
+            return true;
+    return false;
+}
+
+bool config_upstream_meets(const struct config_upstream *u, struct span host, uint16_t port)
+{
+    struct destination d = destination_of(host, port);
+    for (size_t i = 0; i < u->n_hosts; i++)
+        if (pattern_matches(&u->hosts[i], &d))
+            return true;
+    return config_upstream_has(u, host, port);
 }

@@ -13,6 +13,7 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "base/pattern.h"
 
 enum auth_scheme { AUTH_NEGOTIATE, AUTH_NTLM, AUTH_DIGEST, AUTH_BASIC, AUTH_SCHEMES };
 
@@ -116,6 +117,8 @@ struct config_upstream {
     char *name;
     struct config_proxy *proxies; /* in order */
     size_t n_proxies;
+    struct pattern *hosts; /* proxies that a PAC script names and that this identity may meet too */
+    size_t n_hosts;
     enum auth_scheme auth[AUTH_SCHEMES]; /* what may be answered, best first; basic only where it was named */
     size_t n_auth;                       /* 0: auth = none, we answer nothing */
     bool basic_in_clear;                 /* Basic may go to a proxy without TLS that is not on this machine */
@@ -172,6 +175,13 @@ enum config_pac {
     PAC_FROM_SYSTEM, /* what the desktop's settings say, or the environment */
 };
 
+/* What a request does when the PAC script fails, or cannot be had. */
+enum pac_policy {
+    PAC_FAILURE_LAST_GOOD, /* what the script said last for it; where it said nothing yet, the first upstream */
+    PAC_FAILURE_BLOCK,
+    PAC_FAILURE_DIRECT,
+};
+
 enum config_wpad {
     WPAD_NO,
     WPAD_DNS, /* where `pac` is not set, or the desktop's settings ask for WPAD */
@@ -203,6 +213,7 @@ struct config {
     enum config_pac pac; /* where the PAC script comes from */
     char *pac_place;     /* NULL where there is none */
     enum config_wpad wpad;
+    enum pac_policy pac_failure;
     enum when_unreachable when_unreachable; /* what happens when no proxy of an upstream can be reached */
     struct config_header *headers;          /* each kind of edit in the order of the file */
     size_t n_headers;
@@ -237,6 +248,12 @@ size_t config_diff(const struct config *before, const struct config *after, stru
 
 /* The upstream of that name, or NULL. */
 const struct config_upstream *config_upstream_named(const struct config *c, struct span name);
+
+/* Is one of its proxies at this place (without brackets)? */
+bool config_upstream_has(const struct config_upstream *u, struct span host, uint16_t port);
+/* May the upstream's identity be shown to a proxy at this place (without brackets)? Its own proxies, and those of `hosts`. Where credentials
+   go is for the keyholder to decide by this. */
+bool config_upstream_meets(const struct config_upstream *u, struct span host, uint16_t port);
 
 /* Nobody on the way can read what is said to it: TLS, or a loopback address (the name localhost among them, but no other name: where
    names lead is the network's word). */

@@ -35,6 +35,7 @@ const size_t n_sections = sizeof sections / sizeof *sections;
 static const char *const level_choices[] = {"error", "warning", "info", "debug", NULL};
 static const char *const format_choices[] = {"plain", "common", "json", NULL};
 static const char *const when_unreachable_choices[] = {"fail", "direct", NULL};
+static const char *const pac_failure_choices[] = {"last-good", "block", "direct", NULL};
 static const char *const wpad_choices[] = {"no", "dns", NULL};
 static const char *const kerberos_choices[] = {"find", "acquire", NULL};
 static const char *const canonicalize_choices[] = {"system", "yes", "no", NULL};
@@ -75,6 +76,11 @@ const struct setting settings[] = {
     {"upstream", "proxy", &kind_proxies, .required = true, .example = "http://proxy.corp.example:8080",
      IN_UPSTREAM(proxies), ALSO(config_upstream, n_proxies),
      .help = "The proxy, or a SOCKS5 server; several are tried in this order."},
+    {"upstream", "hosts", &kind_patterns, .absent = "none but those of proxy",
+     .example = ".proxy.corp.example", IN_UPSTREAM(hosts), ALSO(config_upstream, n_hosts),
+     .help =
+         "Further proxies that this identity may meet where a PAC script names them: hosts, .suffixes and "
+         "networks, with :port if wanted. A proxy that no upstream names gets no credentials."},
     {"upstream", "auth", &kind_schemes, .fallback = "negotiate ntlm digest", IN_UPSTREAM(auth),
      ALSO(config_upstream, n_auth),
      .help = "Schemes that may be answered, best first. Basic sends the password itself: only where it is "
@@ -177,6 +183,11 @@ const struct setting settings[] = {
      .help =
          "Whether the PAC script is looked for at http://wpad.DOMAIN/wpad.dat where pac is not set or the "
          "desktop asks for it. Whoever controls the network's DNS then says which way requests go."},
+    {"route", "pac-failure", &kind_choice, .fallback = "last-good", IN_CONFIG(pac_failure),
+     .choices = pac_failure_choices,
+     .help = "What a request does when the PAC script fails or cannot be had: last-good is what the script "
+             "said last for it, and the first upstream where it said nothing yet; block is an error; direct "
+             "is past all proxies."},
     {"route", "when-unreachable", &kind_choice, .fallback = "fail", IN_CONFIG(when_unreachable),
      .choices = when_unreachable_choices,
      .help = "While no proxy of an upstream can be reached, requests fail, or go direct until one answers "

@@ -26,7 +26,8 @@ extern const struct kind kind_users; /* config.allow_uids, n_allow_uids and allo
 extern const struct kind kind_path; /* char *; absolute */
 extern const struct kind kind_pins; /* struct config_pin *, size_t count */
 
-extern const struct kind kind_rules; /* config.rules, n_rules: one more with each line */
+extern const struct kind kind_patterns; /* struct pattern *, size_t count; of proxies */
+extern const struct kind kind_rules;    /* config.rules, n_rules: one more with each line */
 
 extern const struct kind kind_networks; /* struct config_network *, size_t count */
 extern const struct kind kind_token;    /* config_client.token_sha256 */

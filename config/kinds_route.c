@@ -1,5 +1,5 @@
 /*
- * Values that say which way a request goes. The patterns themselves are read where they are matched (agent/route). Any thread.
+ * Values that say which way a request goes. The patterns of rules are read where they are matched (agent/route). Any thread.
  */
 #include <stdlib.h>
 
@@ -59,6 +59,51 @@ static bool print_rules(const struct setting *s, const void *object, struct buf 
     }
     return c->n_rules > 0;
 }
+
+/* One that fits whatever a script may say would show the identity to anybody. */
+static bool add_pattern(struct pattern **list, size_t *n, const char *text, struct err *e)
+{
+    struct pattern p;
+    if (!pattern_read(&p, text, e))
+        return false;
+    if (p.kind == PATTERN_STARS && span_eq(p.name, SPAN("*"))) {
+        pattern_free(&p);
+        return err_set(e, ERR_CONFIG,
+                       "%s would let any proxy that a PAC script names ask for your credentials; write the "
+                       "suffix of your organisation's proxies, like .proxy.corp.example",
+                       shown(span_str(text)).text);
+    }
+    *list = mem_grow(*list, (*n + 1) * sizeof **list);
+    (*list)[(*n)++] = p;
+    return true;
+}
+
+static bool parse_patterns(const struct setting *s, void *object, struct span value, struct err *e)
+{
+    struct pattern **list = (struct pattern **)((char *)object + s->at);
+    size_t *n = (size_t *)((char *)object + s->also_at);
+    struct buf item = {0};
+    int more;
+    bool ok = true;
+    while (ok && (more = ini_item(&value, &item, e)) > 0)
+        ok = add_pattern(list, n, buf_cstr(&item), e);
+    buf_free(&item);
+    return ok && more == 0;
+}
+
+static bool print_patterns(const struct setting *s, const void *object, struct buf *out)
+{
+    const struct pattern *list = *(struct pattern *const *)((const char *)object + s->at);
+    size_t n = *(const size_t *)((const char *)object + s->also_at);
+    for (size_t i = 0; i < n; i++) {
+        buf_add_str(out, i ? " " : "");
+        ini_put_item(out, span_str(list[i].text));
+    }
+    return n > 0;
+}
+
+const struct kind kind_patterns = {"patterns as in rule; any number, separated by blanks", true,
+                                   parse_patterns, print_patterns};
 
 const struct kind kind_rules = {"PATTERN UPSTREAM, PATTERN direct or PATTERN block; a line for each", true,
                                 parse_rule, print_rules};

@@ -129,9 +129,9 @@ class Place:
         return status, self.run.read(path)
 
     def make(self, tests):
-        """Builds the two programs and those of the named unit tests. None, or what the compiler said."""
+        """Builds the programs and those of the named unit tests. None, or what the compiler said."""
         units = sorted({"unit/" + test.split(" ")[1].split(".")[0] for test in tests if test.startswith("unit ")})
-        targets = [os.path.join(self.build, name) for name in ["exeat", "exeat-keys", *units]]
+        targets = ["all", *(os.path.join(self.build, name) for name in units)]
         jobs = "-j%d" % (os.cpu_count() or 1)
         status, text = self.call(["make", "--no-print-directory", jobs, "BUILD=" + self.build, "WERROR=", *targets], "make.log", BUILD_SECONDS)
         return None if status == 0 else "\n".join(text.splitlines()[-30:])

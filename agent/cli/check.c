@@ -4,11 +4,13 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <unistd.h>
 
 #include "cli/say.h"
 #include "cli/verb.h"
 #include "config/config.h"
+#include "helpers/program.h"
 #include "route/route.h"
 
 static const char *plural(size_t n)
@@ -31,6 +33,15 @@ static void warn_of_basic(const struct config_upstream *u)
                 u->name, u->proxies[i].text);
 }
 
+static void warn_of_pac(const struct config *c)
+{
+    char path[PATH_MAX];
+    if ((c->pac != PAC_FROM_NOWHERE || c->wpad != WPAD_NO) && !program_find("exeat-pac", path, sizeof path))
+        say_warning("[route] %s asks for a PAC script, but the program that runs it, exeat-pac, is not "
+                    "installed: install the package exeat-pac, or every request goes by pac-failure",
+                    c->pac != PAC_FROM_NOWHERE ? "pac" : "wpad");
+}
+
 /* Whose keys it has is for the keyholder to find out; here it is only opened, as the agent's user would. */
 static bool keytab_is_there(const struct config *c, const struct config_upstream *u, struct err *e)
 {
@@ -44,7 +55,7 @@ static bool keytab_is_there(const struct config *c, const struct config_upstream
     return true;
 }
 
-static int check(const struct config *c)
+static int check(struct config *c)
 {
     const char *place = c->file ? c->file : "the environment";
     struct err e = {0};
@@ -57,6 +68,7 @@ static int check(const struct config *c)
             return say_error(EXIT_CONFIG, "%s", e.text);
     for (size_t i = 0; i < c->n_upstreams; i++)
         warn_of_basic(&c->upstreams[i]);
+    warn_of_pac(c);
     say_clean(stdout, span_str(place));
     size_t n = c->n_listen + c->n_socks;
     for (size_t i = 0; i < c->n_forwards; i++)

@@ -83,7 +83,7 @@ void walk_route(struct doctor *d, struct finding *f)
     choose_hop(d, &route, f);
     char *text = agents_words(d);
     if (!text)
-        route_explain(d->routes, d->host, d->port, 0, &alone);
+        route_explain(d->routes, d->host, d->port, &alone);
     struct span rest = text ? span_str(text) : buf_span(&alone);
     while (rest.n) {
         struct span line = span_cut(&rest, '\n');

@@ -24,7 +24,7 @@ static int explain_alone(const char *config, const char *url, struct span host, 
         return EXIT_CONFIG;
     }
     buf_addf(&text, "%s, by %s (no agent is running)\n", url, c->file ? c->file : "the environment");
-    route_explain(routes, host, port, 0, &text);
+    route_explain(routes, host, port, &text);
     say_clean(stdout, buf_span(&text));
     buf_free(&text);
     route_table_unref(routes);

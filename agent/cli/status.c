@@ -128,6 +128,31 @@ static void upstream_paragraph(struct buf *out, json_t *upstream)
     json_array_foreach(json_object_get(upstream, "proxies"), i, proxy) proxy_line(out, proxy);
 }
 
+static void pac_paragraph(struct buf *out, json_t *pac)
+{
+    const char *place = text_of(pac, "script"), *found = text_of(pac, "found");
+    json_int_t age = json_integer_value(json_object_get(pac, "age"));
+    buf_addf(out, "\nPAC script %s\n", *place ? place : text_of(pac, "asked"));
+    line(out, "state", text_of(pac, "state"));
+    line(out, "named by", found);
+    line(out, "last failure", text_of(pac, "failure"));
+    line(out, "getting it", text_of(pac, "error"));
+    if (*text_of(pac, "failure") || *text_of(pac, "error"))
+        buf_addf(out, "  %-12s  pac-failure = %s\n", "then", text_of(pac, "pac_failure"));
+    if (json_is_true(json_object_get(pac, "direct")))
+        line(out, "mode", "direct: no proxy that it names can be reached; taken back when one answers");
+    if (age >= 0) {
+        buf_addf(out, "  %-12s  ", "confirmed");
+        duration(out, (uint64_t)age);
+        buf_addf(out, " ago%s\n",
+                 json_is_true(json_object_get(pac, "from_disk")) ? ", in an earlier run" : "");
+    }
+    buf_addf(out, "  %-12s  %" PRIu64 " asked, %" PRIu64 " remembered, ", "answers",
+             number_of(pac, "questions"), number_of(pac, "remembered"));
+    buf_addf(out, "%" PRIu64 " process%s, %" PRIu64 " killed\n", number_of(pac, "processes"),
+             number_of(pac, "processes") == 1 ? "" : "es", number_of(pac, "kills"));
+}
+
 static void forward_paragraph(struct buf *out, json_t *forward)
 {
     const char *failure = text_of(forward, "last_failure");
@@ -199,6 +224,8 @@ void status_text(struct buf *out, json_t *answer)
     size_t i;
     introduce(out, answer);
     json_array_foreach(json_object_get(answer, "upstreams"), i, one) upstream_paragraph(out, one);
+    if (json_object_get(answer, "pac"))
+        pac_paragraph(out, json_object_get(answer, "pac"));
     json_array_foreach(json_object_get(answer, "forwards"), i, one) forward_paragraph(out, one);
     guests_paragraph(out, answer);
     buf_add_str(out, "\nNow\n");

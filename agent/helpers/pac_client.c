@@ -21,6 +21,7 @@
 #define URL_LONGEST      (FRAME_MAX - 8192)
 #define BACKOFF_FIRST_MS 100u
 #define BACKOFF_MOST_MS  5000u
+#define NO_SCRIPT        "there is no PAC script"
 
 struct question {
     struct list link; /* in the queue; by itself while it is asked */
@@ -462,6 +463,22 @@ bool pac_client_load(struct pac_client *p, struct span name, struct span script,
     return true;
 }
 
+void pac_client_unload(struct pac_client *p)
+{
+    start_over(p);
+    memo_free(p->answers);
+    p->answers = memo_new(ANSWERS_KEPT, BYTES_KEPT);
+    free(p->name);
+    free(p->script);
+    p->name = p->script = NULL;
+    p->script_n = 0;
+    p->bad = PAC_NO_SCRIPT;
+    p->announced = false;
+    buf_clear(&p->why);
+    buf_add_str(&p->why, NO_SCRIPT);
+    end_queue(p, PAC_NO_SCRIPT, SPAN(NO_SCRIPT));
+}
+
 void pac_client_forget(struct pac_client *p)
 {
     memo_expire(p->answers);
@@ -482,7 +499,7 @@ struct pac_client *pac_client_new(struct loop *loop, struct starter *starter, st
                              .owner = owner,
                              .bad = PAC_NO_SCRIPT,
                              .answers = memo_new(ANSWERS_KEPT, BYTES_KEPT)};
-    buf_add_str(&p->why, "no PAC script has been loaded yet");
+    buf_add_str(&p->why, NO_SCRIPT);
     list_init(&p->queue);
     list_init(&p->telling);
     for (size_t i = 0; i < PROCESSES_MOST; i++)

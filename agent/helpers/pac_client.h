@@ -81,6 +81,8 @@ void pac_client_free(struct pac_client *p);
 /* A new script (copied), as it was fetched: the bytes say how they are encoded. `name` for error messages: a path or URL without secrets. Questions
    under way are asked again of this one. false with *e: empty or too large; the one before stays. */
 bool pac_client_load(struct pac_client *p, struct span name, struct span script, struct err *e);
+/* There is no script any more: its processes end, questions under way end with PAC_NO_SCRIPT, what it answered is forgotten. */
+void pac_client_unload(struct pac_client *p);
 /* The network has changed: nothing that was answered before is good any more, and what failed may be tried again at once. */
 void pac_client_forget(struct pac_client *p);
 

@@ -27,8 +27,9 @@ enum page_cause {
     PAGE_NOT_PROVED,  /* 502, http_protocol_error: the proxy did not prove who it is */
     PAGE_KDC_TIMEOUT, /* 504, connection_timeout: authentication did not finish in time */
     PAGE_BODY_LOST,   /* 502, proxy_internal_response: the body cannot be sent a second time */
-    PAGE_BUSY,        /* 503, connection_limit_reached */
-    PAGE_INTERNAL,    /* 500, proxy_internal_error */
+    PAGE_NO_WAY,   /* 502, proxy_configuration_error: the PAC script failed, and nothing stands in for it */
+    PAGE_BUSY,     /* 503, connection_limit_reached */
+    PAGE_INTERNAL, /* 500, proxy_internal_error */
     PAGE_NO_TOKEN, /* 407, http_request_denied: a client from beyond this machine has not shown who it is; with a Basic challenge */
 };
 

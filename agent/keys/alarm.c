@@ -90,17 +90,24 @@ void alarm_describe(const struct identity *who, const struct hop *h, struct buf 
         words_downgraded(who, strongest, alarm, why, remedy);
 }
 
-static struct hop *hop_at(struct identity *who, size_t i)
+/* The next proxy that the configuration names, after `before` (NULL: from the first on): all of proxy, and those of hosts that have been met. */
+static struct hop *next_hop(struct identity *who, const struct hop *before)
 {
-    const struct config_proxy *p = &who->u->proxies[i];
-    return identity_hop(who, span_str(p->host), p->port);
+    for (size_t i = 0; !before && i < who->u->n_proxies; i++)
+        identity_hop(who, span_str(who->u->proxies[i].host), who->u->proxies[i].port);
+    struct list *it = before ? before->node.next : who->hops.next;
+    for (; it != &who->hops; it = it->next)
+        if (identity_names(who, list_entry(it, struct hop, node)))
+            return list_entry(it, struct hop, node);
+    return NULL;
 }
 
 const struct hop *alarm_pending(struct identity *who)
 {
-    for (size_t i = 0; who->u && i < who->u->n_proxies; i++)
-        if (pending(who, hop_at(who, i)))
-            return hop_at(who, i);
+    const struct hop *h = NULL;
+    while (who->u && (h = next_hop(who, h)) != NULL)
+        if (pending(who, h))
+            return h;
     return NULL;
 }
 
@@ -119,8 +126,8 @@ void alarm_accept(struct keyholder *k, uint32_t peer, const struct keys_msg *m)
         answer(k, peer, m->call, KEYS_UNAVAILABLE, SPAN("The configuration has no such upstream."));
         return;
     }
-    for (size_t i = 0; i < who->u->n_proxies; i++) {
-        const struct hop *h = hop_at(who, i);
+    const struct hop *h = NULL;
+    while ((h = next_hop(who, h)) != NULL) {
         const struct floor_row *alarm = pending(who, h);
         if (!alarm)
             continue;

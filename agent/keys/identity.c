@@ -13,6 +13,8 @@
 #include "keys/visitor.h"
 #include "keys/login.h"
 
+#define FOUND_MOST 1024 /* proxies of one identity that are met by `hosts`: they are remembered for good */
+
 static bool same_text(const char *a, const char *b)
 {
     return a == b || (a && b && strcmp(a, b) == 0);
@@ -155,10 +157,7 @@ struct identity *identity_named(struct keyholder *k, struct span name)
 
 static bool is_configured(const struct config_upstream *u, struct span host, uint32_t port)
 {
-    for (size_t i = 0; u && i < u->n_proxies; i++)
-        if (u->proxies[i].port == port && span_ieq(span_str(u->proxies[i].host), host))
-            return true;
-    return false;
+    return u && port <= 65535 && config_upstream_meets(u, host, (uint16_t)port);
 }
 
 struct hop *identity_hop(struct identity *who, struct span host, uint32_t port)
@@ -172,6 +171,8 @@ struct hop *identity_hop(struct identity *who, struct span host, uint32_t port)
         if (h->port == port && span_ieq(span_str(h->host), host))
             return h;
     }
+    if (!config_upstream_has(who->u, host, (uint16_t)port) && who->n_found++ >= FOUND_MOST)
+        return NULL; /* hosts = .suffix, and a PAC script that never stops inventing names */
     struct hop *h = mem_zero(sizeof *h);
     struct buf text = {0};
     bool literal = span_find(host, ':') < host.n;

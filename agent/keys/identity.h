@@ -108,6 +108,7 @@ struct identity {
     struct trial *trial;
     uint32_t last_generation;
     struct list hops;
+    size_t n_found;
     struct list waiting; /* struct context, FIFO: they run again when `wake` is set */
     bool wake;
 };
@@ -123,7 +124,7 @@ void identity_free(struct identity *who);
 bool identity_account(const struct config_upstream *u, struct span text, struct account *a, const char **why);
 /* Do both make us the same to the proxy, with a secret from the same place? */
 bool identity_same_section(const struct config_upstream *a, const struct config_upstream *b);
-/* The proxy of this upstream, or NULL when the configuration does not name it. */
+/* The proxy of this upstream, or NULL when the configuration does not name it (proxy, hosts), or there are too many. */
 struct hop *identity_hop(struct identity *who, struct span host, uint32_t port);
 /* Does the configuration still name it? */
 bool identity_names(const struct identity *who, const struct hop *h);

@@ -12,7 +12,7 @@
 #include "relay/tunnel.h"
 #include "upstream/pool.h"
 
-#define HELD_BYTES  ((size_t)64 * 1024)  /* of these, while it waits for a password */
+#define HELD_BYTES  ((size_t)64 * 1024)  /* of these, while it waits for a password or a decision */
 #define AHEAD_BYTES ((size_t)512 * 1024) /* room beyond a head for what one read may bring with it */
 
 static void take_next(struct client *c);
@@ -132,7 +132,8 @@ void client_exchange_over(struct client *c, enum client_next next)
 
 static void set_reading(struct client *c)
 {
-    size_t ahead = c->exchange && c->exchange->hold.active ? HELD_BYTES : 0; /* so that its end shows */
+    bool waits = c->exchange && (c->exchange->hold.active || c->exchange->state == EXCHANGE_ROUTE);
+    size_t ahead = waits ? HELD_BYTES : 0; /* so that its end shows */
     bool want = !c->exchange || (c->in.n <= ahead && !exchange_blocked(c->exchange));
     if (want)
         stream_read(c->stream); /* also while nothing is expected: an end of the connection shows */

@@ -8,11 +8,11 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "relay/course.h"
 #include "relay/forward.h"
 #include "relay/guest.h"
 #include "relay/handover.h"
 #include "relay/reply.h"
-#include "upstream/detour.h"
 
 static void move(struct exchange *e, enum exchange_state to)
 {
@@ -49,6 +49,7 @@ void exchange_free(struct exchange *e)
     if (!e->logged)
         reply_log(e, e->download.content, "given up");
     hold_free(e);
+    decide_cancel(&e->decision);
     ask_cancel(&e->ask);
     lease_cancel(&e->lease);
     if (e->upstream)
@@ -160,6 +161,10 @@ static void answered(void *owner)
     }
     if (credentials_exempt_in_vain(e))
         return;
+    if (course_asks_in_vain(e)) {
+        ask_cancel(&e->ask);
+        return;
+    }
     if (e->ask.leg.rule.kind == BODY_TUNNEL) {
         handover_answered(e);
         return;
@@ -331,42 +336,6 @@ static struct exchange *exchange_new(struct client *c)
     return e;
 }
 
-/* References to keep; where requests go to the destination behind a hop, that one takes its place. */
-static void keep_hops(struct exchange *e)
-{
-    for (size_t i = 0; i < e->n_hops; i++)
-        hop_ref(e->hops[i]);
-    for (size_t i = 0; i < e->n_hops; i++) {
-        struct hop *beyond =
-            route_beyond(e->relay->routes, e->hops[i], e->target.host, e->target.port, e->connect);
-        hop_ref(beyond);
-        hop_unref(e->hops[i]);
-        e->hops[i] = beyond;
-    }
-}
-
-/* false: it was answered here. */
-static bool find_route(struct exchange *e)
-{
-    struct route route;
-    struct buf why = {0};
-    route_find(e->relay->routes, e->target.host, e->target.port, &route);
-    e->hops = mem_alloc((route.n + 1) * sizeof(struct hop *));
-    e->n_hops =
-        detour_order(e->relay->out, e->relay->routes, &route, e->target.host, e->target.port, e->hops);
-    keep_hops(e);
-    buf_addf(&why, "%s%s", route.why,
-             route.way && route.way->detour ? ", which cannot be reached: direct" : "");
-    e->why = span_dup(buf_span(&why));
-    buf_clear(&why);
-    if (e->n_hops == 0) {
-        buf_addf(&why, "the configuration blocks this destination (%s)", route.why);
-        refuse(e, PAGE_NOT_ALLOWED, 0, buf_span(&why), SPAN("exeat.conf: [route] rule"));
-    }
-    buf_free(&why);
-    return e->n_hops > 0;
-}
-
 struct exchange *exchange_start(struct client *c, struct head *head)
 {
     struct exchange *e = exchange_new(c);
@@ -385,8 +354,7 @@ struct exchange *exchange_start(struct client *c, struct head *head)
         e->keep_client = false; /* who writes such a target may mean something else by what follows */
         refuse(e, PAGE_BAD_REQUEST, fault.status, span_str(fault.why), SPAN(""));
     } else if (guest_may(e) && !forward_answer_here(e)) {
-        if (find_route(e))
-            ask_hop(e);
+        course_start(e);
     }
     return e;
 }

@@ -11,6 +11,7 @@
 #include "relay/hold.h"
 #include "relay/rewrite.h"
 #include "relay/upload.h"
+#include "route/decide.h"
 
 enum exchange_state { EXCHANGE_ROUTE, EXCHANGE_ASK, EXCHANGE_STREAM, EXCHANGE_DONE };
 
@@ -21,8 +22,9 @@ struct exchange {
     enum exchange_state state;
     struct head head;
     struct target target;
-    struct hop **hops;      /* references, in the order to try */
-    struct brought brought; /* by an HTTP client, once */
+    struct decision decision; /* EXCHANGE_ROUTE */
+    struct hop **hops;        /* references, in the order to try */
+    struct brought brought;   /* by an HTTP client, once */
     bool brought_read;
     size_t n_hops, at;
     char *why;                         /* the route's reason */
@@ -66,7 +68,7 @@ void exchange_eof(struct exchange *e, bool empty);
 void exchange_over(struct exchange *e, enum client_next next);
 /* The asking failed (ask.h): another hop, a while of waiting, or a page. `owner`: the exchange. */
 void exchange_failed(void *owner, const struct ask_failure *failure);
-/* Asks the same hop once more, on a new connection. */
+/* Asks the present hop once more, on a new connection. */
 void exchange_again(struct exchange *e);
 
 /* Cancels what is under way (the client is gone, or all is over). */

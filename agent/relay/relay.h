@@ -14,13 +14,14 @@
 #include "relay/hold.h"
 #include "relay/caller.h"
 #include "relay/sums.h"
-#include "route/route.h"
+#include "route/decide.h"
 #include "upstream/outbound.h"
 
 struct relay {
     struct outbound *out;
     struct config *config;      /* a reference */
     struct route_table *routes; /* a reference */
+    struct pac *pac;            /* lent; the agent puts it here before the first client comes */
     struct admit admit;
     struct list clients;
     struct list tunnels;

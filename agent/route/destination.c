@@ -24,3 +24,10 @@ bool destination_read(struct span text, struct span *host, uint16_t *port, struc
            err_set(e, ERR_USAGE, "\"%.*s\" is no address: write https://HOST/, HOST:PORT or HOST",
                    SPAN_ARG(span_head(text, 80)));
 }
+
+struct span destination_scheme(struct span text, uint16_t port)
+{
+    bool named = text.n && memmem(text.p, text.n, "://", 3);
+    bool http = named ? span_istarts(text, SPAN("http://")) || span_istarts(text, SPAN("ws://")) : port == 80;
+    return http ? SPAN("http") : SPAN("https");
+}

@@ -103,3 +103,11 @@ bool hop_exempts(const struct hop *base, struct span host, uint16_t port)
             return true;
     return false;
 }
+
+void hop_visit(struct hop *proxy, bool faces, void (*visit)(struct hop *h))
+{
+    struct list *it, *safe;
+    if (faces)
+        list_each(it, safe, &proxy->faces) visit(list_entry(it, struct hop, link));
+    visit(proxy);
+}

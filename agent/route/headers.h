@@ -8,7 +8,7 @@
 
 #include "config/config.h"
 #include "http/header.h"
-#include "route/pattern.h"
+#include "base/pattern.h"
 
 struct header_rules;
 

@@ -10,8 +10,8 @@
 #define DIRECT_CONNECTIONS 256
 #define DIRECT_DIAL_MS     15000
 #define DIRECT_ANSWER_MS   300000
-#define SOCKS_CONNECTIONS  64
-#define SOCKS_DIAL_MS      10000
+#define FOUND_CONNECTIONS  64 /* as the settings of an upstream have it */
+#define FOUND_DIAL_MS      10000
 #define SLEEP_MS           1000 /* after the first failure */
 #define SLEEP_MOST_MS      60000
 
@@ -106,8 +106,23 @@ struct hop *hop_new_socks(struct span host, uint16_t port)
 {
     struct hop *h = hop_new(host, port);
     h->socks = true;
-    h->connections = SOCKS_CONNECTIONS;
-    h->dial_ms = SOCKS_DIAL_MS;
+    h->connections = FOUND_CONNECTIONS;
+    h->dial_ms = FOUND_DIAL_MS;
+    h->answer_ms = DIRECT_ANSWER_MS;
+    return h;
+}
+
+struct hop *hop_new_found(struct span host, uint16_t port, bool tls, struct err *e)
+{
+    struct tls_settings settings = {.host = host};
+    struct tls_client *client = tls ? tls_client_new(&settings, e) : NULL;
+    if (tls && !client)
+        return NULL;
+    struct hop *h = hop_new(host, port);
+    h->tls = client;
+    h->found = true;
+    h->connections = FOUND_CONNECTIONS;
+    h->dial_ms = FOUND_DIAL_MS;
     h->answer_ms = DIRECT_ANSWER_MS;
     return h;
 }
@@ -195,7 +210,7 @@ bool hop_asleep(const struct hop *h, uint64_t now)
 
 bool hop_is_direct(const struct hop *h)
 {
-    return h->upstream == NULL && !h->socks;
+    return h->upstream == NULL && !h->socks && !h->found;
 }
 
 bool hop_wants_beyond(const struct hop *h, bool tunnel)

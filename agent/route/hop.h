@@ -11,7 +11,7 @@
 #include "config/config.h"
 #include "net/tls.h"
 #include "route/headers.h"
-#include "route/pattern.h"
+#include "base/pattern.h"
 
 struct hop {
     int refs;
@@ -33,14 +33,15 @@ struct hop {
     unsigned connections; /* most at once */
     unsigned spares;      /* of these made ready ahead of need, at most */
     unsigned dial_ms;
-    unsigned answer_ms;      /* 0: no limit */
-    bool asks;               /* it has sent a 407 */
-    bool known;              /* it has answered something */
-    bool retired;            /* out of use for new requests: its connections are not kept */
-    unsigned failures;       /* in a row: no connection could be made */
-    uint64_t asleep_until;   /* loop_now; others are tried first until then; 0: awake */
-    char *asleep_why;        /* a sentence, while `failures` */
-    bool probing;            /* somebody looks whether it answers again */
+    unsigned answer_ms;    /* 0: no limit */
+    bool asks;             /* it has sent a 407 */
+    bool known;            /* it has answered something */
+    bool found;            /* a PAC script named it and no upstream does: a proxy that gets no credentials */
+    bool retired;          /* out of use for new requests: its connections are not kept */
+    unsigned failures;     /* in a row: no connection could be made */
+    uint64_t asleep_until; /* loop_now; others are tried first until then; 0: awake */
+    char *asleep_why;      /* a sentence, while `failures` */
+    bool probing;          /* somebody looks whether it answers again */
     struct pattern *no_auth; /* destinations that get no credentials of ours */
     size_t n_no_auth;
     bool uses_client; /* a client's own user and password are who we are: hop_as */
@@ -63,6 +64,8 @@ struct hop *hop_new_socks(struct span host, uint16_t port);
 struct hop *hop_new_beyond(struct hop *through, struct span host, uint16_t port);
 /* From now on connections to `h` are made through one of these, tried in this order. Once, before its first use; must not lead round in a circle. */
 void hop_lead_through(struct hop *h, struct hop *const *through, size_t n);
+/* A proxy that a PAC script has named and no upstream. NULL with *e: TLS cannot be had. */
+struct hop *hop_new_found(struct span host, uint16_t port, bool tls, struct err *e);
 
 /*
  * Faces of a proxy: the same place, asleep and awake with it, but with connections and credentials of their own. Each is there once, as long as
@@ -78,6 +81,8 @@ bool hop_exempts(const struct hop *base, struct span host, uint16_t port);
 /* It has answered; it has sent a 407. The proxy learns of it too, but not from requests that it exempts. */
 void hop_answered(struct hop *h);
 void hop_asked(struct hop *h);
+/* It, and with `faces` its faces: each may go with its last connection. */
+void hop_visit(struct hop *proxy, bool faces, void (*visit)(struct hop *h));
 /* The proxy itself, whatever face this is. */
 struct hop *hop_base(struct hop *h);
 

@@ -1,11 +1,13 @@
 /*
- * The decision where a request goes: the rules first (route/rules.h), all else to the proxies of the first upstream, in order.
+ * What a decision where a request goes is made of: the rules (route/rules.h), what a PAC script said (route/found.h), the proxies of the first upstream, in order.
+ * Who asks what, and when, is decide.c's.
  * Direct hops are made when first needed and kept while they are among the most recent, so that their idle connections can be used again.
  */
 #include "route/route.h"
 
 #include <stdlib.h>
 
+#include "route/found.h"
 #include "route/rules.h"
 
 #define DIRECT_HOPS_KEPT 64
@@ -21,7 +23,11 @@ struct route_table {
     bool may_go_direct;
     struct list direct; /* most recently used first */
     size_t n_direct;
-    struct hop *direct_answer;
+    struct found found; /* by PAC scripts */
+    bool asks_pac;
+    enum pac_policy pac_failure;
+    bool retired;
+    struct hop **answer; /* the last one's hops, where they are no way's own */
 };
 
 static bool add_proxies(struct route_table *t, const struct config_upstream *u, struct err *e)
@@ -56,17 +62,20 @@ static void join_ways(struct route_table *t, const struct config *c)
     }
 }
 
-struct route_table *route_table_new(const struct config *c, struct err *e)
+struct route_table *route_table_new(struct config *c, struct err *e)
 {
     struct route_table *t = mem_zero(sizeof *t);
     size_t n = 0;
     t->refs = 1;
     t->may_go_direct = c->when_unreachable == UNREACHABLE_DIRECT;
+    t->asks_pac = c->pac != PAC_FROM_NOWHERE || c->wpad != WPAD_NO;
+    t->pac_failure = c->pac_failure;
     list_init(&t->direct);
     for (size_t i = 0; i < c->n_upstreams; i++)
         n += c->upstreams[i].n_proxies;
     t->proxies = mem_zero(n * sizeof(struct hop *));
     t->ways = mem_zero(c->n_upstreams * sizeof *t->ways);
+    found_init(&t->found, c, t->ways);
     bool ok = rules_read(&t->rules, c, e) && header_rules_new(&t->headers, c, e);
     for (size_t i = 0; ok && i < c->n_upstreams; i++)
         ok = add_proxies(t, &c->upstreams[i], e);
@@ -97,6 +106,8 @@ void route_table_unref(struct route_table *t)
         return;
     while (!list_empty(&t->direct))
         drop_direct(t, list_entry(t->direct.next, struct hop, link));
+    found_free(&t->found);
+    free(t->answer);
     for (size_t i = 0; i < t->n_proxies; i++)
         hop_unref(t->proxies[i]);
     for (size_t i = 0; i < t->n_ways; i++)
@@ -123,6 +134,7 @@ static struct hop *direct_hop(struct route_table *t, struct hop *through, struct
         }
     }
     struct hop *h = through ? hop_new_beyond(through, host, port) : hop_new_direct(host, port);
+    h->retired = t->retired;
     list_push_front(&t->direct, &h->link);
     if (++t->n_direct > DIRECT_HOPS_KEPT)
         drop_direct(t, list_entry(t->direct.prev, struct hop, link));
@@ -139,26 +151,74 @@ struct hop *route_beyond(struct route_table *t, struct hop *hop, struct span hos
     return hop_wants_beyond(hop, tunnel) ? direct_hop(t, hop, host, port) : hop;
 }
 
-void route_find(struct route_table *t, struct span host, uint16_t port, struct route *answer)
+/* Room for the hops of an answer. */
+static struct hop **answer_of(struct route_table *t, size_t n)
+{
+    t->answer = mem_grow(t->answer, (n + 1) * sizeof(struct hop *));
+    return t->answer;
+}
+
+void route_past(struct route_table *t, struct span host, uint16_t port, const char *why, struct route *answer)
+{
+    *answer = (struct route){.why = why, .hops = answer_of(t, 1), .n = 1};
+    answer->hops[0] = direct_hop(t, NULL, host, port);
+}
+
+static void by_way(struct route_table *t, struct way *way, const char *why, struct route *answer)
+{
+    *answer = (struct route){
+        .way = way, .hops = way->hops, .n = way->n, .may_go_direct = t->may_go_direct, .why = why};
+}
+
+bool route_by_rule(struct route_table *t, struct span host, uint16_t port, struct route *answer)
 {
     const struct rule *rule = rules_match(&t->rules, host, port);
-    struct way *out = &t->ways[rule ? rule->upstream : 0];
-    *answer = (struct route){.why = rule ? rule->text : out->reason};
-    switch (rule ? rule->way : WAY_UPSTREAM) {
-    case WAY_BLOCK:
-        break;
-    case WAY_DIRECT:
-        t->direct_answer = direct_hop(t, NULL, host, port);
-        answer->hops = &t->direct_answer;
-        answer->n = 1;
-        break;
-    case WAY_UPSTREAM:
-        answer->way = out;
-        answer->hops = out->hops;
-        answer->n = out->n;
-        answer->may_go_direct = t->may_go_direct;
-        break;
-    }
+    if (!rule)
+        return false;
+    if (rule->way == WAY_BLOCK)
+        *answer = (struct route){.why = rule->text};
+    else if (rule->way == WAY_DIRECT)
+        route_past(t, host, port, rule->text, answer);
+    else
+        by_way(t, &t->ways[rule->upstream], rule->text, answer);
+    return true;
+}
+
+void route_first(struct route_table *t, struct route *answer)
+{
+    by_way(t, &t->ways[0], t->ways[0].reason, answer);
+}
+
+bool route_by_result(struct route_table *t, struct span host, uint16_t port, struct span result,
+                     struct route *answer, struct span *notes)
+{
+    struct found_way *found = found_way(&t->found, result);
+    struct way *way = &found->way;
+    *notes = found->notes;
+    by_way(t, way, way->reason, answer);
+    if (!found->n_direct)
+        return way->n > 0;
+    answer->may_go_direct = false; /* where that stands is for the script to say */
+    answer->hops = answer_of(t, way->n);
+    for (size_t i = 0; i < way->n; i++)
+        answer->hops[i] = way->hops[i] ? way->hops[i] : direct_hop(t, NULL, host, port);
+    return true;
+}
+
+bool route_asks_pac(const struct route_table *t)
+{
+    return t->asks_pac;
+}
+
+enum pac_policy route_pac_failure(const struct route_table *t)
+{
+    return t->pac_failure;
+}
+
+void route_find(struct route_table *t, struct span host, uint16_t port, struct route *answer)
+{
+    if (!route_by_rule(t, host, port, answer))
+        route_first(t, answer);
 }
 
 bool route_prefers(const struct route *r, const struct hop *h, uint64_t now)
@@ -171,6 +231,8 @@ static void explain_proxy(const struct hop *h, struct buf *out)
     buf_addf(out, "%s %s", h->socks ? "SOCKS server" : "proxy", h->name);
     if (h->upstream)
         buf_addf(out, " (upstream %s)", h->upstream);
+    else
+        buf_add_str(out, " (no upstream names it: it gets no credentials)");
     if (h->connect_always)
         buf_add_str(out, ", by tunnels alone (connect-always)");
     if (h->failures)
@@ -195,10 +257,23 @@ static void explain_hop(const struct hop *h, const char *rank, struct buf *out)
     }
 }
 
-static void explain_ways(const struct route *r, uint64_t now, struct buf *out)
+/* Whose credentials it goes with, where these are not ours. */
+static void explain_credentials(const struct route *r, struct span host, uint16_t port, struct buf *out)
+{
+    const struct hop *h = r->n ? r->hops[0] : NULL;
+    if (h && h->authenticates && hop_exempts(h, host, port))
+        buf_addf(out, "   without credentials (no-auth of upstream %s)\n", h->upstream);
+    else if (h && h->uses_client)
+        buf_add_str(out,
+                    "   with the user and password that the program brings (client-credentials = use)\n");
+}
+
+void route_explain_ways(const struct route *r, struct span host, uint16_t port, uint64_t now, struct buf *out)
 {
     static const char first[] = "=>", other[] = "   else", left_out[] = "   not at present:";
     const char *rank = first;
+    if (r->n == 0)
+        buf_add_str(out, "=> blocked\n");
     for (size_t i = 0; i < r->n; i++) {
         if (route_prefers(r, r->hops[i], now)) {
             explain_hop(r->hops[i], rank, out);
@@ -213,34 +288,32 @@ static void explain_ways(const struct route *r, uint64_t now, struct buf *out)
             rank = other;
         }
     }
+    explain_credentials(r, host, port, out);
 }
 
-/* Whose credentials it goes with, where these are not ours. */
-static void explain_credentials(const struct route *r, struct span host, uint16_t port, struct buf *out)
+void route_explain_rules(const struct route_table *t, struct span host, uint16_t port, struct buf *out)
 {
-    const struct hop *h = r->n ? r->hops[0] : NULL;
-    if (h && h->authenticates && hop_exempts(h, host, port))
-        buf_addf(out, "   without credentials (no-auth of upstream %s)\n", h->upstream);
-    else if (h && h->uses_client)
-        buf_add_str(out,
-                    "   with the user and password that the program brings (client-credentials = use)\n");
-}
-
-void route_explain(struct route_table *t, struct span host, uint16_t port, uint64_t now, struct buf *out)
-{
-    struct route answer;
     const struct rule *rule = rules_match(&t->rules, host, port);
     for (size_t i = 0; i < t->rules.n && &t->rules.rows[i] != rule; i++)
         buf_addf(out, "%s: does not match\n", t->rules.rows[i].text);
     if (rule)
         buf_addf(out, "%s: matches\n", rule->text);
     else
-        buf_addf(out, "no rule matches: the first upstream\n");
-    route_find(t, host, port, &answer);
-    if (answer.n == 0)
-        buf_add_str(out, "=> blocked\n");
-    explain_ways(&answer, now, out);
-    explain_credentials(&answer, host, port, out);
+        buf_addf(out, "no rule matches: %s\n", t->asks_pac ? "the PAC script decides" : "the first upstream");
+}
+
+void route_explain(struct route_table *t, struct span host, uint16_t port, struct buf *out)
+{
+    struct route route;
+    bool by_rule = route_by_rule(t, host, port, &route);
+    route_explain_rules(t, host, port, out);
+    if (!by_rule && t->asks_pac) {
+        buf_add_str(out, "=> what it says; a running agent asks it (exeat run)\n");
+        return;
+    }
+    if (!by_rule)
+        route_first(t, &route);
+    route_explain_ways(&route, host, port, 0, out);
 }
 
 struct header_rules *route_table_headers(const struct route_table *t)
@@ -260,20 +333,22 @@ struct hop **route_table_proxies(const struct route_table *t, size_t *n)
     return t->proxies;
 }
 
-/* A proxy, and its faces: each may go with its last connection. */
-static void visit_all(struct hop *proxy, bool faces, void (*visit)(struct hop *h))
+bool route_table_pac_detour(const struct route_table *t)
 {
-    struct list *it, *safe;
-    if (faces)
-        list_each(it, safe, &proxy->faces) visit(list_entry(it, struct hop, link));
-    visit(proxy);
+    return found_detour(&t->found);
+}
+
+void route_table_retire(struct route_table *t)
+{
+    t->retired = t->found.retired = true;
 }
 
 void route_table_each(struct route_table *t, void (*visit)(struct hop *h))
 {
     struct list *it, *safe;
     for (size_t i = 0; i < t->n_proxies; i++)
-        visit_all(t->proxies[i], true, visit);
+        hop_visit(t->proxies[i], true, visit);
+    found_each(&t->found, visit);
     list_each(it, safe, &t->direct) visit(list_entry(it, struct hop, link));
 }
 
@@ -282,7 +357,8 @@ void route_table_of(struct route_table *t, struct span upstream, void (*visit)(s
     struct list *it, *safe;
     for (size_t i = 0; i < t->n_proxies; i++)
         if (hop_meets(t->proxies[i], upstream))
-            visit_all(t->proxies[i], t->proxies[i]->n_through > 0, visit);
+            hop_visit(t->proxies[i], t->proxies[i]->n_through > 0, visit);
+    found_of(&t->found, upstream, visit);
     list_each(it, safe, &t->direct)
     {
         struct hop *h = list_entry(it, struct hop, link);

@@ -6,7 +6,7 @@
 #define EXEAT_ROUTE_RULES_H
 
 #include "config/config.h"
-#include "route/pattern.h"
+#include "base/pattern.h"
 
 struct rule {
     struct pattern pattern;

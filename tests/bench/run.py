@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """Figures: run.py [WORD...] prints those whose names contain one of the words (transfer, tunnels, trips, asked, keepalive, admit, cpu,
-failover, cable), or all of them.
+pac, failover, cable), or all of them.
 
 Nothing here fails because of a time. What must be equal (digests, counts of answers) is checked. Figures of other relays are taken in the
 same run, with the same load through the same upstream, and given as ratios: only those mean anything on another machine."""
@@ -97,11 +97,11 @@ def descendants(pid):
 
 
 class Exeat(Agent):
-    def __init__(self, upstream, more=QUIET, listen=""):
+    def __init__(self, upstream, more=QUIET, listen="", files=None):
         lines = {"open": "auth = none\n", "basic": "auth = basic\nuser = alice\nsecret = file:@DIR@/secret\n",
                  "ntlm": "auth = ntlm\nuser = CORP\\alice\nsecret = file:@DIR@/secret\n"}[upstream.scheme]
         super().__init__(LISTEN + listen + "[upstream corp]\nproxy = http://127.0.0.1:%d\nconnections = 5000\n%s%s" % (upstream.port, lines, more),
-                         files={"secret": "secret\n"}, wrap=["prlimit", "--nofile=%d" % FILES])
+                         files={"secret": "secret\n", **(files or {})}, wrap=["prlimit", "--nofile=%d" % FILES])
 
     def pids(self):
         return descendants(self.pid)
@@ -463,6 +463,50 @@ def compare(upstream, other, kind, scheme, count, connections, own):
             return line("%s: did not survive it", what)
 
 
+# --- decisions
+
+PAC = """function FindProxyForURL(url, host) {
+    if (isPlainHostName(host) || dnsDomainIs(host, ".internal.example") || shExpMatch(host, "*.lab.example*")
+        || /^10\\.[0-9.]+$/.test(host))
+        return "DIRECT";
+    return "PROXY 127.0.0.1:%d";
+}
+"""
+
+
+def decisions(relay, urls):
+    """So many requests, one connection, a few on their way at a time; CPU seconds of agent and helpers, and seconds."""
+    before, begin = sum(map(cpu_seconds, relay.pids())), time.monotonic()
+    with Wire.connect(relay.port) as client:
+        for at in range(0, len(urls), 100):
+            client.send(b"".join(get(url) for url in urls[at:at + 100]))
+            for _ in urls[at:at + 100]:
+                if client.read_response("GET").status != 200:
+                    sys.exit("not answered")
+    return sum(map(cpu_seconds, relay.pids())) - before, time.monotonic() - begin
+
+
+def pac():
+    """Decisions by a PAC script, remembered and asked for, by the CPU that they take more than one by a rule."""
+    count, rounds = 20000, 5
+    if not os.path.exists(os.path.join(lib_agent.build_directory(), "exeat-pac")):
+        return line("pac        exeat-pac was not built")
+    with Upstream("open") as upstream:
+        more = QUIET + "[route]\npac = @DIR@/proxy.pac\nrule = rule.example corp\n"
+        with Exeat(upstream, more, files={"proxy.pac": PAC % upstream.port}) as relay:
+            kinds = {"rule": lambda i: "http://rule.example/bytes/9", "remembered": lambda i: "http://site.example/bytes/9",
+                     "asked": lambda i: "http://site%d.example/bytes/9" % i}
+            took = {name: [decisions(relay, [kind(i * rounds + r) for i in range(count)]) for r in range(rounds)] for name, kind in kinds.items()}
+            cost = {name: [min(figure) for figure in zip(*figures)] for name, figures in took.items()}
+            state = json.loads(relay.exeat("status", "--json").stdout)["pac"]
+    if state["questions"] != count * rounds + 1:
+        sys.exit("asked %d times" % state["questions"])
+    for name in ("remembered", "asked"):
+        own = max(cost[name][0] - cost["rule"][0], 1e-9) / count
+        line("pac        %-11s %.1f us of CPU for a decision, %.0f per second and core; %.0f requests per second here, with a rule %.0f", name + ":",
+             own * 1e6, 1 / own, count / cost[name][1], count / cost["rule"][1])
+
+
 # --- outages
 
 def failover():
@@ -526,7 +570,7 @@ def main():
     FILES = min(hard, 65536) if hard > 0 else 65536
     resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, hard))
     os.environ["PATH"] += ":/usr/sbin:/sbin"
-    for figure in (transfer, tunnels, trips, asked, keepalive, admit, cpu, failover, cable, logged):
+    for figure in (transfer, tunnels, trips, asked, keepalive, admit, cpu, pac, failover, cable, logged):
         if not words or any(word in figure.__name__ for word in words):
             figure()
 

@@ -438,3 +438,44 @@ class Strangers(FloorTest):
             self.assertEqual((a.verdict, a.header), ("BROKEN", ""))
             self.assertIn("roxy is gone from the configuration", a.why)
         self.assertEqual(Context(k).challenged([BASIC]).verdict, "SEND")
+
+    HOSTS = "yes\nhosts = .proxies.example 10.0.0.0/8:3128"
+
+    def test_hosts_are_met_and_no_others(self):
+        k = self.start(in_clear=self.HOSTS)
+        for host, port, met in (("a.proxies.example", 1, True), ("proxies.example", 8080, True), ("10.1.2.3", 3128, True), ("10.1.2.3", 3129, False),
+                                ("xproxies.example", 1, False), ("a.proxies.example.evil.example", 1, False), ("proxy.corp.example", 8080, True)):
+            with self.subTest(host=host, port=port):
+                c = Context(k, host=host, port=port)
+                self.assertEqual(c.opened.verdict, "OK" if met else "UNAVAILABLE")
+                if met:
+                    self.assertVerdict(c.challenged([BASIC]), "SEND")
+                    c.accepted()
+
+    def test_basic_in_the_clear_is_not_for_hosts(self):
+        """The keyholder does not know how a proxy is reached that `proxy` does not name."""
+        k = self.start(auth="basic", in_clear="no\nhosts = .proxies.example")
+        a = Context(k, host="a.proxies.example", port=1).challenged([BASIC])
+        self.assertEqual((a.verdict, a.header), ("UNAVAILABLE", ""))
+
+    def test_hosts_that_are_taken_out(self):
+        k = self.start(in_clear=self.HOSTS)
+        c = Context(k, host="a.proxies.example", port=1)
+        k.configure("auth = basic\nbasic-in-clear = yes\nuser = CORP\\alice\nsecret = file:%s\n" % self.file.path)
+        k.ask("RELOAD")
+        self.assertEqual((c.challenged([BASIC]).verdict, Context(k, host="b.proxies.example", port=1).opened.verdict), ("BROKEN", "UNAVAILABLE"))
+
+    def test_an_alarm_of_one_of_hosts_can_be_seen_and_accepted(self):
+        k = self.start("floor corp %s kerberos" % PROXY, in_clear=self.HOSTS)
+        self.assertDowngraded(Context(k, host="a.proxies.example", port=1).challenged([BASIC]))
+        self.assertEqual(k.ask("STATUS", upstream="corp").flags & ALARM, ALARM)
+        self.assertIn("a.proxies.example:1", self.accept(k).why)
+        self.assertVerdict(Context(k, host="a.proxies.example", port=1).challenged([BASIC]), "SEND")
+        self.assertEqual(k.ask("STATUS", upstream="corp").flags & ALARM, 0)
+
+    def test_names_without_end(self):
+        k = self.start(in_clear=self.HOSTS)
+        opened = [Context(k, host="p%d.proxies.example" % i, port=1).opened.verdict for i in range(1100)]
+        self.assertEqual((opened[0], opened[-1]), ("OK", "UNAVAILABLE"))
+        self.assertEqual(Context(k, host="p0.proxies.example", port=1).opened.verdict, "OK")
+        self.assertEqual(Context(k).opened.verdict, "OK")  # its own one never waits for a place

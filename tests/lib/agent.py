@@ -74,6 +74,15 @@ def cpu_seconds(pid):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def _start_ticks(pid):
+    """When it began; one that has ended meanwhile comes last."""
+    try:
+        with open("/proc/%d/stat" % pid) as stat:
+            return int(stat.read().rpartition(")")[2].split()[19])
+    except OSError:
+        return float("inf")
+
+
 def processes():
     """(pid, parent, name) of every process that can be seen."""
     for entry in os.listdir("/proc"):
@@ -302,11 +311,9 @@ class Agent:
         return answer
 
     def starter_pid(self):
-        """The process that starts the keyholder, or None."""
-        for pid, parent, name in processes():
-            if parent == self.pid and name == "exeat-starter":
-                return pid
-        return None
+        """The process that starts the keyholder, or None: the first of its kind, another one starts exeat-pac."""
+        starters = [pid for pid, parent, name in processes() if parent == self.pid and name == "exeat-starter"]
+        return min(starters, key=lambda pid: (_start_ticks(pid), pid), default=None)
 
     def keys_pid(self):
         """The keyholder's process, or None."""

@@ -333,14 +333,15 @@ static void test_structure_errors(void **state)
                               "allow, max-head, metrics, "
                               "drain"},
         {UP "password = hunter2",
-         "t.conf:3: unknown key \"password\" in [upstream corp]; there are proxy, auth, basic-in-clear, "
+         "t.conf:3: unknown key \"password\" in [upstream corp]; there are proxy, hosts, auth, "
+         "basic-in-clear, "
          "user, domain, workstation, secret, kerberos, spn, canonicalize, delegate, "
          "mutual, wait-for-password, ca, pin, certificate, key, client-credentials, pass-authorization, "
          "no-auth, "
          "connections, spares, dial-timeout, answer-timeout, via, connect-always"},
         {"[upstream " LONG60 "x]\n" LONG60 "gggggggggghhhhhhhhhhiiii = 1",
          "t.conf:2: unknown key \"" LONG60 "gggggggggghhhh...\" in [upstream " LONG60
-         "]; there are proxy, auth, basic-in-clear, user, domain, workstation, secret, kerberos, spn, "
+         "]; there are proxy, hosts, auth, basic-in-clear, user, domain, workstation, secret, kerberos, spn, "
          "canonicalize, "
          "delegate, mutual, wait-for-password, ca, pin, certificate, key, client-credentials, "
          "pass-authorization, no-auth, connections, spares, dial-timeout, answer-timeout, via, "
@@ -539,6 +540,17 @@ static void test_value_errors(void **state)
         {"[route]\npac = \"\"", "t.conf:2: pac: the value is empty; leave the line out for no PAC script"},
         {"[upstream corp]\nproxy = p:1\n[route]\npac = http://localhost:3128/exeat.pac",
          "t.conf:4: pac http://localhost:3128/exeat.pac is where this agent itself listens"},
+        {"[route]\npac-failure = proxy",
+         "t.conf:2: pac-failure: \"proxy\" is not last-good, block or direct"},
+        {UP "hosts = *",
+         "t.conf:3: hosts: \"*\" would let any proxy that a PAC script names ask for your credentials; write "
+         "the suffix of your organisation's proxies, like .proxy.corp.example"},
+        {UP "hosts = *:8080",
+         "t.conf:3: hosts: \"*:8080\" would let any proxy that a PAC script names ask for your "
+         "credentials; write the suffix of your organisation's proxies, like .proxy.corp.example"},
+        {UP "hosts = a/b", "t.conf:3: hosts: cannot read \"a/b\"; write a name, .suffix, *pattern*, address, "
+                           "network/bits or <local>, "
+                           "with :port if wanted"},
         {"[route]\nwpad = yes", "t.conf:2: wpad: \"yes\" is not no or dns"},
         {"[route]\nno-proxy = a \"\"", "t.conf:2: no-proxy: an item of the list is empty"},
         {"[route]\nno-proxy = a b\"c\"",
@@ -1022,7 +1034,8 @@ static void test_print(void **state)
 {
     (void)state;
     struct config *c = good(
-        "[upstream corp]\nproxy = p:1 [::1]:2\nauth = none\nbasic-in-clear = yes\nuser = \"CORP\\alice #1\"\n"
+        "[upstream corp]\nproxy = p:1 [::1]:2\nhosts = .p.example \"[fd00::/8]:80\"\nauth = "
+        "none\nbasic-in-clear = yes\nuser = \"CORP\\alice #1\"\n"
         "secret = command:echo hunter2\n[upstream b]\nproxy = https://q:1\nsecret = \"file:/a # b\"\nspn = "
         "x\n"
         "ca = /c.pem\npin = " PIN_A " sha256//" PIN_B "\ncertificate = \"/d e\"\nkey = ~/k\n"
@@ -1030,22 +1043,23 @@ static void test_print(void **state)
         "unix:/s\n[route]\nno-proxy = a \"b c\"\nrule = x b\nrule = \"y z\" direct\n"
         "[forward db.1]\ntarget = [::1]:5432\nlisten = 127.0.0.1:0 unix:/db\n");
     static const char *const printed = "[listen]\n"
-                                       "http = \"unix:/a b\"  # t.conf:16\n"
-                                       "socks = 127.0.0.1:1080 unix:/s  # t.conf:19\n"
-                                       "allow-uids = any  # t.conf:17\n"
+                                       "http = \"unix:/a b\"  # t.conf:17\n"
+                                       "socks = 127.0.0.1:1080 unix:/s  # t.conf:20\n"
+                                       "allow-uids = any  # t.conf:18\n"
                                        "allow =  # default\n"
-                                       "max-head = 5000  # t.conf:18\n"
+                                       "max-head = 5000  # t.conf:19\n"
                                        "metrics = none  # default\n"
                                        "drain = 5s  # default\n"
                                        "\n"
                                        "[upstream corp]\n"
                                        "proxy = http://p:1 http://[::1]:2  # t.conf:2\n"
-                                       "auth = none  # t.conf:3\n"
-                                       "basic-in-clear = yes  # t.conf:4\n"
-                                       "user = \"CORP\\\\alice #1\"  # t.conf:5\n"
+                                       "hosts = .p.example [fd00::/8]:80  # t.conf:3\n"
+                                       "auth = none  # t.conf:4\n"
+                                       "basic-in-clear = yes  # t.conf:5\n"
+                                       "user = \"CORP\\\\alice #1\"  # t.conf:6\n"
                                        "# domain is not set: none is added\n"
                                        "# workstation is not set: this computer's host name\n"
-                                       "secret = command:(hidden)  # t.conf:6\n"
+                                       "secret = command:(hidden)  # t.conf:7\n"
                                        "kerberos = find  # default\n"
                                        "# spn is not set: HTTP/ and the proxy's host name\n"
                                        "canonicalize = system  # default\n"
@@ -1067,23 +1081,24 @@ static void test_print(void **state)
                                        "connect-always = no  # default\n"
                                        "\n"
                                        "[upstream b]\n"
-                                       "proxy = https://q:1  # t.conf:8\n"
+                                       "proxy = https://q:1  # t.conf:9\n"
+                                       "# hosts is not set: none but those of proxy\n"
                                        "auth = negotiate ntlm digest  # default\n"
                                        "basic-in-clear = no  # default\n"
                                        "# user is not set: the Kerberos ticket's own principal\n"
                                        "# domain is not set: none is added\n"
                                        "# workstation is not set: this computer's host name\n"
-                                       "secret = \"file:/a # b\"  # t.conf:9\n"
+                                       "secret = \"file:/a # b\"  # t.conf:10\n"
                                        "kerberos = find  # default\n"
-                                       "spn = x  # t.conf:10\n"
+                                       "spn = x  # t.conf:11\n"
                                        "canonicalize = system  # default\n"
                                        "delegate = no  # default\n"
                                        "mutual = try  # default\n"
                                        "wait-for-password = 0  # default\n"
-                                       "ca = /c.pem  # t.conf:11\n"
-                                       "pin = " PIN_A " " PIN_B "  # t.conf:12\n"
-                                       "certificate = /d e  # t.conf:13\n"
-                                       "key = /home/alice/k  # t.conf:14\n"
+                                       "ca = /c.pem  # t.conf:12\n"
+                                       "pin = " PIN_A " " PIN_B "  # t.conf:13\n"
+                                       "certificate = /d e  # t.conf:14\n"
+                                       "key = /home/alice/k  # t.conf:15\n"
                                        "client-credentials = drop  # default\n"
                                        "pass-authorization = no  # default\n"
                                        "no-auth =  # default\n"
@@ -1095,16 +1110,17 @@ static void test_print(void **state)
                                        "connect-always = no  # default\n"
                                        "\n"
                                        "[route]\n"
-                                       "no-proxy = a \"b c\"  # t.conf:21\n"
+                                       "no-proxy = a \"b c\"  # t.conf:22\n"
                                        "rule = x b\n"
-                                       "rule = \"y z\" direct  # t.conf:22\n"
+                                       "rule = \"y z\" direct  # t.conf:23\n"
                                        "# pac is not set: no PAC script is used\n"
                                        "wpad = no  # default\n"
+                                       "pac-failure = last-good  # default\n"
                                        "when-unreachable = fail  # default\n"
                                        "\n"
                                        "[forward db.1]\n"
-                                       "listen = 127.0.0.1:0 unix:/db  # t.conf:26\n"
-                                       "target = [::1]:5432  # t.conf:25\n"
+                                       "listen = 127.0.0.1:0 unix:/db  # t.conf:27\n"
+                                       "target = [::1]:5432  # t.conf:26\n"
                                        "\n"
                                        "[headers]\n"
                                        "# set is not set: every field goes as it came\n"
@@ -1124,6 +1140,12 @@ static void test_print(void **state)
     struct config *again = good(buf_cstr(&out));
     assert_string_equal(again->upstreams[0].user, "CORP\\alice #1");
     assert_string_equal(again->upstreams[1].secret_argument, "/a # b");
+    assert_int_equal(again->upstreams[0].n_hosts, 2);
+    assert_true(config_upstream_meets(&again->upstreams[0], SPAN("a.p.example"), 9));
+    assert_true(config_upstream_meets(&again->upstreams[0], SPAN("fd00::1"), 80));
+    assert_false(config_upstream_meets(&again->upstreams[0], SPAN("fd00::1"), 81));
+    assert_true(config_upstream_meets(&again->upstreams[0], SPAN("P"), 1));
+    assert_false(config_upstream_meets(&again->upstreams[1], SPAN("a.p.example"), 9));
     assert_string_equal(again->listen[0].path, "/a b");
     assert_string_equal(again->socks[1].path, "/s");
     assert_string_equal(again->forwards[0].name, "db.1");

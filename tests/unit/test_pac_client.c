@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 
 #include "helpers/pac_client.h"
+#include "helpers/pac_helper.h"
 #include "wire/pac_msg.h"
 #include "with_loop.h"
 
@@ -215,6 +216,7 @@ static void put_program(const char *target)
 
 /* --- a client and its calls --- */
 
+static bool by_starter; /* as the agent does */
 static struct resolver *resolver;
 static struct pac_client *client;
 static unsigned good_news, bad_news;
@@ -235,7 +237,11 @@ static void begin(unsigned lifetime_ms)
     good_news = bad_news = 0;
     names.asked = 0;
     resolver = resolver_new(loop);
-    client = pac_client_new(loop, NULL, resolver, lifetime_ms, &client_events, NULL);
+    struct err e;
+    struct starter *starter = by_starter ? pac_helper_starter(loop, &e) : NULL;
+    if (by_starter && !starter)
+        fail_msg("%s", e.text);
+    client = pac_client_new(loop, starter, resolver, lifetime_ms, &client_events, NULL);
 }
 
 static void finish(void)
@@ -425,6 +431,14 @@ static void test_loop(void **state)
 {
     (void)state;
     contained("for (;;);", PAC_LOOPED, "more than 2 seconds");
+}
+
+static void test_loop_by_a_starter(void **state)
+{
+    (void)state;
+    by_starter = true;
+    contained("for (;;);", PAC_LOOPED, "more than 2 seconds");
+    by_starter = false;
 }
 
 static void test_growth(void **state)
@@ -649,6 +663,32 @@ static void test_questions_that_are_none(void **state)
 
 /* --- without a program, and with one that breaks the rules --- */
 
+static void test_script_taken_away(void **state)
+{
+    (void)state;
+    struct asked a = {0}, b = {0};
+    begin_real(
+        "function FindProxyForURL(url, host) { if (host == 'b.example') for (;;); return 'PROXY a:1'; }");
+    ask_host(&a, "a.example");
+    until(a.answers);
+    ask_host(&b, "b.example");
+    until(state_now().asked == 2);
+    pac_client_unload(client);
+    until(b.answers);
+    assert_int_equal(b.failure, PAC_NO_SCRIPT);
+    assert_int_equal(state_now().processes, 0);
+    assert_false(state_now().given);
+    ask_host(&a, "a.example");
+    until(a.answers);
+    assert_int_equal(a.failure, PAC_NO_SCRIPT);
+    assert_false(a.has_last_good);
+    load("function FindProxyForURL() { return 'PROXY again:1'; }");
+    ask_host(&a, "a.example");
+    until(a.answers);
+    assert_string_equal(a.result, "PROXY again:1");
+    finish();
+}
+
 static void test_no_script(void **state)
 {
     (void)state;
@@ -796,6 +836,7 @@ static int run_all(void)
         with_loop(test_lifetime),
         with_loop(test_equal_questions),
         with_loop(test_loop),
+        with_loop(test_loop_by_a_starter),
         with_loop(test_growth),
         with_loop(test_loop_with_names),
         with_loop(test_exception),
@@ -809,6 +850,7 @@ static int run_all(void)
         with_loop(test_free_under_way),
         with_loop(test_asked_from_inside),
         with_loop(test_questions_that_are_none),
+        with_loop(test_script_taken_away),
         with_loop(test_no_script),
         with_loop(test_no_program),
         with_loop(test_broken_rules),

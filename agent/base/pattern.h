@@ -3,8 +3,8 @@
  * name, "192.168.0.0/16", "fd00::/8", an address, each with ":port" behind it if wanted ("[v6]:port"), "<local>" (names without a dot), "*"
  * (everything). Names are compared as they stand in the request: nothing is looked up. Pure; any thread.
  */
-#ifndef EXEAT_ROUTE_PATTERN_H
-#define EXEAT_ROUTE_PATTERN_H
+#ifndef EXEAT_BASE_PATTERN_H
+#define EXEAT_BASE_PATTERN_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
 /*
  * One pattern for destinations: read once into a small struct, matched without allocation. Pure.
  */
-#include "route/pattern.h"
+#include "base/pattern.h"
 
 #include <arpa/inet.h>
 #include <stdlib.h>
