@@ -161,7 +161,7 @@ static bool get(const struct editor *editor, struct span text, const char *key, 
 {
     size_t object;
     struct span rest;
-    struct member m;
+    struct member m = {0};
     (void)editor;
     (void)wanted;
     if (!walk(text, key, &object, &rest, &m) || rest.n)
@@ -174,7 +174,7 @@ static bool holds(const struct editor *editor, struct span text, const char *key
 {
     size_t object;
     struct span rest;
-    struct member m;
+    struct member m = {0};
     (void)editor;
     return walk(text, key, &object, &rest, &m) && span_find(rest, '/') == rest.n;
 }
@@ -257,7 +257,7 @@ static bool put(const struct editor *editor, struct buf *text, const char *key, 
 {
     size_t object;
     struct span rest;
-    struct member m;
+    struct member m = {0};
     if (text_is_blank(buf_span(text)))
         buf_add_str(text, "{}\n");
     if (!whole(editor, buf_span(text)) || !walk(buf_span(text), key, &object, &rest, &m))
@@ -302,7 +302,7 @@ static void drop(const struct editor *editor, struct buf *text, const char *key,
 {
     size_t object;
     struct span rest;
-    struct member m;
+    struct member m = {0};
     if (!walk(buf_span(text), key, &object, &rest, &m) || rest.n)
         return;
     cut(text, object, &m);

@@ -78,7 +78,7 @@ static bool read_element(struct span text, enum token kind, const struct tag *op
     *x = (struct element){
         .open = *open, .inside_end = open->end, .end = open->end, .single = kind == TOKEN_SINGLE};
     size_t at = open->end, depth = kind == TOKEN_OPEN;
-    struct tag tag;
+    struct tag tag = {0};
     while (depth) {
         enum token t = next_tag(text, &at, &tag);
         if (t == TOKEN_END || t == TOKEN_BROKEN)
@@ -151,7 +151,7 @@ static bool walk(struct span text, const char *key, struct element *holder, stru
 static bool get(const struct editor *editor, struct span text, const char *key, struct span wanted,
                 struct span *value)
 {
-    struct element holder, item;
+    struct element holder, item = {0};
     struct span rest;
     (void)editor;
     (void)wanted;
@@ -163,7 +163,7 @@ static bool get(const struct editor *editor, struct span text, const char *key, 
 
 static bool holds(const struct editor *editor, struct span text, const char *key)
 {
-    struct element holder, item;
+    struct element holder, item = {0};
     struct span rest;
     (void)editor;
     return walk(text, key, &holder, &rest, &item) && span_find(rest, '/') == rest.n;
@@ -223,7 +223,7 @@ static bool insert(struct buf *text, const char *key, const struct element *hold
 static bool put(const struct editor *editor, struct buf *text, const char *key, struct span value,
                 struct err *e)
 {
-    struct element holder, item;
+    struct element holder, item = {0};
     struct span rest, root = span_str(key);
     (void)editor;
     root = span_head(root, span_find(root, '/'));
@@ -250,7 +250,7 @@ static void cut(struct buf *text, size_t begin, size_t end)
 static void drop(const struct editor *editor, struct buf *text, const char *key, struct span value,
                  bool prune)
 {
-    struct element holder, item;
+    struct element holder, item = {0};
     struct span rest;
     if (!walk(buf_span(text), key, &holder, &rest, &item) || rest.n)
         return;

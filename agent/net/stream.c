@@ -164,10 +164,11 @@ static void tell_again(void *owner)
 {
     struct stream *s = owner;
     struct buf unread = s->unread;
+    const struct stream_events *told = s->events;
     s->unread = (struct buf){0};
-    s->events->data(s->owner, buf_span(&unread));
+    told->data(s->owner, buf_span(&unread));
     buf_free(&unread);
-    if (s->events && s->reading)
+    if (s->events && s->reading) /* it may have been closed */
         read_on(s);
 }
 

@@ -181,9 +181,9 @@ static void format_within(struct buf *out, enum log_format format, const struct 
     struct buf target = {0};
     struct access cut = *a;
     put_target(&target, a->target);
-    struct span *const texts[] = {&cut.method, &cut.guest, &cut.program, &cut.route,
-                                  &cut.proxy,  &cut.why,   &cut.scheme,  &cut.note};
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+    struct span *const texts[] = {&cut.method, &cut.guest,  &cut.program, &cut.route, &cut.proxy,
+                                  &cut.why,    &cut.scheme, &cut.note,    NULL};
+    for (size_t i = 0; texts[i]; i++)
         *texts[i] = span_head(*texts[i], text_most);
     forms[format](out, &cut, span_head(buf_span(&target), target_most));
     buf_free(&target);
@@ -207,14 +207,14 @@ struct access *access_keep(const struct access *a)
     struct access copy = *a;
     struct span *const texts[] = {&copy.peer,     &copy.guest,  &copy.program, &copy.method,
                                   &copy.protocol, &copy.target, &copy.route,   &copy.proxy,
-                                  &copy.why,      &copy.scheme, &copy.note};
+                                  &copy.why,      &copy.scheme, &copy.note,    NULL};
     size_t tag = strlen(a->tag) + 1, n = sizeof copy + tag;
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+    for (size_t i = 0; texts[i]; i++)
         n += texts[i]->n;
     char *memory = mem_alloc(n), *at = memory + sizeof copy;
     copy.tag = memcpy(at, a->tag, tag);
     at += tag;
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+    for (size_t i = 0; texts[i]; i++) {
         if (texts[i]->n)
             memcpy(at, texts[i]->p, texts[i]->n);
         texts[i]->p = at;
