@@ -102,8 +102,8 @@ static struct span route_of(const struct exchange *e)
         return e->status == 200 ? SPAN("exeat") : SPAN("");
     if (e->at >= e->n_hops)
         return SPAN("blocked");
-    const struct hop *h = e->hops[e->at];
-    return hop_is_direct(h) ? SPAN("direct") : span_str(h->upstream);
+    const struct hop *proxy = hop_proxy(e->hops[e->at]);
+    return proxy ? span_str(proxy->upstream ? proxy->upstream : proxy->name) : SPAN("direct");
 }
 
 static void describe(const struct exchange *e, struct access *out)
@@ -128,8 +128,9 @@ static void describe(const struct exchange *e, struct access *out)
                            .status = e->status,
                            .up = e->upload.content,
                            .milliseconds = loop_now(e->relay->out->loop) - e->began};
-    if (e->hops && e->at < e->n_hops && !hop_is_direct(e->hops[e->at]))
-        out->proxy = span_str(e->hops[e->at]->name);
+    const struct hop *proxy = e->hops && e->at < e->n_hops ? hop_proxy(e->hops[e->at]) : NULL;
+    if (proxy)
+        out->proxy = span_str(proxy->name);
 }
 
 static void log_it(struct exchange *e, struct access *a, uint64_t bytes, const char *note, bool wanted)

@@ -218,6 +218,13 @@ bool hop_wants_beyond(const struct hop *h, bool tunnel)
     return h->socks || (h->connect_always && !tunnel);
 }
 
+const struct hop *hop_proxy(const struct hop *h)
+{
+    if (!hop_is_direct(h))
+        return h;
+    return h->n_through ? h->through[0] : NULL;
+}
+
 const char *hop_first_name(const struct hop *h)
 {
     if (h->base)

@@ -92,6 +92,9 @@ void hop_unref(struct hop *h);
 bool hop_is_direct(const struct hop *h);
 /* Are requests sent to the destination behind this one (hop_new_beyond), instead of to itself? `tunnel`: for a CONNECT. */
 bool hop_wants_beyond(const struct hop *h, bool tunnel);
+/* Who is entrusted with what is sent to this hop: itself, if it is a proxy; the SOCKS server or proxy in front of a destination (hop_new_beyond). NULL: nobody,
+   it goes direct. */
+const struct hop *hop_proxy(const struct hop *h);
 /* The first that is spoken to on the way to it, itself included, if that is a proxy or a SOCKS server; else NULL. */
 const char *hop_first_name(const struct hop *h);
 /* Do its connections lead to, or through, this upstream? */

@@ -1,7 +1,8 @@
 /*
  * What a decision where a request goes is made of: the rules (route/rules.h), what a PAC script said (route/found.h), the proxies of the first upstream, in order.
  * Who asks what, and when, is decide.c's.
- * Direct hops are made when first needed and kept while they are among the most recent, so that their idle connections can be used again.
+ * Direct hops are made when first needed and kept while they are among the most recent, so that their idle connections can be used again; and as long as there
+ * are any of these, so that whoever goes round all hops (at a reload, after a login, at the end) finds every connection.
  */
 #include "route/route.h"
 
@@ -119,6 +120,18 @@ void route_table_unref(struct route_table *t)
     free(t);
 }
 
+/* Of those that are not among the most recent, whom nobody uses goes. */
+static void evict(struct route_table *t)
+{
+    struct list *it = t->direct.prev;
+    for (size_t n = t->n_direct; n > DIRECT_HOPS_KEPT; n--) {
+        struct hop *h = list_entry(it, struct hop, link);
+        it = it->prev;
+        if (h->refs == 1)
+            drop_direct(t, h);
+    }
+}
+
 /* `through` NULL: reached straight. */
 static struct hop *direct_hop(struct route_table *t, struct hop *through, struct span host, uint16_t port)
 {
@@ -136,8 +149,8 @@ static struct hop *direct_hop(struct route_table *t, struct hop *through, struct
     struct hop *h = through ? hop_new_beyond(through, host, port) : hop_new_direct(host, port);
     h->retired = t->retired;
     list_push_front(&t->direct, &h->link);
-    if (++t->n_direct > DIRECT_HOPS_KEPT)
-        drop_direct(t, list_entry(t->direct.prev, struct hop, link));
+    t->n_direct++;
+    evict(t);
     return h;
 }
 

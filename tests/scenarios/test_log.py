@@ -12,6 +12,7 @@ from agent import PATIENCE, ended, processes, wait_until
 from base import AUTH, SITE, Scenario, corp, together
 from behaviours import Silent
 from gates import Basic, Digest, Ntlm
+from onward import Onward, SocksServer
 from proxy import Asks, Open
 from socks import connect5
 from test_control import free_port
@@ -67,6 +68,22 @@ class Json(Place):
         self.assertNotIn("s3cret", self.text())
         self.assertEqual(stat.S_IMODE(os.stat(self.path).st_mode), 0o600)
         self.assertNotIn("bytes/1234", agent.log())
+
+    def test_what_goes_through_tunnels_of_ours_is_not_direct(self):
+        """The route is the upstream that it is entrusted to, also where the destination itself is at the other end of the connection."""
+        for lines, behaviour in (("auth = none\nconnect-always = yes", Onward()), ("auth = none", SocksServer(then=Open()))):
+            with self.subTest(lines):
+                proxy = self.proxy(behaviour)
+                if isinstance(behaviour, SocksServer):
+                    proxy.url = "socks5://" + proxy.address
+                origin = self.proxy(Open())
+                agent = self.agent("[listen]\nhttp = 127.0.0.1:0\ndrain = 0\n" + proxy.upstream(lines) + FILE % "json", start=False)
+                os.mkdir(os.path.join(agent.directory, "log.d"))
+                self.path = os.path.join(agent.directory, "log.d", "requests")
+                agent.start()
+                self.assertEqual(self.ask(agent, host=origin.address).status, 200)
+                self.one(route="corp", proxy=proxy.address, rule="upstream corp", status=200)
+                self.assertIn('exeat_requests_total{route="corp",', agent.exeat("status", "--metrics", check=True).stdout)
 
     def test_schemes(self):
         """What let it in is the keyholder's word, on the first request of a connection and on the next."""
