@@ -116,6 +116,17 @@ static bool leads_to_proxy(const struct road *r)
     return !hop_is_direct(r->hop);
 }
 
+/* false: all have been tried. */
+static bool another_way(struct road *r, struct span why)
+{
+    if (r->at + 1 >= r->n)
+        return false;
+    r->at++;
+    log_warning(r->tag, "%.*s; trying %s", SPAN_ARG(why), r->order[r->at]->name);
+    try_next(r);
+    return true;
+}
+
 /* `at`: the one that we went through. */
 static void way_failed(struct road *r, const struct hop *at, const struct unreached *why)
 {
@@ -124,22 +135,20 @@ static void way_failed(struct road *r, const struct hop *at, const struct unreac
     struct unreached told = *why;
     struct buf words = {0};
     deadline_stop(&r->deadline);
-    if (why->sleeps && r->at + 1 < r->n) {
-        r->at++;
-        log_warning(r->tag, "%.*s; trying %s", SPAN_ARG(why->why), r->order[r->at]->name);
-        try_next(r);
+    if (why->sleeps && another_way(r, why->why))
         return;
-    }
     if (leads_to_proxy(r)) {
         buf_addf(&words, "on the way to %s, through %s: %.*s", r->hop->name, at->name, SPAN_ARG(why->why));
         told.why = buf_span(&words);
-        told.sleeps = !why->upstream; /* what is wrong with credentials is not known of the hop behind */
+        /* What is wrong with credentials, or with us, says nothing of the hop behind. */
+        told.sleeps = !why->upstream && why->cause != PAGE_BUSY;
         told.final = why->upstream || !(unreachable & 1u << why->cause);
     }
     failed(r, &told);
     buf_free(&words);
 }
 
+/* Whose fault it is nobody knows: this one may be silent, or wait for the hop. */
 static void time_is_up(void *owner)
 {
     struct road *r = owner;
@@ -148,10 +157,11 @@ static void time_is_up(void *owner)
     socks_way_cancel(&r->socks);
     ask_cancel(&r->ask);
     buf_addf(&words, "connecting to %s through %s took too long", r->hop->name, at->name);
-    failed(r, &(struct unreached){.cause = PAGE_CONNECT_TIMEOUT,
-                                  .why = buf_span(&words),
-                                  .remedy = unreachable_remedy(DIAL_TIMEOUT, false),
-                                  .sleeps = true});
+    if (!another_way(r, buf_span(&words)))
+        failed(r, &(struct unreached){.cause = PAGE_CONNECT_TIMEOUT,
+                                      .why = buf_span(&words),
+                                      .remedy = unreachable_remedy(DIAL_TIMEOUT, false),
+                                      .sleeps = true});
     buf_free(&words);
 }
 

@@ -90,6 +90,31 @@ enum socks_said socks_read_reply(struct span *in, unsigned *value, const char **
     return SOCKS_SAID;
 }
 
+/* RFC 1928 section 6. */
+const struct socks_no *socks_no(unsigned code)
+{
+    static const struct socks_no rows[] = {
+        {PAGE_BAD_ANSWER, "says no with a code that has no meaning", "ask its administrator what it means"},
+        {PAGE_UNREACHABLE, "could not connect (general failure)",
+         "try again; if it stays so, ask its administrator why"},
+        {PAGE_SITE_REFUSED, "does not allow this destination", "ask its administrator to allow it"},
+        {PAGE_UNREACHABLE, "cannot reach the network of this destination",
+         "check the address; if others cannot be reached either, the server has lost its own network"},
+        {PAGE_DNS, "cannot find or reach this host", "check the name, and that the host is up"},
+        {PAGE_REFUSED, "found nobody there: the connection was refused",
+         "check the address and its port, and that the server there is up"},
+        {PAGE_CONNECT_TIMEOUT, "gave up: the connection took too long (TTL expired)",
+         "check the address, and that the server there is up"},
+        {PAGE_BAD_ANSWER, "makes no connections (command not supported)",
+         "it is of no use here: check proxy in exeat.conf"},
+        {PAGE_BAD_ANSWER, "cannot use an address of this kind",
+         "use the name of the host, or its IPv4 address"},
+    };
+    if (code == 0)
+        return NULL;
+    return &rows[code < sizeof rows / sizeof *rows ? code : 0];
+}
+
 void socks_write_greeting(struct buf *out, bool password)
 {
     const char methods[] = {5, password ? 2 : 1, SOCKS_NO_AUTHENTICATION, SOCKS_USER_AND_PASSWORD};

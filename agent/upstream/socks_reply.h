@@ -6,6 +6,7 @@
 #define EXEAT_UPSTREAM_SOCKS_REPLY_H
 
 #include "base/buf.h"
+#include "http/page.h"
 
 #define SOCKS_REPLY_MOST 262 /* bytes: a reply that names a host of 255 */
 
@@ -23,6 +24,13 @@ enum socks_said socks_read_method(struct span *in, unsigned *value, const char *
 enum socks_said socks_read_status(struct span *in, unsigned *value, const char **why);
 /* Its reply to CONNECT (section 6): 0 is yes. Behind a no nothing more is waited for. */
 enum socks_said socks_read_reply(struct span *in, unsigned *value, const char **why);
+
+/* What such a no means: words that follow "the SOCKS server ... ", and what to do. NULL: it is the yes. */
+struct socks_no {
+    enum page_cause cause;
+    const char *words, *remedy;
+};
+const struct socks_no *socks_no(unsigned code);
 
 void socks_write_greeting(struct buf *out, bool password);
 /* An address is written as one, anything else as a name. false: the name has no byte, or more than 255. */

@@ -151,7 +151,8 @@ static void let_in(struct socks_way *w)
     w->state = SOCKS_WAY_REPLY;
     if (!socks_write_connect(&message, span_str(w->host), w->port)) {
         buf_free(&message);
-        refused(w, PAGE_BAD_REQUEST, "cannot be told a name of more than 255 bytes", SPAN(""));
+        refused(w, PAGE_BAD_REQUEST, "cannot be told a name of more than 255 bytes",
+                SPAN("check the address"));
         return;
     }
     send(w, &message);
@@ -258,28 +259,13 @@ static void method_chosen(struct socks_way *w, unsigned method)
         fault(w, PAGE_UNREACHABLE, "chose a way to authenticate that it was not offered");
 }
 
-/* RFC 1928 section 6. */
 static void answered(struct socks_way *w, unsigned code)
 {
-    static const struct {
-        enum page_cause cause;
-        const char *words;
-    } rows[] = {
-        [1] = {PAGE_UNREACHABLE, "could not connect (general failure)"},
-        [2] = {PAGE_SITE_REFUSED, "does not allow this destination"},
-        [3] = {PAGE_UNREACHABLE, "cannot reach the network of this destination"},
-        [4] = {PAGE_DNS, "cannot find or reach this host"},
-        [5] = {PAGE_REFUSED, "found nobody there: the connection was refused"},
-        [6] = {PAGE_CONNECT_TIMEOUT, "gave up: the connection took too long (TTL expired)"},
-        [7] = {PAGE_BAD_ANSWER, "makes no connections (command not supported)"},
-        [8] = {PAGE_BAD_ANSWER, "cannot use an address of this kind"},
-    };
-    if (code == 0)
-        open_way(w);
-    else if (code < sizeof rows / sizeof *rows)
-        refused(w, rows[code].cause, rows[code].words, SPAN(""));
+    const struct socks_no *no = socks_no(code);
+    if (no)
+        refused(w, no->cause, no->words, span_str(no->remedy));
     else
-        refused(w, PAGE_BAD_ANSWER, "says no with a code that has no meaning", SPAN(""));
+        open_way(w);
 }
 
 static void take(struct socks_way *w)

@@ -186,7 +186,7 @@ class Refusals(SocksUpstream):
                                            (9, 502, "http_protocol_error", "no meaning"), (255, 502, "http_protocol_error", "no meaning")):
             with self.subTest(code):
                 _, server, agent = self.behind(code=code)
-                self.own(self.ask(agent), status, error, "SOCKS server %s" % server.address, words, r"site\.example:80")
+                self.own(self.ask(agent), status, error, "SOCKS server %s" % server.address, words, r"site\.example:80", "What to do: ")
                 self.own(self.tunnel(agent, expect=status), status, error, words)
                 self.assertEqual(len(server.connections), 2)
 

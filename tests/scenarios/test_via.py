@@ -1,6 +1,7 @@
 """Proxies that are reached through others (via), and tunnels for everything (connect-always)."""
 
 import json
+import resource
 
 import tls
 from agent import wait_until
@@ -204,6 +205,26 @@ class Failing(Via):
         agent = self.agent("[upstream p0]\nproxy = %s\nauth = none\nvia = p1\n[upstream p1]\nproxy = %s %s\nauth = none\n" % (far.url, dead.url, near.url))
         self.both_ways(agent)
         self.assertRegex(agent.log(), r"\[w\d+\] .*; trying %s" % near.address)
+
+    def test_silent_near_one_is_not_the_end(self):
+        silent, near, far = self.proxy(Silent(), name="silent"), self.proxy(Onward(), name="near"), self.proxy(Open(), name="far")
+        agent = self.agent("[upstream p0]\nproxy = %s\nauth = none\nvia = p1\ndial-timeout = 1s\n"
+                           "[upstream p1]\nproxy = %s %s\nauth = none\ndial-timeout = 1s\n" % (far.url, silent.url, near.url))
+        self.both_ways(agent)
+        self.assertRegex(agent.log(), "took too long; trying %s" % near.address)
+        silent.behaviour.release.set()
+
+    def test_our_own_want_of_descriptors_is_not_the_far_ones_fault(self):
+        near, far = self.proxy(Onward(), name="near"), self.proxy(Open(), name="far")
+        agent = self.chain((far, "auth = none"), (near, "auth = none"), more="[route]\nrule = blocked.example block\nwhen-unreachable = direct\n")
+        client = self.wire(agent)
+        self.assertEqual(client.ask(get("http://blocked.example/")).status, 403)  # it has been let in
+        soft, hard = resource.prlimit(agent.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(agent.pid, resource.RLIMIT_NOFILE, (8, hard))
+        self.own(client.ask(get("http://site.example/echo")), 503, "connection_limit_reached", "on the way to")
+        resource.prlimit(agent.pid, resource.RLIMIT_NOFILE, (soft, hard))
+        echo = json.loads(client.ask(get("http://site.example/echo")).body)
+        self.assertEqual(echo["target"], "http://site.example/echo")  # by the proxy
 
     def test_next_far_one_is_tried(self):
         dead, near, far = self.proxy(Open()), self.proxy(Onward(), name="near"), self.proxy(Open(), name="far")
