@@ -13,6 +13,7 @@
 #include "keys/login.h"
 #include "keys/mutual.h"
 #include "keys/speak.h"
+#include "keys/visitor.h"
 #include "keys/words.h"
 
 static struct span site_of(const struct context *c)
@@ -192,6 +193,17 @@ static void send_header(struct context *c, enum phase phase)
                                        .scheme = verdict_words(c)});
 }
 
+/* What a guard knows of is one pair; of a client's account there may be many. */
+static bool is_too_many(struct context *c)
+{
+    if (!c->who->visitor || c->header_kind == GUARD_TICKET || visitor_may_show(c->who))
+        return false;
+    converse_pass(c);
+    c->phase = PHASE_DEAD;
+    context_answer_plain(c, KEYS_UNAVAILABLE, visitor_has_no_more, NULL);
+    return true;
+}
+
 static void gate(struct context *c)
 {
     struct guard *g = c->header_kind == GUARD_TICKET ? c->e->ticket_guard : c->e->guard;
@@ -201,7 +213,8 @@ static void gate(struct context *c)
         say = aside_begin(c, g, site_of(c));
     switch (say) {
     case GUARD_GO:
-        send_header(c, PHASE_FINAL);
+        if (!is_too_many(c))
+            send_header(c, PHASE_FINAL);
         break;
     case GUARD_WAIT:
     case GUARD_LAST:

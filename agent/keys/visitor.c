@@ -54,6 +54,17 @@ void visitor_rest(struct identity *who)
     deadline_set(&who->k->deadlines, &who->visitor->end, who->u ? VISITOR_REST_MS : BUSY_MS);
 }
 
+const char visitor_has_no_more[] =
+    "Several passwords that programs brought for this user were refused a short while ago, or have had no "
+    "answer yet. To spare the account from being locked, no other one is tried for half an hour.";
+
+bool visitor_may_show(struct identity *who)
+{
+    struct guard *g = who->current->guard;
+    return (g && guard_is_accepted(g)) ||
+           ration_show(&who->k->ration, who->account.key, who->visitor->mark, now_ms());
+}
+
 void visitor_proved(struct identity *who)
 {
     ration_return(&who->k->ration, who->account.key, who->visitor->mark);
@@ -130,9 +141,7 @@ static struct identity *find(struct identity *host, struct account *account, str
     if (who)
         return who;
     no->verdict = KEYS_UNAVAILABLE;
-    no->why = "Several passwords that programs brought for this user were refused a short while ago, or have "
-              "had no "
-              "answer yet. To spare the account from being locked, no other one is tried for half an hour.";
+    no->why = visitor_has_no_more;
     if (!may_try(host->k, account->key, mark))
         return NULL;
     no->why = "More users than exeat keeps at once are using the proxy through it. Try again later.";

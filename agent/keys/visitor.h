@@ -22,6 +22,10 @@ struct identity *visitor_find(struct identity *host, struct span user, struct sp
                               struct visitor_no *no);
 /* Its last connection has gone. */
 void visitor_rest(struct identity *who);
+/* Before its password is shown: may it be, as far as the number of attempts goes (ration.h)? */
+bool visitor_may_show(struct identity *who);
+/* What to say when it may not: a sentence. */
+extern const char visitor_has_no_more[];
 /* A proxy has accepted it. */
 void visitor_proved(struct identity *who);
 /* The configuration was read again. */

@@ -79,6 +79,20 @@ class Names(Open):
         super().tunnel(conn)
 
 
+class HangsUp(Asks):
+    """On the last message of each handshake."""
+
+    shown = 0
+
+    def handle(self, conn, request):
+        _, _, value = (request.get("Proxy-Authorization") or "").partition(" ")
+        if not value or ntlm.kind(base64.b64decode(value)) != 3:
+            return super().handle(conn, request)
+        with self.lock:
+            self.shown += 1
+        return False
+
+
 USE = "auth = %s\nuser = owner\nsecret = file:@DIR@/secret\nclient-credentials = use\nbasic-in-clear = yes\n"
 
 
@@ -290,6 +304,17 @@ class Attempts(Clients):
         answers = together(30, lambda i: self.ask(agent, "/who", basic("alice", "guess %d" % i)).status)
         self.assertEqual(sorted(set(answers)), [407, 502])
         self.assertEqual(gate.shown, [("alice", False)] * 3)
+
+    def test_guesses_without_a_verdict(self):
+        """A proxy that hangs up instead of saying no may have counted each one: again three for an account, not three times three."""
+        gate = ManyNtlm()
+        proxy, agent = self.both(HangsUp(gate), USE % "ntlm")
+        answers = together(30, lambda i: self.ask(agent, "/who", basic("alice", "guess %d" % (i // 3))).status)
+        self.assertEqual(set(answers), {502})
+        self.assertEqual(proxy.behaviour.shown, 3)
+        self.own(self.ask(agent, "/who", basic("alice", "another")), 502, "proxy_configuration_error", "half an hour")
+        self.ask(agent, "/who", basic("bob"))
+        self.assertEqual(proxy.behaviour.shown, 4)
 
     def test_a_new_password_replaces_the_old_one(self):
         """What a proxy accepted gives its place back: people change passwords more than three times."""

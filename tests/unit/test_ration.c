@@ -43,6 +43,29 @@ static void success_gives_it_back(void **state)
     ration_free(&r);
 }
 
+/* Without a verdict each of them may have been counted. */
+static void each_time_counts_where_there_are_several(void **state)
+{
+    (void)state;
+    struct ration r = {0};
+    for (unsigned i = 0; i < 10; i++)
+        assert_true(ration_show(&r, "alice@corp", "only", i)); /* the guard's pauses are enough */
+    assert_false(ration_take(&r, "alice@corp", "other", 10));
+    assert_false(ration_show(&r, "alice@corp", "other", 10));
+    assert_true(ration_show(&r, "bob@corp", "one", 0));
+    assert_true(ration_take(&r, "bob@corp", "two", 0));
+    assert_true(ration_show(&r, "bob@corp", "one", 0));
+    assert_true(ration_show(&r, "bob@corp", "two", 0)); /* it had its place */
+    assert_false(ration_show(&r, "bob@corp", "two", 0));
+    assert_false(ration_show(&r, "bob@corp", "one", 0));
+    ration_return(&r, "bob@corp", "one");
+    assert_true(ration_show(&r, "bob@corp", "two", RATION_MS - 1));
+    assert_true(ration_show(&r, "bob@corp", "one", RATION_MS - 1));
+    assert_false(ration_take(&r, "bob@corp", "three", 2 * RATION_MS - 2)); /* from the last time on */
+    assert_true(ration_take(&r, "bob@corp", "three", 2 * RATION_MS - 1));
+    ration_free(&r);
+}
+
 /* A full table lets nothing new pass until something in it is over. */
 static void full(void **state)
 {
@@ -60,7 +83,8 @@ static void full(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(three_for_an_account),
-                                       cmocka_unit_test(success_gives_it_back), cmocka_unit_test(full)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(three_for_an_account), cmocka_unit_test(success_gives_it_back),
+        cmocka_unit_test(each_time_counts_where_there_are_several), cmocka_unit_test(full)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
