@@ -1,6 +1,7 @@
 /*
  * Detours. A proxy that failed stays out of use in direct mode until a probe (or, before that, another request) has made a connection to it: a request must not
- * wait for a dial that will most likely fail.
+ * wait for a dial that will most likely fail. A SOCKS server must also have let us in: one that accepts connections and no more would be back, and out of use
+ * again, all the time.
  */
 #include "upstream/detour.h"
 
@@ -8,12 +9,14 @@
 
 #include "base/log.h"
 #include "upstream/pool.h"
+#include "upstream/socks_way.h"
 
 struct probe {
     struct probe *next;
     struct outbound *out;
     struct hop *hop; /* a reference */
     struct lease lease;
+    struct socks_way socks; /* instead of it */
 };
 
 static void end(struct probe *p)
@@ -27,13 +30,25 @@ static void end(struct probe *p)
     free(p);
 }
 
-static void granted(void *owner, struct upstream *u)
+static void answers(struct probe *p)
 {
-    struct probe *p = owner;
     log_info(NULL, "proxy %s answers again", p->hop->name);
     hop_wake(p->hop);
-    pool_give(u); /* the next request can use it */
     end(p);
+}
+
+static void granted(void *owner, struct upstream *u)
+{
+    pool_give(u); /* the next request can use it */
+    answers(owner);
+}
+
+static void let_in(void *owner, struct span early)
+{
+    struct probe *p = owner;
+    (void)early;
+    socks_way_cancel(&p->socks);
+    answers(p);
 }
 
 static void failed(void *owner, const struct unreached *why)
@@ -43,22 +58,36 @@ static void failed(void *owner, const struct unreached *why)
     end(p);
 }
 
+/* What is said about who we are is for the next request to hear. */
+static void not_let_in(void *owner, const struct unreached *why)
+{
+    if (why->final && !why->sleeps)
+        answers(owner);
+    else
+        failed(owner, why);
+}
+
 static void probe(struct outbound *out, struct hop *hop)
 {
     static const struct lease_events events = {granted, failed};
+    static const struct socks_way_events socks_events = {let_in, not_let_in};
     if (hop->probing || hop_asleep(hop, loop_now(out->loop)))
         return;
     struct probe *p = mem_zero(sizeof *p);
     *p = (struct probe){.next = out->probes, .out = out, .hop = hop_ref(hop)};
     out->probes = p;
     hop->probing = true;
-    lease_start(&p->lease, out, hop, true, &events, p);
+    if (hop->socks)
+        socks_way_start(&p->socks, out, hop, SPAN(""), 0, 0, &socks_events, p);
+    else
+        lease_start(&p->lease, out, hop, true, &events, p);
 }
 
 void detour_stop(struct outbound *out)
 {
     while (out->probes) {
         lease_cancel(&out->probes->lease);
+        socks_way_cancel(&out->probes->socks);
         end(out->probes);
     }
 }

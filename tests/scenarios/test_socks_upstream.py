@@ -158,6 +158,29 @@ class Several(SocksUpstream):
         answer = self.ask(agent, host=site.address)
         self.assertEqual((answer.status, json.loads(answer.body)["target"]), (200, "/echo"))
 
+    def test_probe_is_a_handshake(self):
+        """A server that accepts connections and says nothing sensible is not back yet; one that wants another password is."""
+        for status, again in (("close", False), (b"\1\1", True)):
+            with self.subTest(status):
+                behaviour, server = self.server(method="close", gate=Pair())
+                site = self.proxy(Open())
+                agent = self.agent(self.section(server, lines=PAIR) + "[route]\nwhen-unreachable = direct\n")
+
+                def asked():
+                    return self.ask(agent, host=site.address)
+                asked()
+                behaviour.status, behaviour.method = status, None
+                if again:
+                    wait_until(lambda: asked().status == 502, "the server's word on the password")
+                    self.assertIn("answers again", agent.log())
+                else:
+                    wait_until(lambda: asked().status == 200 and behaviour.gate.attempts, "a probe")
+                    wait_until(lambda: server.count_open() == 0, "its end")
+                    asked()
+                    self.assertNotIn("answers again", agent.log())
+                    behaviour.status = None
+                    wait_until(lambda: asked() and "back on the proxy" in agent.log(), "the proxy again")
+
     def test_spare_that_had_ended(self):
         """Made ready ahead of need, and closed by the server in the moment in which it is used."""
         class Impatient(SocksServer):
