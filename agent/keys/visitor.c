@@ -16,6 +16,7 @@ struct visitor {
     struct config_upstream section; /* its texts are the configuration's */
     char mark[MARK_HEX + 1];
     struct deadline end; /* set while it rests */
+    bool retired;        /* its section is an earlier configuration's: what has begun goes on by that */
 };
 
 void visitor_free(struct visitor *g)
@@ -51,7 +52,7 @@ static void rested(struct deadline *d)
 
 void visitor_rest(struct identity *who)
 {
-    deadline_set(&who->k->deadlines, &who->visitor->end, who->u ? VISITOR_REST_MS : BUSY_MS);
+    deadline_set(&who->k->deadlines, &who->visitor->end, who->visitor->retired ? BUSY_MS : VISITOR_REST_MS);
 }
 
 const char visitor_has_no_more[] =
@@ -78,7 +79,7 @@ static struct identity *known(struct identity *host, const struct account *accou
     list_each(it, safe, &host->k->identities)
     {
         struct identity *who = list_entry(it, struct identity, node);
-        if (who->visitor && who->u && strcmp(who->name, host->name) == 0 &&
+        if (who->visitor && !who->visitor->retired && strcmp(who->name, host->name) == 0 &&
             strcmp(who->account.text, account->text) == 0 && strcmp(who->visitor->mark, mark) == 0)
             return who;
     }
@@ -177,8 +178,7 @@ struct identity *visitor_find(struct identity *host, struct span user, struct sp
 
 static void retire(struct identity *who)
 {
-    who->u = NULL;
-    who->wake = true;
+    who->visitor->retired = true;
     if (who->contexts == 0)
         visitor_rest(who);
 }
@@ -189,10 +189,10 @@ void visitors_sync(struct keyholder *k)
     list_each(it, safe, &k->identities)
     {
         struct identity *who = list_entry(it, struct identity, node);
-        struct identity *host = who->visitor && who->u ? identity_named(k, span_str(who->name)) : NULL;
-        if (!host)
+        if (!who->visitor || who->visitor->retired)
             continue;
-        bool there = host->u && host->u->client_credentials == CLIENT_CREDENTIALS_USE;
+        struct identity *host = identity_named(k, span_str(who->name));
+        bool there = host && host->u && host->u->client_credentials == CLIENT_CREDENTIALS_USE;
         struct config_upstream fresh = there ? section_of(host->u) : *who->u;
         if (!there || !identity_same_section(who->u, &fresh)) {
             retire(who);

@@ -2,13 +2,14 @@
 how often a proxy is shown what it refused, and that nothing of it is left behind."""
 
 import base64
+import threading
 import unittest
 
 import memory
 import ntlm
 import socks
 from agent import wait_until
-from base import Scenario, together
+from base import Later, Scenario, together
 from behaviours import Canned
 from gates import OK, Basic, Digest, Ntlm
 from onward import Onward
@@ -244,6 +245,20 @@ class Use(Clients):
         self.assertEqual(self.ask(agent, "/who", basic("alice")).text, "alice")
         agent.configure(proxy.upstream((USE % "ntlm").replace("= use", "= drop")))
         agent.reload()
+        self.assertEqual(self.ask(agent, "/who", basic("alice")).text, "owner")
+
+    def test_reload_in_the_middle(self):
+        """Requests that had begun finish by the configuration of their beginning: those whose verdict is on its way, and those that wait for it."""
+        gate = ManyNtlm()
+        gate.people = dict(PEOPLE, owner="secret")
+        asks = Asks(gate, then=Names(), hold=threading.Event())
+        proxy, agent = self.both(asks, USE % "ntlm")
+        begun = [Later(self.ask, agent, "/who", basic("alice")) for _ in range(6)]
+        proxy.wait(lambda: gate.attempts and len({r.connection for r in proxy.requests if r.get("Proxy-Authorization")}) == 6)
+        agent.configure(proxy.upstream((USE % "ntlm").replace("= use", "= drop")))
+        agent.reload()
+        asks.hold.set()
+        self.assertEqual([one.result().text for one in begun], ["alice"] * 6)
         self.assertEqual(self.ask(agent, "/who", basic("alice")).text, "owner")
 
     def test_keyholder_that_dies(self):
