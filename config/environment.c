@@ -65,7 +65,8 @@ static bool read_no_proxy(struct config_whole *w, struct err *e)
     while (rest.n) {
         struct span part = span_cut(&rest, ','), word;
         while ((word = span_word(&part)).n)
-            words_add(&w->c, word);
+            if (!destinations_add(&w->c, word, e))
+                return origin_blame(origin, e);
     }
     *origin_in(&w->single[section_find(SPAN("route")) - sections], "route", "no-proxy") = origin;
     return true;

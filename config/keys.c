@@ -144,7 +144,7 @@ const struct setting settings[] = {
     {"upstream", "pass-authorization", &kind_yes_no, .fallback = "no", IN_UPSTREAM(pass_authorization),
      .help = "Whether a program's own Proxy-Authorization field stays on its requests, for proxies of one "
              "administration that share credentials; with auth = none only, since there is room for one."},
-    {"upstream", "no-auth", &kind_words, .fallback = "", .example = "updates.example .cdn.example",
+    {"upstream", "no-auth", &kind_destinations, .fallback = "", .example = "updates.example .cdn.example",
      IN_UPSTREAM(no_auth), ALSO(config_upstream, n_no_auth),
      .help =
          "Destinations (patterns as in rule) whose requests go to this proxy without credentials, because it "
@@ -167,8 +167,8 @@ const struct setting settings[] = {
      .help = "Requests for http:// addresses go through tunnels too (CONNECT), as those for https:// do, so "
              "that the proxy does not see or change them."},
 
-    {"route", "no-proxy", &kind_words, .fallback = "", .example = "localhost 127.0.0.0/8 .internal.example",
-     IN_CONFIG(no_proxy), ALSO(config, n_no_proxy),
+    {"route", "no-proxy", &kind_destinations, .fallback = "",
+     .example = "localhost 127.0.0.0/8 .internal.example", IN_CONFIG(no_proxy), ALSO(config, n_no_proxy),
      .help = "Hosts, .suffixes and networks, separated by blanks, that are reached without a proxy."},
 
     {"route", "rule", &kind_rules, .absent = "all else goes to the first upstream", .repeats = true,

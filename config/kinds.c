@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "base/nearest.h"
+#include "base/pattern.h"
 #include "config/ini.h"
 #include "config/paths.h"
 
@@ -101,7 +102,7 @@ static bool print_text(const struct setting *s, const void *object, struct buf *
 
 const struct kind kind_text = {NULL, false, parse_text, print_text};
 
-/* words */
+/* patterns for destinations */
 
 static void add_word(char ***words, size_t *n, struct span word)
 {
@@ -109,24 +110,28 @@ static void add_word(char ***words, size_t *n, struct span word)
     (*words)[(*n)++] = span_dup(word);
 }
 
-void words_add(struct config *c, struct span word)
+bool destinations_add(struct config *c, struct span word, struct err *e)
 {
     add_word(&c->no_proxy, &c->n_no_proxy, word);
+    return pattern_check(word, e);
 }
 
-static bool parse_words(const struct setting *s, void *object, struct span value, struct err *e)
+static bool parse_destinations(const struct setting *s, void *object, struct span value, struct err *e)
 {
     struct buf item;
     buf_init(&item, 0);
-    int more;
-    while ((more = ini_item(&value, &item, e)) > 0 && item.n > 0)
+    int more = 0;
+    bool ok = true;
+    while (ok && (more = ini_item(&value, &item, e)) > 0) {
         add_word(field(s, object), (size_t *)((char *)object + s->also_at), buf_span(&item));
-    bool empty = more > 0;
+        ok = item.n ? pattern_check(buf_span(&item), e)
+                    : err_set(e, ERR_CONFIG, "an item of the list is empty");
+    }
     buf_free(&item);
-    return empty ? err_set(e, ERR_CONFIG, "an item of the list is empty") : more == 0;
+    return ok && more == 0;
 }
 
-static bool print_words(const struct setting *s, const void *object, struct buf *out)
+static bool print_destinations(const struct setting *s, const void *object, struct buf *out)
 {
     char *const *words = *(char *const *const *)field_of(s, object);
     size_t n = *(const size_t *)((const char *)object + s->also_at);
@@ -137,7 +142,7 @@ static bool print_words(const struct setting *s, const void *object, struct buf 
     return true;
 }
 
-const struct kind kind_words = {NULL, true, parse_words, print_words};
+const struct kind kind_destinations = {NULL, true, parse_destinations, print_destinations};
 
 /* Numbers with a unit */
 

@@ -8,13 +8,13 @@
 #include "config/config.h"
 #include "config/keys.h"
 
-extern const struct kind kind_text;     /* char *; not empty */
-extern const struct kind kind_words;    /* char **, size_t count; may be empty */
-extern const struct kind kind_count;    /* unsigned */
-extern const struct kind kind_duration; /* unsigned, seconds */
-extern const struct kind kind_size;     /* size_t, bytes */
-extern const struct kind kind_choice;   /* an enum: the place in setting.choices */
-extern const struct kind kind_yes_no;   /* bool */
+extern const struct kind kind_text;         /* char *; not empty */
+extern const struct kind kind_destinations; /* char **, size_t count; may be empty: patterns as written */
+extern const struct kind kind_count;        /* unsigned */
+extern const struct kind kind_duration;     /* unsigned, seconds */
+extern const struct kind kind_size;         /* size_t, bytes */
+extern const struct kind kind_choice;       /* an enum: the place in setting.choices */
+extern const struct kind kind_yes_no;       /* bool */
 
 extern const struct kind kind_addresses;      /* struct config_address *, size_t count */
 extern const struct kind kind_open_addresses; /* the same; not only of this machine */
@@ -40,7 +40,7 @@ extern const struct kind kind_schemes; /* config_upstream.auth and n_auth */
 extern const struct kind kind_secret;  /* enum secret_source, char *argument */
 
 /* For the environment, whose values have no quotes. The callee copies. */
-void words_add(struct config *c, struct span word);
+bool destinations_add(struct config *c, struct span word, struct err *e);
 bool proxies_add(struct config_upstream *u, struct span url, struct err *e);
 
 /* Whether a connection to host and port would come to one of these listeners. */

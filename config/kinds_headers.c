@@ -1,6 +1,6 @@
 /*
- * Changes to the fields of requests: "PATTERN Name: value" and "PATTERN Name", where PATTERN is what [route] rule takes too, or upstream:NAME. The
- * patterns themselves are read where they are matched (agent/route). What frames a message, leads it, or says who somebody is belongs to exeat alone.
+ * Changes to the fields of requests: "PATTERN Name: value" and "PATTERN Name", where PATTERN is what [route] rule takes too, or upstream:NAME. Patterns
+ * are read again where they are matched (agent/route). What frames a message, leads it, or says who somebody is belongs to exeat alone.
  * Any thread.
  */
 #include <ctype.h>
@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/nearest.h"
+#include "base/pattern.h"
 #include "config/ini.h"
 #include "config/kinds.h"
 #include "config/whole.h"
@@ -139,7 +140,7 @@ static bool parse_header(const struct setting *s, void *object, struct span valu
         h->upstream = span_dup(span_from(pattern, UPSTREAM_PREFIX.n));
     else if (ok)
         h->pattern = span_dup(pattern);
-    ok = ok && read_field(h, span_trim(buf_span(&field)), e);
+    ok = ok && read_field(h, span_trim(buf_span(&field)), e) && (h->upstream || pattern_check(pattern, e));
     buf_free(&where);
     buf_free(&field);
     return ok;

@@ -1,5 +1,5 @@
 /*
- * Values that say which way a request goes. The patterns of rules are read where they are matched (agent/route). Any thread.
+ * Values that say which way a request goes. The patterns of rules are read again where they are matched (agent/route). Any thread.
  */
 #include <stdlib.h>
 
@@ -35,6 +35,7 @@ static bool parse_rule(const struct setting *s, void *object, struct span value,
             e, ERR_CONFIG,
             "a rule is a pattern and where it leads, like: *.lab.example lab (the name of an [upstream], "
             "direct, or block)");
+    ok = ok && pattern_check(buf_span(&items[0]), e);
     if (ok) {
         c->rules = mem_grow(c->rules, (c->n_rules + 1) * sizeof *c->rules);
         c->rules[c->n_rules++] = (struct config_rule){.pattern = span_dup(buf_span(&items[0])),

@@ -176,6 +176,17 @@ bool pattern_read(struct pattern *p, const char *text, struct err *e)
                    text, is_ascii(text) ? "" : "; a name as requests have it (xn--...)");
 }
 
+bool pattern_check(struct span text, struct err *e)
+{
+    struct pattern p;
+    char *copy = span_dup(text);
+    bool ok = pattern_read(&p, copy, e);
+    free(copy);
+    if (ok)
+        pattern_free(&p);
+    return ok;
+}
+
 void pattern_free(struct pattern *p)
 {
     free(p->text);

@@ -26,6 +26,8 @@ struct pattern {
 
 /* false with *e, which quotes the text: nothing is to be freed. */
 bool pattern_read(struct pattern *p, const char *text, struct err *e);
+/* Whether that could be read. */
+bool pattern_check(struct span text, struct err *e);
 void pattern_free(struct pattern *p);
 
 /* Where a request wants to go, looked at once for all patterns. `host` without brackets, lent. */

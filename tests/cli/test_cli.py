@@ -78,11 +78,17 @@ class Check(place.Place):
     def test_from_the_environment(self):
         self.expect(0, "the environment: ok (1 upstream, ", "", "check", env={"EXEAT_UPSTREAM": "http://p:8080"})
 
+    def test_wrong_pattern_in_the_environment(self):
+        self.expect(3, "", 'no_proxy: cannot read "10.0.0.0/99"', "check", env={"https_proxy": "http://p:8080", "no_proxy": "localhost,10.0.0.0/99"})
+
     def test_wrong(self):
         for text, sentence in (
             ("[upstream a]\nproxy = http://p:8080\nusre = x\n", 'wrong.conf:3: '),
             ("[upstream a]\nproxy = http://p:8080\nusre = x\n", '"user"'),
-            ("[upstream a]\nproxy = http://p:8080\n[route]\nno-proxy = localhost 10.0.0.0/99\n", "10.0.0.0/99"),
+            ("[upstream a]\nproxy = http://p:8080\n[route]\nno-proxy = localhost 10.0.0.0/99\n", 'wrong.conf:4: no-proxy: cannot read "10.0.0.0/99"; write a name'),
+            ("[upstream a]\nproxy = http://p:8080\n[route]\nrule = a a\nrule = a:x direct\n", 'wrong.conf:5: rule: cannot read "a:x"'),
+            ("[upstream a]\nproxy = http://p:8080\nno-auth = b a:99999\n", 'wrong.conf:3: no-auth: cannot read "a:99999"'),
+            ("[upstream a]\nproxy = http://p:8080\n[headers]\nset = * X: y\nset = 1.2.3.4/33 X: y\n", 'wrong.conf:5: set: cannot read "1.2.3.4/33"'),
         ):
             with self.subTest(sentence=sentence):
                 path = self.write("wrong.conf", text)

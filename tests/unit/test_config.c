@@ -152,7 +152,7 @@ static void test_everything_set(void **state)
         "[upstream none]\nproxy = p:1\nauth = none\npass-authorization = yes\nsecret = "
         "file:~/pw\ndial-timeout = \"2\"\nanswer-timeout "
         "= 3m\n"
-        "[route]\nno-proxy = localhost 127.0.0.0/8 \"a b\" .internal.example\n");
+        "[route]\nno-proxy = localhost 127.0.0.0/8 \"a-b\" .internal.example\n");
     assert_int_equal(c->log_level, LOG_LEVEL_DEBUG);
     assert_false(c->log_requests);
     assert_string_equal(c->upstreams[0].domain, "CORP");
@@ -209,7 +209,7 @@ static void test_everything_set(void **state)
     assert_int_equal(u->dial_timeout, 2);
     assert_int_equal(u->answer_timeout, 180);
     assert_int_equal(c->n_no_proxy, 4);
-    assert_string_equal(c->no_proxy[2], "a b");
+    assert_string_equal(c->no_proxy[2], "a-b");
     assert_string_equal(c->no_proxy[3], ".internal.example");
     config_unref(c);
 }
@@ -1040,7 +1040,7 @@ static void test_print(void **state)
         "x\n"
         "ca = /c.pem\npin = " PIN_A " sha256//" PIN_B "\ncertificate = \"/d e\"\nkey = ~/k\n"
         "[listen]\nhttp = \"unix:/a b\"\nallow-uids = any\nmax-head = 5000\nsocks = 127.0.0.1:1080 "
-        "unix:/s\n[route]\nno-proxy = a \"b c\"\nrule = x b\nrule = \"y z\" direct\n"
+        "unix:/s\n[route]\nno-proxy = a \"b-c\"\nrule = x b\nrule = \"y-z\" direct\n"
         "[forward db.1]\ntarget = [::1]:5432\nlisten = 127.0.0.1:0 unix:/db\n");
     static const char *const printed = "[listen]\n"
                                        "http = \"unix:/a b\"  # t.conf:17\n"
@@ -1110,9 +1110,9 @@ static void test_print(void **state)
                                        "connect-always = no  # default\n"
                                        "\n"
                                        "[route]\n"
-                                       "no-proxy = a \"b c\"  # t.conf:22\n"
+                                       "no-proxy = a b-c  # t.conf:22\n"
                                        "rule = x b\n"
-                                       "rule = \"y z\" direct  # t.conf:23\n"
+                                       "rule = y-z direct  # t.conf:23\n"
                                        "# pac is not set: no PAC script is used\n"
                                        "wpad = no  # default\n"
                                        "pac-failure = last-good  # default\n"
