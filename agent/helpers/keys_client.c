@@ -41,6 +41,7 @@ struct keys_client {
     uint64_t not_before; /* the next start, after short lives */
     unsigned backoff_ms;
     bool short_before; /* the last life was a short one too */
+    char *said;        /* why it could not be started, as the log has it; NULL: it could */
 };
 
 /* --- life of the program --- */
@@ -148,7 +149,7 @@ bool keys_client_is_installed(const struct keys_client *k, struct err *e)
                    EXEAT_LIBEXEC);
 }
 
-static bool start_program(struct keys_client *k, struct err *e)
+static bool try_program(struct keys_client *k, struct err *e)
 {
     if (loop_now(k->loop) < k->not_before)
         return err_set(e, ERR_GONE, "the keyholder keeps ending; the next start is tried in a moment");
@@ -165,6 +166,20 @@ static bool start_program(struct keys_client *k, struct err *e)
     stream_own(k->talk, &talk_events, k);
     stream_read(k->talk);
     return true;
+}
+
+/* Each request asks for it; the log has the reason once, until it changes. */
+static bool start_program(struct keys_client *k, struct err *e)
+{
+    bool started = try_program(k, e);
+    bool told = !started && k->said && strcmp(k->said, e->text) == 0;
+    if (!started && !told)
+        log_error(NULL, "%s", e->text);
+    if (told)
+        return false;
+    free(k->said);
+    k->said = started ? NULL : mem_strdup(e->text);
+    return started;
 }
 
 /* --- messages --- */
@@ -287,7 +302,6 @@ void keys_call_start(struct keys_client *k, struct keys_call *call, struct keys_
         .number = k->next_number, .answered = answered, .owner = owner, .client = k, .type = question->type};
     list_push_back(&k->calls, &call->link);
     if (!k->talk && !start_program(k, &e)) {
-        log_error(NULL, "%s", e.text);
         deadline_start(k->loop, &call->deadline, 0, start_failed, call);
         return;
     }
@@ -349,8 +363,7 @@ struct keys_client *keys_client_new(struct loop *loop, const char *config_path, 
     settle_program(k, config_path, life == KEYS_LASTING);
     if (life == KEYS_LASTING && !(k->starter = starter_new(loop, k->arguments, STARTER_WAITS, &e)))
         log_error(NULL, "%s", e.text);
-    if (!start_program(k, &e))
-        log_error(NULL, "%s", e.text);
+    start_program(k, &e);
     return k;
 }
 
@@ -365,5 +378,6 @@ void keys_client_free(struct keys_client *k)
     starter_free(k->starter);
     frame_reader_free(&k->in);
     free(k->config_path);
+    free(k->said);
     free(k);
 }

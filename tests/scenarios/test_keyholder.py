@@ -1,10 +1,12 @@
 """The keyholder dies, hangs, comes back: it costs a handshake, never the agent."""
 
 import os
+import shutil
 import signal
+import tempfile
 import threading
 
-from agent import ended, wait_until
+from agent import build_directory, ended, wait_until
 from base import Later, Scenario, corp
 from gates import MORE, Ntlm
 from proxy import Asks, Open
@@ -87,6 +89,23 @@ class Keyholder(Scenario):
             os.kill(old, signal.SIGKILL)
             proxy.drop_all()
             self.serves_again(agent, old)
+
+    def test_cannot_be_started(self):
+        """The reason is in the log once, however many ask."""
+        folder = self.stack.enter_context(tempfile.TemporaryDirectory(prefix="exeat-test-"))
+        for name in ("exeat", "exeat-keys"):
+            shutil.copy(os.path.join(build_directory(), name), folder)
+        program, away = os.path.join(folder, "exeat-keys"), os.path.join(folder, "away")
+        _, agent = self.both(Asks(Ntlm()), corp("ntlm"), build=folder)
+        old = wait_until(agent.keys_pid, "the keyholder")
+        os.rename(program, away)
+        os.kill(old, signal.SIGKILL)
+        wait_until(lambda: ended(old), "its end")
+        for _ in range(5):
+            self.own(self.ask(agent), 502, None, "is not running")
+        self.assertEqual(agent.log().count("cannot find the program exeat-keys"), 1)
+        os.rename(away, program)
+        self.serves_again(agent, old)
 
     def test_mark_survives_it(self):
         """A refused secret stays refused when the keyholder comes back."""
