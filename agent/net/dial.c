@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "net/bridge.h"
+#include "net/listen.h"
 #include "net/secure.h"
 #include "net/uv_loop.h"
 #include "net/uv_stream.h"
@@ -29,6 +30,8 @@ struct dial {
     uint16_t port;
     uv_getaddrinfo_t lookup;
     bool looking_up;
+    bool outside;     /* dial_outside */
+    bool kept_out;    /* and an address has been left out for it */
     bool ended;       /* told or cancelled: free as soon as nothing of libuv's points here */
     unsigned pending; /* connect callbacks still to come */
     struct sockaddr_storage addresses[ADDRESSES_MAX];
@@ -214,10 +217,34 @@ static void start_next(void *owner)
         fail_uv(d, DIAL_CONNECT, "cannot connect to", d->last_error);
 }
 
+/* An address of nobody (0.0.0.0, ::) reaches this machine too. */
+static bool leads_here(const struct sockaddr *address)
+{
+    static const unsigned char nobody[4];
+    if (listen_is_loopback(address))
+        return true;
+    if (address->sa_family == AF_INET)
+        return ((const struct sockaddr_in *)address)->sin_addr.s_addr == INADDR_ANY;
+    const struct in6_addr *v6 = &((const struct sockaddr_in6 *)address)->sin6_addr;
+    return IN6_IS_ADDR_UNSPECIFIED(v6) ||
+           (IN6_IS_ADDR_V4MAPPED(v6) && memcmp(v6->s6_addr + 12, nobody, sizeof nobody) == 0);
+}
+
 static void add_address(struct dial *d, const struct sockaddr *address, size_t size)
 {
-    if (d->n_addresses < ADDRESSES_MAX && size <= sizeof d->addresses[0])
+    if (d->outside && leads_here(address))
+        d->kept_out = true;
+    else if (d->n_addresses < ADDRESSES_MAX && size <= sizeof d->addresses[0])
         memcpy(&d->addresses[d->n_addresses++], address, size);
+}
+
+static void keep_out(struct dial *d)
+{
+    struct err why;
+    err_set(&why, ERR_UNREACHABLE,
+            "%s:%u is the machine where exeat runs, and clients from beyond it are not led to its loopback",
+            d->host, d->port);
+    fail(d, DIAL_KEPT_OUT, &why);
 }
 
 static void was_looked_up(uv_getaddrinfo_t *request, int status, struct addrinfo *result)
@@ -230,6 +257,8 @@ static void was_looked_up(uv_getaddrinfo_t *request, int status, struct addrinfo
     uv_freeaddrinfo(result);
     if (d->ended)
         free_when_quiet(d);
+    else if (d->n_addresses == 0 && d->kept_out)
+        keep_out(d);
     else if (d->n_addresses == 0)
         fail_uv(d, DIAL_DNS, "cannot find", status ? status : UV_EAI_NONAME);
     else
@@ -297,6 +326,11 @@ struct dial *dial_inside(struct stream *s, struct span host, uint16_t port, stru
 void dial_over_tls(struct dial *d, struct tls_client *client)
 {
     d->tls = tls_client_ref(client);
+}
+
+void dial_outside(struct dial *d)
+{
+    d->outside = true;
 }
 
 void dial_cancel(struct dial *d)

@@ -10,7 +10,15 @@
 
 struct dial;
 
-enum dial_failure { DIAL_DNS, DIAL_CONNECT, DIAL_REFUSED, DIAL_TIMEOUT, DIAL_DESCRIPTORS, DIAL_TLS };
+enum dial_failure {
+    DIAL_DNS,
+    DIAL_CONNECT,
+    DIAL_REFUSED,
+    DIAL_TIMEOUT,
+    DIAL_DESCRIPTORS,
+    DIAL_TLS,
+    DIAL_KEPT_OUT
+};
 
 struct tls_client;
 
@@ -23,6 +31,8 @@ struct dial *dial_start(struct loop *loop, struct span host, uint16_t port, unsi
                         const struct dial_events *events, void *owner);
 /* At once after dial_start: the stream is to be one over TLS. Takes a reference to the client. */
 void dial_over_tls(struct dial *d, struct tls_client *client);
+/* At once after dial_start: never to an address that leads to this machine's loopback; where there is no other it fails with DIAL_KEPT_OUT. */
+void dial_outside(struct dial *d);
 /* The same from the TLS handshake on, over a stream that leads to `host` already (a tunnel), which is taken over. Where that is one of TLS itself, this
    one stands inside it. */
 struct dial *dial_inside(struct stream *s, struct span host, uint16_t port, struct tls_client *client,

@@ -358,10 +358,8 @@ void relay_accept(struct relay *r, const struct entrance *entrance, struct fixed
     list_push_back(&r->clients, &c->link);
     r->clients_open++;
     stream_own(s, &events, c);
-    if (beyond && !guest_arrived(c)) {
-        client_close(c);
-        return;
-    }
+    if (beyond)
+        guest_arrived(c);
     stream_read(s);
     if (entrance == &entrance_fixed)
         take_next(c);

@@ -8,6 +8,14 @@
 #include "relay/reply.h"
 #include "upstream/detour.h"
 
+/* What its requests go to in the end. A service on this machine's loopback takes whoever comes for one of us, and no guest has to come to it by us. */
+static struct hop *last_hop(const struct exchange *e, struct hop *hop)
+{
+    if (e->client->guest.beyond && hop_is_direct(hop))
+        return route_outside(e->relay->routes, hop);
+    return route_beyond(e->relay->routes, hop, e->target.host, e->target.port, e->connect);
+}
+
 /* References to keep; where requests go to the destination behind a hop, that one takes its place. */
 static void keep_hops(struct exchange *e, const struct route *route)
 {
@@ -17,10 +25,9 @@ static void keep_hops(struct exchange *e, const struct route *route)
     for (size_t i = 0; i < e->n_hops; i++)
         hop_ref(e->hops[i]);
     for (size_t i = 0; i < e->n_hops; i++) {
-        struct hop *beyond = route_beyond(routes, e->hops[i], e->target.host, e->target.port, e->connect);
-        hop_ref(beyond);
+        struct hop *last = hop_ref(last_hop(e, e->hops[i]));
         hop_unref(e->hops[i]);
-        e->hops[i] = beyond;
+        e->hops[i] = last;
     }
 }
 

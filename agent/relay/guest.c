@@ -27,6 +27,7 @@ void guests_init(struct guests *g)
 {
     *g = (struct guests){0};
     list_init(&g->tallies);
+    list_init(&g->strangers);
 }
 
 static void tally_unref(struct tally *t)
@@ -82,8 +83,10 @@ void tally_leave(struct tally *t)
 static void is_known(struct client *c)
 {
     deadline_stop(&c->guest.patience);
-    if (c->guest.stranger)
-        c->relay->guests.strangers--;
+    if (c->guest.stranger) {
+        c->relay->guests.n_strangers--;
+        list_remove(&c->guest.link);
+    }
     c->guest.stranger = false;
 }
 
@@ -94,14 +97,16 @@ static void patience_over(void *owner)
     client_close(c);
 }
 
-bool guest_arrived(struct client *c)
+/* A right one shows its token at once: whoever holds connections open without a word keeps none of these out. */
+void guest_arrived(struct client *c)
 {
-    if (c->relay->guests.strangers >= STRANGERS_MOST)
-        return false;
+    struct guests *g = &c->relay->guests;
+    if (g->n_strangers >= STRANGERS_MOST)
+        client_close(list_entry(g->strangers.next, struct client, guest.link));
     c->guest = (struct guest){.beyond = true, .stranger = true};
-    c->relay->guests.strangers++;
+    list_push_back(&g->strangers, &c->guest.link);
+    g->n_strangers++;
     deadline_start(c->relay->out->loop, &c->guest.patience, PATIENCE_MS, patience_over, c);
-    return true;
 }
 
 void guest_left(struct client *c)

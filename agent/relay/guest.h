@@ -26,7 +26,8 @@ struct tally {
 struct guests {
     struct list tallies;
     struct penalties penalties;
-    size_t strangers;     /* connections that have shown nothing yet */
+    struct list strangers; /* connections that have shown nothing yet, the oldest first */
+    size_t n_strangers;
     size_t waiting;       /* refusals on their way, slowly */
     uint64_t refused;     /* since the start */
     uint64_t window_ends; /* ms of the loop: one line a second goes to the log */
@@ -36,7 +37,8 @@ struct guests {
 /* Of a client's connection; all zero: it comes from this machine. */
 struct guest {
     bool beyond;
-    bool stranger;            /* counted in guests.strangers */
+    struct list link; /* in guests.strangers, while it is a stranger */
+    bool stranger;
     struct tally *tally;      /* a reference, counted in connected; NULL: it has shown nothing yet */
     struct deadline patience; /* while it is a stranger */
 };
@@ -46,8 +48,8 @@ void guests_done(struct guests *g);
 /* NULL: nobody of that name has come yet. */
 const struct tally *guests_tally(const struct guests *g, const char *name);
 
-/* A connection from beyond this machine has been accepted. false: there are too many of its kind. */
-bool guest_arrived(struct client *c);
+/* A connection from beyond this machine has been accepted. Where there are too many strangers, the one that has shown nothing for longest is closed. */
+void guest_arrived(struct client *c);
 void guest_left(struct client *c);
 /* The connection becomes a tunnel, which counts for the guest until tally_leave. NULL: it is none's. */
 struct tally *guest_hand_over(struct client *c);

@@ -25,6 +25,7 @@ struct hop {
     struct tls_client *tls; /* it is reached by TLS; NULL: it is not */
     bool socks;          /* a SOCKS server: each destination behind it is a hop of its own (hop_new_beyond) */
     bool socks_password; /* which may be shown the upstream's user and password */
+    bool outside;        /* a destination, but not on this machine's loopback (route_outside) */
     bool connect_always; /* plain http goes through a tunnel of this proxy, as https does */
     struct hop **through; /* references: its connections are made through one of these, in this order */
     size_t n_through;     /* 0: straight */

@@ -133,14 +133,15 @@ static void evict(struct route_table *t)
 }
 
 /* `through` NULL: reached straight. */
-static struct hop *direct_hop(struct route_table *t, struct hop *through, struct span host, uint16_t port)
+static struct hop *direct_hop(struct route_table *t, struct hop *through, bool outside, struct span host,
+                              uint16_t port)
 {
     struct list *it, *safe;
     list_each(it, safe, &t->direct)
     {
         struct hop *h = list_entry(it, struct hop, link);
         struct hop *its = h->n_through ? h->through[0] : NULL;
-        if (its == through && h->port == port && span_ieq(span_str(h->host), host)) {
+        if (its == through && h->outside == outside && h->port == port && span_ieq(span_str(h->host), host)) {
             list_remove(&h->link);
             list_push_front(&t->direct, &h->link);
             return h;
@@ -148,6 +149,7 @@ static struct hop *direct_hop(struct route_table *t, struct hop *through, struct
     }
     struct hop *h = through ? hop_new_beyond(through, host, port) : hop_new_direct(host, port);
     h->retired = t->retired;
+    h->outside = outside;
     list_push_front(&t->direct, &h->link);
     t->n_direct++;
     evict(t);
@@ -156,12 +158,17 @@ static struct hop *direct_hop(struct route_table *t, struct hop *through, struct
 
 struct hop *route_direct(struct route_table *t, struct span host, uint16_t port)
 {
-    return direct_hop(t, NULL, host, port);
+    return direct_hop(t, NULL, false, host, port);
+}
+
+struct hop *route_outside(struct route_table *t, const struct hop *direct)
+{
+    return direct_hop(t, NULL, true, span_str(direct->host), direct->port);
 }
 
 struct hop *route_beyond(struct route_table *t, struct hop *hop, struct span host, uint16_t port, bool tunnel)
 {
-    return hop_wants_beyond(hop, tunnel) ? direct_hop(t, hop, host, port) : hop;
+    return hop_wants_beyond(hop, tunnel) ? direct_hop(t, hop, false, host, port) : hop;
 }
 
 /* Room for the hops of an answer. */
@@ -174,7 +181,7 @@ static struct hop **answer_of(struct route_table *t, size_t n)
 void route_past(struct route_table *t, struct span host, uint16_t port, const char *why, struct route *answer)
 {
     *answer = (struct route){.why = why, .hops = answer_of(t, 1), .n = 1};
-    answer->hops[0] = direct_hop(t, NULL, host, port);
+    answer->hops[0] = direct_hop(t, NULL, false, host, port);
 }
 
 static void by_way(struct route_table *t, struct way *way, const char *why, struct route *answer)
@@ -214,7 +221,7 @@ bool route_by_result(struct route_table *t, struct span host, uint16_t port, str
     answer->may_go_direct = false; /* where that stands is for the script to say */
     answer->hops = answer_of(t, way->n);
     for (size_t i = 0; i < way->n; i++)
-        answer->hops[i] = way->hops[i] ? way->hops[i] : direct_hop(t, NULL, host, port);
+        answer->hops[i] = way->hops[i] ? way->hops[i] : direct_hop(t, NULL, false, host, port);
     return true;
 }
 

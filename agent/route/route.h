@@ -45,6 +45,8 @@ enum pac_policy route_pac_failure(const struct route_table *t);
 
 /* By the rules and the first upstream, without a PAC script. */
 void route_find(struct route_table *t, struct span host, uint16_t port, struct route *answer);
+/* The same destination as a direct hop, which does not lead to this machine's loopback: for clients from beyond it. The table's, as below. */
+struct hop *route_outside(struct route_table *t, const struct hop *direct);
 /* The destination itself as a hop; the table's, as above. */
 struct hop *route_direct(struct route_table *t, struct span host, uint16_t port);
 /* What a request to this destination by `hop` is sent to: the hop itself, or the destination behind it (hop_wants_beyond); the table's, as above. */

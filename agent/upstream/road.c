@@ -93,7 +93,8 @@ static void not_dialled(void *owner, enum dial_failure kind, const struct err *w
     failed(r, &(struct unreached){.cause = unreachable_cause(kind),
                                   .why = span_str(why->text),
                                   .remedy = unreachable_remedy(kind, hop_is_direct(r->hop)),
-                                  .sleeps = kind != DIAL_DESCRIPTORS}); /* that is our own want */
+                                  .sleeps = kind != DIAL_DESCRIPTORS &&
+                                            kind != DIAL_KEPT_OUT}); /* these are our own */
 }
 
 static const struct dial_events events_of_dial = {dialled, not_dialled};
@@ -104,6 +105,8 @@ static void straight(struct road *r)
         dial_start(r->out->loop, span_str(r->hop->host), r->hop->port, r->hop->dial_ms, &events_of_dial, r);
     if (r->hop->tls)
         dial_over_tls(r->dial, r->hop->tls);
+    if (r->hop->outside)
+        dial_outside(r->dial);
 }
 
 /* --- through another hop --- */

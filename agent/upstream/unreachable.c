@@ -19,6 +19,8 @@ static const struct {
     [DIAL_TLS] = {PAGE_TLS,
                   "compare proxy, ca, pin and certificate in exeat.conf with what the proxy's administrator "
                   "says; if it worked before, somebody else may be answering in its place"},
+    [DIAL_KEPT_OUT] = {PAGE_NOT_ALLOWED,
+                       "let the server listen on an address that the client reaches without a proxy"},
 };
 
 enum page_cause unreachable_cause(enum dial_failure kind)
@@ -28,7 +30,7 @@ enum page_cause unreachable_cause(enum dial_failure kind)
 
 struct span unreachable_remedy(enum dial_failure kind, bool direct)
 {
-    if (direct && kind != DIAL_DESCRIPTORS)
+    if (direct && kind != DIAL_DESCRIPTORS && kind != DIAL_KEPT_OUT)
         return SPAN(
             "this address is reached without a proxy (no-proxy): check it, and that the server is up");
     return span_str(rows[kind].remedy);

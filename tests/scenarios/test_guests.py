@@ -290,11 +290,31 @@ class Guests(Scenario):
     def test_strangers_cannot_fill_the_house(self):
         _, agent = self.house()
         held = [self.comes(agent) for _ in range(256)]
-        self.assertTrue(self.comes(agent).closed())
+        self.assertEqual(self.asks(agent, shows()).status, 200)  # the one that has been silent for longest made room
+        self.assertTrue(held[0].closed())
         self.assertEqual(wire.once(agent.listeners[1][1], get(SITE + "/bytes/1")).status, 200)
-        for client in held[:10]:
+        for client in held[1:11]:
             self.assertEqual(client.ask(get(SITE + "/bytes/1", shows())).status, 200)
-        self.assertEqual(self.asks(agent, shows()).status, 200)  # who has shown a token takes no stranger's place
+        for _ in range(11):
+            self.comes(agent)
+        self.assertEqual(held[11].ask(get(SITE + "/bytes/1", shows())).status, 200)  # who has shown a token takes no stranger's place
+
+    def test_loopback_is_not_theirs(self):
+        """What listens on this machine's loopback takes whoever comes for one of us: the agent itself, with its door without tokens, above all."""
+        local = self.proxy(Open(), name="local")
+        proxy, agent = self.house(section() + "[route]\nno-proxy = localhost 127.0.0.0/8 0.0.0.0 ::1 192.0.2.0/24\n")
+        inner = agent.listeners[1][1]
+        self.assertEqual(wire.once(inner, get("http://%s/bytes/1" % local.address)).status, 200)  # a connection that a guest must not get either
+        for host in ("127.0.0.1", "localhost", "127.1.2.3", "0.0.0.0", "[::1]", "[::ffff:127.0.0.1]", "[::ffff:0.0.0.0]"):
+            for port in (local.port, inner):
+                with self.subTest(host=host, port=port):
+                    answer = self.must_show(self.comes(agent).ask(get("http://%s:%d/" % (host, port), shows())), 403)
+                    self.assertIn("is the machine where exeat runs", answer.text)
+                    self.must_show(self.comes(agent).ask(get("%s:%d" % (host, port), shows(), method="CONNECT"), "CONNECT"), 403)
+        self.assertEqual(wire.once(inner, get("http://%s/bytes/1" % local.address)).status, 200)
+        self.assertEqual(len(local.requests), 2)
+        self.assertEqual(self.comes(agent).ask(get("http://%s:%d/" % (HERE, agent.port), shows())).status, 407)  # itself by the other door: as any guest
+        self.assertEqual(proxy.requests, [])
 
     @unittest.skipUnless(shutil.which("curl"), "needs curl")
     def test_curl_in_a_container(self):
