@@ -143,9 +143,10 @@ static void open_log_again(struct agent *a)
 {
     struct err e;
     int fd;
-    if (!access_log_open(a->config, &fd, &e))
+    if (!access_log_open(a->config, &fd, &e)) {
+        agent_explain_log(a, a->config->log_file, &e);
         log_error(NULL, "%s; its lines go on into the file that was open", e.text);
-    else if (fd >= 0)
+    } else if (fd >= 0)
         access_log_set(&a->relay.log, a->config, fd);
 }
 

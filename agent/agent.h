@@ -28,6 +28,7 @@ struct agent {
     char **open_folders; /* in which it may make sockets */
     size_t n_open_folders;
     char *log_folder; /* in which it may write files; NULL: none */
+    ino_t log_inode;  /* of that folder: one that takes its place is another */
     struct doors doors;
     uint64_t started; /* loop_now */
     struct {

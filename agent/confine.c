@@ -5,6 +5,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "agent.h"
 #include "base/log.h"
@@ -17,6 +18,12 @@ static char *folder_of(const char *path)
     char *folder = realpath(written, NULL);
     free(written);
     return folder;
+}
+
+static ino_t inode_of(const char *folder)
+{
+    struct stat st;
+    return stat(folder, &st) == 0 ? st.st_ino : 0;
 }
 
 /* It, or one that it is in. */
@@ -61,6 +68,7 @@ void agent_confine(struct agent *a)
         leave_open_for(a, a->config->forwards[i].listen, a->config->forwards[i].n_listen);
     leave_open_for(a, a->config->metrics, a->config->n_metrics);
     a->log_folder = a->config->log_file ? folder_of(a->config->log_file) : NULL;
+    a->log_inode = a->log_folder ? inode_of(a->log_folder) : 0;
     struct sandbox_wish wish = {.serves = true,
                                 .directories = (const char *const *)a->open_folders,
                                 .n = a->n_open_folders,
@@ -102,7 +110,7 @@ void agent_explain_log(const struct agent *a, const char *path, struct err *e)
         return;
     struct err why = *e;
     char *folder = folder_of(path);
-    if (folder && (!a->log_folder || strcmp(folder, a->log_folder) != 0))
+    if (folder && (!a->log_folder || strcmp(folder, a->log_folder) != 0 || inode_of(folder) != a->log_inode))
         err_set(
             e, ERR_SYSTEM,
             "%s (once it runs, the agent makes files only in the directory where its log of requests was at "

@@ -54,14 +54,21 @@ int sink_open(const char *path, struct err *e)
     struct stat st;
     /* Not to wait for the reader of a pipe; it changes nothing for a file. */
     int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
-    if (fd < 0) {
-        err_errno(e, ERR_SYSTEM, errno, "cannot open the log of requests, %s", path);
-        return -1;
-    }
-    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+    int error = errno;
+    if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
         return fd;
-    close(fd);
-    err_set(e, ERR_SYSTEM, "the log of requests, %s, is in the way of one: it is no regular file", path);
+    if (fd >= 0)
+        close(fd);
+    if (fd >= 0 || error == EISDIR || error == ENXIO) /* ENXIO: a pipe that nobody reads, or a socket */
+        err_set(e, ERR_SYSTEM,
+                "cannot write the log of requests: %s is no regular file; take it away, or name another in "
+                "[log] file",
+                path);
+    else if (error == ENOENT)
+        err_set(e, ERR_SYSTEM,
+                "cannot open the log of requests, %s: No such file or directory; make its directory", path);
+    else
+        err_errno(e, ERR_SYSTEM, error, "cannot open the log of requests, %s", path);
     return -1;
 }
 

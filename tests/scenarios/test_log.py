@@ -253,6 +253,35 @@ class Files(Place):
         self.assertNotEqual(agent.wait_end(), 0)
         self.assertRegex(agent.log(), r"cannot open the log of requests, \S+/nowhere/requests: No such file")
 
+    def test_something_else_in_its_place(self):
+        """The file that is open goes on, and the log says what to do."""
+        _, agent = self.start()
+        os.rename(self.path, self.path + ".1")
+        for times, (make, remove) in enumerate(((os.mkdir, os.rmdir), (os.mkfifo, os.unlink)), 1):
+            make(self.path)
+            os.kill(agent.pid, signal.SIGHUP)
+            wait_until(lambda: agent.log().count("go on into the file that was open") == times, "the sentence")
+            self.assertEqual(agent.log().count("is no regular file; take it away, or name another in [log] file"), 2 * times)
+            self.assertEqual(self.ask(agent).status, 200)
+            remove(self.path)
+        self.lines(2, self.path + ".1")
+
+    def test_directory_made_anew(self):
+        """It is not the one that was opened to the agent at its start; so the same path does not help."""
+        _, agent = self.start()
+        if "Landlock" not in agent.status()["confined"]:
+            self.skipTest("no Landlock in this kernel")
+        folder = os.path.dirname(self.path)
+        os.rename(folder, folder + ".1")
+        os.mkdir(folder)
+        answer = agent.exeat("reload")
+        self.assertEqual(answer.returncode, 3)
+        self.assertIn("Permission denied (once it runs, the agent makes files only in the directory", answer.stderr)
+        os.kill(agent.pid, signal.SIGHUP)
+        agent.wait_log("stop it and start it again\\); its lines go on into the file that was open")
+        self.assertEqual(self.ask(agent).status, 200)
+        self.lines(1, folder + ".1/requests")
+
     def test_nothing_else_may_be_written(self):
         """The file's own directory is open to the agent, no other."""
         _, agent = self.start()

@@ -192,11 +192,14 @@ static void test_not_a_file(void **state)
     assert_int_equal(mkfifo(path, 0600), 0);
     assert_int_equal(sink_open(path, &e), -1);
     assert_non_null(strstr(e.text, path));
+    assert_non_null(strstr(e.text, "no regular file"));
     assert_int_equal(sink_open(directory, &e), -1);
+    assert_non_null(strstr(e.text, "no regular file"));
     assert_int_equal(sink_open("/dev/null", &e), -1);
     assert_non_null(strstr(e.text, "no regular file"));
     assert_int_equal(sink_open("/nonexistent/log", &e), -1);
     assert_non_null(strstr(e.text, "/nonexistent/log"));
+    assert_non_null(strstr(e.text, "make its directory"));
     free(path);
 }
 
