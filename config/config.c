@@ -51,8 +51,12 @@ static bool complete_section(const struct section *section, const char *name, vo
         if (strcmp(s->section, section->name) != 0 || origins->keys[i].place)
             continue;
         if (s->required) {
-            err_set(e, ERR_CONFIG, "[%s %s] has no \"%s\"; write %s = %s", section->name, name, s->name,
-                    s->name, s->example);
+            if (s->kind == &kind_token) /* an example of it is of no use */
+                err_set(e, ERR_CONFIG, "[%s %s] has no \"%s\"; \"exeat token %s\" prints the line",
+                        section->name, name, s->name, name);
+            else
+                err_set(e, ERR_CONFIG, "[%s %s] has no \"%s\"; write %s = %s", section->name, name, s->name,
+                        s->name, s->example);
             return origin_blame(origins->header, e);
         }
         if (s->fallback && !s->kind->parse(s, object, span_str(s->fallback), e))

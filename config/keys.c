@@ -208,7 +208,7 @@ const struct setting settings[] = {
      .help = "All fields of that name."},
 
     {"client", "token", &kind_token, .required = true,
-     .example = "sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824",
+     .example = "sha256:f31bb9a71f3b9edf6c5a1fd9f603b402e3594bdb5c9b32b670fee7461b9e83c5",
      IN_CLIENT(token_sha256), .help = "The hash of the client's token, as exeat token prints it."},
     {"client", "from", &kind_networks, .absent = "all that [listen] allow names", .example = "172.17.0.5",
      IN_CLIENT(from), ALSO(config_client, n_from), .help = "Where this client comes from."},

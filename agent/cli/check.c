@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "cli/say.h"
@@ -55,6 +57,20 @@ static bool keytab_is_there(const struct config *c, const struct config_upstream
     return true;
 }
 
+/* The file itself comes with the first start. */
+static bool log_has_place(const struct config *c, struct err *e)
+{
+    if (!c->log_file || !c->log_requests)
+        return true;
+    const char *slash = strrchr(c->log_file, '/'); /* there is one: paths are absolute */
+    char *folder = span_dup(span_make(c->log_file, slash == c->log_file ? 1 : (size_t)(slash - c->log_file)));
+    bool ok = access(folder, W_OK | X_OK) == 0 ||
+              err_errno(e, ERR_CONFIG, errno, "%s: [log] file: nothing can be written in the directory %s",
+                        c->file ? c->file : "the environment", folder);
+    free(folder);
+    return ok;
+}
+
 static int check(struct config *c)
 {
     const char *place = c->file ? c->file : "the environment";
@@ -66,11 +82,13 @@ static int check(struct config *c)
     for (size_t i = 0; i < c->n_upstreams; i++)
         if (!keytab_is_there(c, &c->upstreams[i], &e))
             return say_error(EXIT_CONFIG, "%s", e.text);
+    if (!log_has_place(c, &e))
+        return say_error(EXIT_CONFIG, "%s", e.text);
     for (size_t i = 0; i < c->n_upstreams; i++)
         warn_of_basic(&c->upstreams[i]);
     warn_of_pac(c);
     say_clean(stdout, span_str(place));
-    size_t n = c->n_listen + c->n_socks;
+    size_t n = c->n_listen + c->n_socks + c->n_metrics;
     for (size_t i = 0; i < c->n_forwards; i++)
         n += c->forwards[i].n_listen;
     printf(": ok (%zu upstream%s, %zu listener%s)\n", c->n_upstreams, plural(c->n_upstreams), n, plural(n));

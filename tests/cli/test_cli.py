@@ -1,8 +1,11 @@
 """The command line: help, usage errors, exit codes, and the verbs that need no agent."""
 
+import hashlib
 import os
+import re
 import subprocess
 
+import agent
 import place
 
 VERBS = ["run", "check", "login", "logout", "accept", "status", "reload", "stop", "token", "help"]
@@ -118,6 +121,24 @@ class Check(place.Place):
         self.expect(0, path + ": ok", "", "check", "--config", path)
         os.unlink(keytab)
         self.expect(3, "", "the keytab %s cannot be read: No such file" % keytab, "check", "--config", path)
+
+    def test_log_of_requests(self):
+        text = "[listen]\nhttp = 127.0.0.1:1\nmetrics = 127.0.0.1:2\n[upstream a]\nproxy = http://p:8080\n[log]\nfile = %s\n"
+        path = self.write("log.conf", text % self.path("log.d/requests"))
+        self.expect(3, "", "log.conf: [log] file: nothing can be written in the directory %s: No such file" % self.path("log.d"), "check", "--config", path)
+        os.mkdir(self.path("log.d"))
+        self.expect(0, path + ": ok (1 upstream, 2 listeners)", "", "check", "--config", path)
+        self.assertEqual(os.listdir(self.path("log.d")), [])
+
+    def test_token_of_the_example(self):
+        """Whoever copies it has a client that nobody can be, and not one whose token is a word."""
+        words = ["hello", "token", "secret", "password", "builder", "exeat", "test", "TOKEN", "changeme", "example", "foo", ""]
+        hashes = {hashlib.sha256((word + end).encode()).hexdigest() for word in words for end in ("", "\n")}
+        for name in ("README.md", "config/exeat.conf"):
+            with open(os.path.join(agent.ROOT, name), encoding="utf-8") as file:
+                found = set(re.findall("sha256:([0-9a-f]{64})", file.read()))
+            self.assertTrue(found)
+            self.assertEqual(found & hashes, set())
 
     def test_nothing_configured(self):
         self.expect(3, "", "no proxy is configured", "check")

@@ -436,7 +436,7 @@ static void test_value_errors(void **state)
         {"[client a]\nfrom = 10.0.0.0/", "t.conf:2: from: \"10.0.0.0/\" is not an address or a network like "
                                          "172.17.0.0/16 or fd00:1::/64"},
         {"[client a]\nfrom = 10.0.0.1\n" UP,
-         "t.conf:1: [client a] has no \"token\"; write token = sha256:" HASH},
+         "t.conf:1: [client a] has no \"token\"; \"exeat token a\" prints the line"},
         {"[client a]\ntoken = hunter2", "t.conf:2: token: " NO_HASH},
         {"[client a]\ntoken = sha256:12", "t.conf:2: token: " NO_HASH},
         {"[client a]\ntoken = SHA256:" HASH, "t.conf:2: token: " NO_HASH},
