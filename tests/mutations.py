@@ -816,7 +816,7 @@ SEEN_AND_STOPPED = [
         (SINK, "            patience = (int)(atomic_load(&s->stop_at) - now_ms());\n            if (patience < 0)\n                return false;\n", ""),
         "unit test_sink.test_bound"),
     row("anything can be the log's file",
-        (SINK, "if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))\n        return fd;", "return fd;"),
+        (SINK, "if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode))\n        return fd;", "return fd;"),
         "unit test_sink.test_not_a_file"),
     row("the log shows queries",
         (ACCESS, "    target = span_head(target, span_find(target, '?'));\n", ""),
