@@ -266,6 +266,7 @@ static bool take_down(struct agent *a)
     agent_drain_done(a);
     agent_drop_queries(a);
     agent_drop_explanations(a);
+    agent_watch_end(a);
     netwatch_stop(a->netwatch);
     keys_call_cancel(&a->reload_call);
     if (a->control)

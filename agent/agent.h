@@ -57,6 +57,9 @@ void agent_explain_listen(const void *agent, const char *path, struct err *e);
 /* The same for the log of requests. */
 void agent_explain_log(const struct agent *a, const char *path, struct err *e);
 
+/* From now on the watchers of the control socket are told of each request (watch.c), until none is left. */
+void agent_watch(struct agent *a);
+void agent_watch_end(struct agent *a);
 /* Refuses the questions that are still waiting. */
 void agent_drop_queries(struct agent *a);
 /* "route" and "status" on the control socket: what becomes of a request, and how the PAC script is (explain.c). NULL: there is none. */

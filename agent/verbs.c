@@ -1,5 +1,5 @@
 /*
- * What the control socket may ask: status, metrics, listening, route, reload, stop. Status asks the keyholder about each upstream in turn, so its answer comes later.
+ * What the control socket may ask: status, metrics, listening, route, reload, stop, watch, log. Status asks the keyholder about each upstream in turn, so its answer comes later.
  */
 #include <stdlib.h>
 #include <unistd.h>
@@ -268,8 +268,25 @@ static void stop(void *owner, struct control_call *call, json_t *question)
     agent_stop(a, "exeat stop");
 }
 
+static void watch(void *owner, struct control_call *call, json_t *question)
+{
+    struct agent *a = owner;
+    (void)question;
+    control_watch(call, json_pack("{s:s}", "version", EXEAT_VERSION));
+    agent_watch(a);
+}
+
+/* Where our lines go, for "exeat log": whether standard error is the journal's (sd_journal(3): it is named in JOURNAL_STREAM), and the file for requests. */
+static void log_places(void *owner, struct control_call *call, json_t *question)
+{
+    struct agent *a = owner;
+    (void)question;
+    control_answer(call, json_pack("{s:I, s:b, s:s?}", "pid", (json_int_t)getpid(), "journal", (int)log_is_journal(), "requests",
+                                   a->config->log_requests ? a->config->log_file : NULL));
+}
+
 const struct control_verb agent_verbs[] = {
     {"status", status}, {"listening", doors}, {"route", agent_explain_route},
     {"reload", reload}, {"stop", stop},       {"metrics", metrics},
-    {NULL, NULL},
+    {"watch", watch},   {"log", log_places},  {NULL, NULL},
 };

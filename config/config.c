@@ -141,6 +141,14 @@ static bool check_kerberos(const struct config_whole *w, struct err *e)
                     "none");
             return origin_blame(w->each_upstream[i].keys[kerberos], e);
         }
+        if (u->secret == SECRET_NT_HASH && u->kerberos == KERBEROS_ACQUIRE) {
+            err_set(e, ERR_CONFIG, "kerberos: acquire gets a ticket with a password, and secret = nt-hash is none");
+            return origin_blame(w->each_upstream[i].keys[kerberos], e);
+        }
+        if (u->secret == SECRET_NT_HASH && !is_named(u, AUTH_NTLM)) {
+            err_set(e, ERR_CONFIG, "secret: an NT hash is for NTLM, and auth does not name ntlm");
+            return origin_blame(w->each_upstream[i].keys[secret], e);
+        }
         if (u->secret == SECRET_KEYTAB && !is_named(u, AUTH_NEGOTIATE)) {
             err_set(e, ERR_CONFIG, "secret: a keytab is for Kerberos, and auth does not name negotiate");
             return origin_blame(w->each_upstream[i].keys[secret], e);

@@ -25,6 +25,7 @@ enum secret_source {
     SECRET_CREDENTIAL, /* argument: name below $CREDENTIALS_DIRECTORY */
     SECRET_KEYTAB,     /* argument: path; a Kerberos key instead of a password */
     SECRET_PROMPT,     /* asked for with exeat login, kept in memory only */
+    SECRET_NT_HASH,    /* in the keyring, as the NT hash of the password in hexadecimal digits: for NTLM alone */
     SECRET_NONE,       /* tickets only */
 };
 
@@ -267,6 +268,7 @@ bool config_networks_hold(const struct config_network *list, size_t n, const str
 
 const char *auth_scheme_name(enum auth_scheme scheme); /* "negotiate" */
 const char *secret_source_name(enum secret_source source);
+bool secret_source_is_keyring(enum secret_source source); /* a login's secret is stored there */
 
 /* $XDG_RUNTIME_DIR/exeat (else /run/user/UID/exeat, else /tmp/exeat-UID), made with mode 0700 and checked to
    be ours alone. NULL with *e: neither can be had. The caller frees. */

@@ -71,12 +71,17 @@ static const char *const source_names[] = {
     [SECRET_KEYRING] = "keyring", [SECRET_COMMAND] = "command",
     [SECRET_FILE] = "file",       [SECRET_CREDENTIAL] = "credential",
     [SECRET_KEYTAB] = "keytab",   [SECRET_PROMPT] = "prompt",
-    [SECRET_NONE] = "none",       NULL,
+    [SECRET_NT_HASH] = "nt-hash", [SECRET_NONE] = "none",       NULL,
 };
 
 const char *secret_source_name(enum secret_source source)
 {
     return source <= SECRET_NONE ? source_names[source] : "unknown";
+}
+
+bool secret_source_is_keyring(enum secret_source source)
+{
+    return source == SECRET_KEYRING || source == SECRET_NT_HASH;
 }
 
 /* A name below $CREDENTIALS_DIRECTORY must not lead out of it. */
@@ -146,5 +151,5 @@ static bool print_secret(const struct setting *s, const void *object, struct buf
 }
 
 const struct kind kind_secret = {
-    "keyring, command:COMMAND, file:PATH, credential:NAME, keytab:PATH, prompt or none", false, parse_secret,
+    "keyring, command:COMMAND, file:PATH, credential:NAME, keytab:PATH, prompt, nt-hash or none", false, parse_secret,
     print_secret};

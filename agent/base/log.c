@@ -50,6 +50,11 @@ void log_start(const char *program)
     log_state.journal = stderr_is_journal();
 }
 
+bool log_is_journal(void)
+{
+    return log_state.journal;
+}
+
 void log_set_level(enum log_level level)
 {
     log_state.level = level;

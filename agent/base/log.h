@@ -23,6 +23,9 @@ const char *log_level_name(enum log_level level);
 bool log_line(enum log_level level, const char *tag, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Do they go to the journal? */
+bool log_is_journal(void);
+
 /* How many lines nobody could take, since the start. */
 unsigned long log_lost(void);
 

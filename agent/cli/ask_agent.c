@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "cli/progress.h"
 #include "cli/say.h"
 
 struct control_link *open_agent(struct err *e)
@@ -15,10 +16,18 @@ struct control_link *open_agent(struct err *e)
     return l;
 }
 
+json_t *ask_question(struct control_link *l, json_t *question, struct err *e)
+{
+    progress_begin("waiting for the agent");
+    json_t *answer = control_question(l, question, AGENT_PATIENCE_MS, e);
+    progress_end();
+    return answer;
+}
+
 json_t *question_agent(struct control_link *l, const char *verb, struct err *e)
 {
     json_t *question = json_pack("{s:s}", "verb", verb);
-    json_t *answer = control_question(l, question, AGENT_PATIENCE_MS, e);
+    json_t *answer = ask_question(l, question, e);
     json_decref(question);
     return answer;
 }

@@ -15,5 +15,7 @@ json_t *ask_agent(const char *verb, struct err *e);
 /* The same in two steps, to go on with the link. */
 struct control_link *open_agent(struct err *e);
 json_t *question_agent(struct control_link *l, const char *verb, struct err *e);
+/* Any question; not taken over. Says on a terminal that it waits, when it does. */
+json_t *ask_question(struct control_link *l, json_t *question, struct err *e);
 
 #endif

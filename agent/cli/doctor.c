@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "cli/doctor_progress.h"
+#include "cli/progress.h"
 #include "cli/doctor_show.h"
 #include "cli/say.h"
 #include "cli/verb.h"

@@ -12,6 +12,7 @@
 #include "base/secret.h"
 #include "cli/ask_agent.h"
 #include "cli/login_alone.h"
+#include "cli/progress.h"
 #include "cli/say.h"
 #include "control/unix_call.h"
 #include "wire/frame.h"
@@ -113,12 +114,20 @@ int keyholder_say(const struct keys_msg *question, const struct keys_msg *answer
     return code;
 }
 
+static int alone(const char *config_path, const struct keys_msg *question)
+{
+    progress_begin(question->type == KEYS_LOGIN ? "trying the password" : "waiting for the keyholder");
+    int code = login_alone(config_path, question);
+    progress_end();
+    return code;
+}
+
 static int without_keyholder(const struct keys_msg *question, const char *config_path)
 {
     struct err e = {0};
     struct control_link *agent = open_agent(&e);
     if (!agent)
-        return login_alone(config_path, question);
+        return alone(config_path, question);
     control_close(agent);
     return say_error(EXIT_FAILED, "the agent is running, but the program that keeps its passwords does not "
                                   "answer: try again in a moment, and if "
@@ -131,7 +140,9 @@ static int ask_and_say(struct unix_call *call, const char *path, const struct ke
     struct frame_reader frames;
     struct keys_msg answer;
     frame_reader_init(&frames);
+    progress_begin(question->type == KEYS_LOGIN ? "trying the password" : "waiting for the keyholder");
     bool answered = converse(call, path, question, &frames, &answer, &e);
+    progress_end();
     int code = answered ? keyholder_say(question, &answer) : say_failure(&e);
     frame_reader_free(&frames);
     return code;

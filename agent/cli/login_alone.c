@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "cli/keyholder.h"
+#include "cli/progress.h"
 #include "cli/say.h"
 #include "route/route.h"
 #include "upstream/trial.h"
@@ -37,6 +38,7 @@ static void trial_wanted(void *owner, const struct keys_msg *event)
 static void answered(void *owner, const struct keys_msg *answer)
 {
     struct alone *a = owner;
+    progress_on(NULL); /* its line makes room */
     a->code = keyholder_say(a->question, answer);
     loop_stop(a->loop);
 }

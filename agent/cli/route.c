@@ -36,7 +36,7 @@ static int explain_by_agent(struct control_link *l, const char *url)
 {
     struct err e = {0};
     json_t *question = json_pack("{s:s, s:s}", "verb", "route", "url", url);
-    json_t *answer = control_question(l, question, AGENT_PATIENCE_MS, &e);
+    json_t *answer = ask_question(l, question, &e);
     json_decref(question);
     if (!answer)
         return say_failure(&e);

@@ -19,6 +19,7 @@
 struct control_link {
     struct unix_call call;
     struct buf bytes; /* received, not used yet */
+    size_t told;      /* of these, what control_next has returned */
     int process;      /* pidfd of the agent; -1: cannot be had */
 };
 
@@ -130,6 +131,28 @@ json_t *control_question(struct control_link *l, json_t *question, unsigned time
     if (!good)
         json_decref(answer);
     return good;
+}
+
+json_t *control_next(struct control_link *l, struct span *raw, struct err *e)
+{
+    size_t length = 0;
+    buf_drop(&l->bytes, l->told);
+    l->told = 0;
+    unix_call_extend(&l->call, UNIX_CALL_FOREVER);
+    if (!receive_line(l, &length, e)) {
+        if (e->code == ERR_GONE)
+            err_set(e, ERR_GONE, "the agent has ended");
+        return NULL;
+    }
+    *raw = span_head(buf_span(&l->bytes), length);
+    l->told = length + 1;
+    json_t *object = json_loadb(raw->p, raw->n, JSON_REJECT_DUPLICATES, NULL);
+    if (!json_is_object(object)) {
+        json_decref(object);
+        err_set(e, ERR_PROTOCOL, "what the agent tells makes no sense: it is no JSON object");
+        return NULL;
+    }
+    return object;
 }
 
 json_t *control_ask(const char *path, json_t *question, unsigned timeout_ms, struct err *e)

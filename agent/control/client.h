@@ -17,6 +17,9 @@ json_t *control_ask(const char *path, json_t *question, unsigned timeout_ms, str
 struct control_link;
 struct control_link *control_open(const char *path, unsigned timeout_ms, struct err *e);
 json_t *control_question(struct control_link *l, json_t *question, unsigned timeout_ms, struct err *e);
+/* The next line that a watched agent tells, however long that takes; `raw` is it as it came, until the next call. NULL: ERR_GONE at the agent's end. */
+struct span;
+json_t *control_next(struct control_link *l, struct span *raw, struct err *e);
 /* Waits until the process that answered on this link has ended. false: *e has ERR_TIMEOUT. */
 bool control_wait_end(struct control_link *l, unsigned timeout_ms, struct err *e);
 void control_close(struct control_link *l); /* NULL is allowed */

@@ -4,11 +4,12 @@
  * that goes. Runs on the loop's thread.
  *
  * A peer costs little: while it has a question open or leaves its answer unread, we do not read from it, so
- * that it holds one line and one answer at most. There is no timer: when all places are taken, the peer that
+ * that it holds one line and one answer at most; a watcher's unread lines have a ceiling of their own. There is no timer: when all places are taken, the peer that
  * has been silent the longest gives up its place.
  */
 #include "control/server.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -27,7 +28,7 @@ struct control_server {
     const struct control_verb *verbs;
     void *owner;
     struct list peers; /* the most recently heard in front */
-    size_t n_peers;
+    size_t n_peers, n_watchers;
 };
 
 struct control_peer {
@@ -40,6 +41,8 @@ struct control_peer {
     bool eof;                  /* it will ask no more */
     bool last;                 /* we close as soon as it has our answer */
     bool busy;                 /* serve_lines is at work on it, further up the stack */
+    bool watching;             /* it is told what happens, and asks no more */
+    uint64_t missed;           /* lines that it was not told, since it did not read */
 };
 
 struct control_call {
@@ -57,6 +60,7 @@ static void peer_close(struct control_peer *p)
 {
     list_remove(&p->node);
     p->server->n_peers--;
+    p->server->n_watchers -= p->watching;
     p->server = NULL;
     stream_close(p->stream);
     p->stream = NULL;
@@ -189,7 +193,9 @@ static void serve_lines(struct control_peer *p)
     if (p->busy)
         return;
     p->busy = true;
-    while (p->server && !p->call && !p->last && stream_backlog(p->stream) == 0 && serve_line(p))
+    if (p->watching)
+        p->used = p->bytes.n;
+    while (p->server && !p->call && !p->last && !p->watching && stream_backlog(p->stream) == 0 && serve_line(p))
         ;
     p->busy = false;
     if (!p->server) {
@@ -198,12 +204,47 @@ static void serve_lines(struct control_peer *p)
     }
     buf_drop(&p->bytes, p->used);
     p->used = 0;
-    if (p->call || stream_backlog(p->stream) > 0)
+    if (p->call || (stream_backlog(p->stream) > 0 && !p->watching))
         stream_pause(p->stream);
     else if (p->last || p->eof)
         peer_close(p);
     else
         stream_read(p->stream);
+}
+
+/* --- watchers */
+
+/* What it was not told, as soon as it reads again. */
+static void say_missed(struct control_peer *p)
+{
+    if (!p->missed)
+        return;
+    struct buf line = {0};
+    buf_addf(&line, "{\"event\":\"missed\",\"lines\":%" PRIu64 "}\n", p->missed);
+    p->missed = 0;
+    stream_write(p->stream, buf_span(&line));
+    buf_free(&line);
+}
+
+bool control_is_watched(const struct control_server *s)
+{
+    return s && s->n_watchers > 0;
+}
+
+void control_tell(struct control_server *s, struct span line)
+{
+    struct list *it, *safe;
+    list_each(it, safe, &s->peers)
+    {
+        struct control_peer *p = list_entry(it, struct control_peer, node);
+        struct span parts[] = {line, SPAN("\n")};
+        if (!p->watching)
+            continue;
+        if (p->missed || stream_backlog(p->stream) + line.n > CONTROL_BEHIND_MOST)
+            p->missed++;
+        else
+            stream_writev(p->stream, parts, 2);
+    }
 }
 
 /* --- what the stream tells */
@@ -227,7 +268,9 @@ static void peer_eof(void *owner)
 
 static void peer_drained(void *owner)
 {
-    serve_lines(owner);
+    struct control_peer *p = owner;
+    say_missed(p);
+    serve_lines(p);
 }
 
 static void peer_failed(void *owner, const struct err *why)
@@ -269,6 +312,21 @@ void control_refuse(struct control_call *call, const char *error, const char *re
     finish(call, refusal(error, remedy));
 }
 
+void control_watch(struct control_call *call, json_t *answer)
+{
+    struct control_peer *p = call->peer;
+    if (p && p->server->n_watchers >= CONTROL_WATCHERS) {
+        json_decref(answer);
+        control_refuse(call, "too many are watching already", "end one of the others");
+        return;
+    }
+    if (p) {
+        p->watching = true;
+        p->server->n_watchers++;
+    }
+    control_answer(call, answer);
+}
+
 /* --- arrivals */
 
 /* The longest silent peer without an open question gives its place to the newcomer. */
@@ -278,7 +336,7 @@ static bool make_room(struct control_server *s)
         return true;
     for (struct list *it = s->peers.prev; it != &s->peers; it = it->prev) {
         struct control_peer *p = list_entry(it, struct control_peer, node);
-        if (!p->call) {
+        if (!p->call && !p->watching) {
             peer_close(p);
             return true;
         }

@@ -31,4 +31,13 @@ void control_server_stop(struct control_server *s);
 void control_answer(struct control_call *call, json_t *answer);
 void control_refuse(struct control_call *call, const char *error, const char *remedy);
 
+/* Answers, and from then on the asker is told each line of control_tell until it goes; it may ask no more. Refuses by itself where there are too many of them. */
+void control_watch(struct control_call *call, json_t *answer);
+bool control_is_watched(const struct control_server *s);
+/* One JSON object, without a newline, to all who watch. Who does not read has CONTROL_BEHIND_MOST bytes kept for him; lines beyond that are counted, and he
+   is told {"event":"missed","lines":N} when he reads again. Never waits. */
+#define CONTROL_BEHIND_MOST ((size_t)256 << 10)
+#define CONTROL_WATCHERS    16
+void control_tell(struct control_server *s, struct span line);
+
 #endif

@@ -21,7 +21,7 @@ static uint64_t now_ms(void)
 
 void unix_call_extend(struct unix_call *c, unsigned timeout_ms)
 {
-    c->until = now_ms() + timeout_ms;
+    c->until = timeout_ms == UNIX_CALL_FOREVER ? UINT64_MAX : now_ms() + timeout_ms;
 }
 
 static bool no_answer(struct err *e)
@@ -91,7 +91,7 @@ static bool wait_for(struct unix_call *c, short events, struct err *e)
         if (now >= c->until)
             return no_answer(e);
         struct pollfd p = {.fd = c->fd, .events = events};
-        int ready = poll(&p, 1, (int)(c->until - now));
+        int ready = poll(&p, 1, c->until == UINT64_MAX ? -1 : (int)(c->until - now));
         if (ready > 0)
             return true;
         if (ready < 0 && errno != EINTR)

@@ -20,6 +20,7 @@ struct unix_call {
 bool unix_call_open(struct unix_call *c, const char *path, unsigned timeout_ms, struct err *e);
 void unix_call_close(struct unix_call *c);
 /* A new limit, from now on. */
+#define UNIX_CALL_FOREVER 0xFFFFFFFFu
 void unix_call_extend(struct unix_call *c, unsigned timeout_ms);
 
 /* Who answers: the process that listens (its number is 0 when it is in another pid namespace). */

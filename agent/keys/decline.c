@@ -17,7 +17,7 @@ static uint32_t login_helps(const struct context *c, bool password)
     if (c->who->visitor)
         return 0;
     enum secret_source source = c->who->u ? c->who->u->secret : SECRET_NONE;
-    return password && (source == SECRET_KEYRING || source == SECRET_PROMPT) ? KEYS_LOGIN_HELPS : 0;
+    return password && (secret_source_is_keyring(source) || source == SECRET_PROMPT) ? KEYS_LOGIN_HELPS : 0;
 }
 
 void decline_refused(struct context *c, enum keys_verdict verdict, const struct guard *g)

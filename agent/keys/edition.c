@@ -14,7 +14,7 @@
 
 /* How soon a provider may be asked again, in milliseconds. */
 static const int64_t look_pause[] = {
-    [SECRET_KEYRING] = 1000, [SECRET_COMMAND] = 5000, [SECRET_FILE] = 0,  [SECRET_CREDENTIAL] = 0,
+    [SECRET_KEYRING] = 1000, [SECRET_NT_HASH] = 1000, [SECRET_COMMAND] = 5000, [SECRET_FILE] = 0,  [SECRET_CREDENTIAL] = 0,
     [SECRET_PROMPT] = 0,     [SECRET_NONE] = 0,       [SECRET_KEYTAB] = 0};
 
 struct secret_job {
@@ -85,6 +85,14 @@ static void make_ntlm(struct secret_job *j, const char *user)
 }
 
 /* Worker. */
+static bool make_hash(struct secret_job *j)
+{
+    struct span given = secret_reveal(&j->got.secret);
+    return j->source == SECRET_NT_HASH ? nt_hash_take(&j->nt_hash, given, &j->ntlm_why)
+                                       : nt_hash(&j->nt_hash, given, &j->ntlm_why);
+}
+
+/* Worker. */
 static void secret_run(struct job *job)
 {
     struct secret_job *j = (struct secret_job *)job;
@@ -98,7 +106,7 @@ static void secret_run(struct job *job)
     if (!user) {
         err_set(&j->ntlm_why, ERR_CONFIG, "the configuration names no user for the password of %s",
                 j->upstream);
-    } else if (j->ntlm && nt_hash(&j->nt_hash, secret_reveal(&j->got.secret), &j->ntlm_why)) {
+    } else if (j->ntlm && make_hash(j)) {
         make_ntlm(j, user);
     }
 }
@@ -220,6 +228,10 @@ enum ready edition_need_secret(struct edition *e, uint64_t since, struct err *wh
 
 enum ready edition_need_password(struct edition *e, uint64_t since, struct err *why)
 {
+    if (e->who->u && e->who->u->secret == SECRET_NT_HASH) {
+        err_set(why, ERR_CONFIG, "secret = nt-hash of %s is no password: it is good for NTLM alone", e->who->name);
+        return READY_NO;
+    }
     enum ready r = edition_need_secret(e, since, why);
     if (r != READY_YES)
         return r;

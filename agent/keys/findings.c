@@ -75,7 +75,7 @@ static void add_place(const struct edition *e, struct buf *remedy)
 static void keyring(const struct examination *x, struct finding *f)
 {
     const struct edition *e = x->e;
-    if (e->who->u->secret != SECRET_KEYRING) {
+    if (!secret_source_is_keyring(e->who->u->secret)) {
         buf_addf(&f->evidence, "not used (secret = %s)", secret_source_name(e->who->u->secret));
         f->mark = KEYS_FOUND_SKIP;
     } else if (e->secret_state == PART_READY) {

@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "base/log.h"
+#include "keys/nthash.h"
 #include "keys/words.h"
 #include "keys/work.h"
 
@@ -114,7 +115,7 @@ static bool takes_typed(struct keyholder *k, struct identity *who, uint32_t peer
         buf_free(&why);
         return false;
     }
-    if (source == SECRET_KEYRING || source == SECRET_PROMPT)
+    if (secret_source_is_keyring(source) || source == SECRET_PROMPT)
         return true;
     if (source == SECRET_NONE)
         buf_addf(&why, "the configuration says secret = none for upstream %s: it takes Kerberos tickets only",
@@ -197,7 +198,7 @@ static struct keyring_job *keyring_job_new(struct identity *who, enum keyring_ve
     j->job.done = keyring_done;
     j->verb = verb;
     j->who = who;
-    j->upstream = mem_strdup(who->name);
+    j->upstream = provider_keyring_name(who->u->secret, who->name);
     return j;
 }
 
@@ -217,7 +218,7 @@ static void stored(struct trial *t, enum provided_kind kind, const struct err *e
     if (stop_overtaken(t))
         return;
     struct buf why = {0};
-    bool keyring = t->who->u && t->who->u->secret == SECRET_KEYRING;
+    bool keyring = t->who->u && secret_source_is_keyring(t->who->u->secret);
     bool kept = keyring && kind == PROVIDED;
     promote(t, kept);
     bool lost = !kept && t->who->k->one_errand;
@@ -250,7 +251,7 @@ static void trial_over(struct trial *t)
             "It was not stored. Check it, and log in again; each wrong password counts towards a lock-out.");
         return;
     }
-    if (t->overtaken || !t->who->u || t->who->u->secret != SECRET_KEYRING) {
+    if (t->overtaken || !t->who->u || !secret_source_is_keyring(t->who->u->secret)) {
         stored(t, PROVIDED_NOWHERE, NULL);
         return;
     }
@@ -316,6 +317,17 @@ static bool settle_account(struct edition *e, struct span user, struct buf *why)
     return good;
 }
 
+/* What is no hash must not be stored as one. false: said so. */
+static bool is_of_its_form(struct keyholder *k, struct identity *who, uint32_t peer, const struct keys_msg *m)
+{
+    if (who->u->secret != SECRET_NT_HASH || nt_hash_is(m->secret))
+        return true;
+    answer(k, peer, m->call, KEYS_UNAVAILABLE,
+           "secret = nt-hash takes an NT hash (32 hexadecimal digits), and this is none",
+           "Give the hash; or set secret = keyring, and log in with the password.");
+    return false;
+}
+
 void login_begin(struct keyholder *k, uint32_t peer, const struct keys_msg *m)
 {
     struct identity *who = identity_named(k, m->upstream);
@@ -331,6 +343,8 @@ void login_begin(struct keyholder *k, uint32_t peer, const struct keys_msg *m)
                NULL);
         return;
     }
+    if (!is_of_its_form(k, who, peer, m))
+        return;
     struct trial *t = mem_zero(sizeof *t);
     *t = (struct trial){.who = who, .id = ++k->last_trial, .peer = peer, .call = m->call};
     deadline_init(&t->deadline, trial_late);
@@ -341,7 +355,7 @@ void login_begin(struct keyholder *k, uint32_t peer, const struct keys_msg *m)
     if (!settle_account(t->e, m->user, &why)) {
         trial_answer(t, KEYS_UNAVAILABLE, buf_cstr(&why),
                      "Set user = in the configuration, or name it with the login.");
-    } else if (who->u->secret == SECRET_KEYRING) {
+    } else if (secret_source_is_keyring(who->u->secret)) {
         struct keyring_job *j = keyring_job_new(who, KEYRING_LOOK);
         j->trial = t;
         work_submit(&j->job);

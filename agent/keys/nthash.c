@@ -4,6 +4,7 @@
  */
 #include "keys/nthash.h"
 
+#include <ctype.h>
 #include <openssl/evp.h>
 #include <openssl/provider.h>
 #include <pthread.h>
@@ -94,6 +95,26 @@ bool nt_hash(struct secret *hex, struct span password, struct err *e)
     }
     secret_set(hex, span_make(text, sizeof text));
     secret_wipe(hash, sizeof hash);
+    secret_wipe(text, sizeof text);
+    return true;
+}
+
+bool nt_hash_is(struct span hex)
+{
+    for (size_t i = 0; i < hex.n; i++)
+        if (!isxdigit((unsigned char)hex.p[i]))
+            return false;
+    return hex.n == NT_HASH_DIGITS;
+}
+
+bool nt_hash_take(struct secret *hex, struct span given, struct err *e)
+{
+    char text[NT_HASH_DIGITS];
+    if (!nt_hash_is(given))
+        return err_set(e, ERR_CONFIG, "what the keyring has for secret = nt-hash is no NT hash (32 hexadecimal digits)");
+    for (size_t i = 0; i < sizeof text; i++)
+        text[i] = (char)tolower((unsigned char)given.p[i]);
+    secret_set(hex, span_make(text, sizeof text));
     secret_wipe(text, sizeof text);
     return true;
 }

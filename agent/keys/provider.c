@@ -7,12 +7,31 @@
 
 #include "base/buf.h"
 
+char *provider_keyring_name(enum secret_source source, const char *upstream)
+{
+    struct buf name = {0};
+    buf_addf(&name, "%s%s", upstream, source == SECRET_NT_HASH ? " (NT hash)" : "");
+    char *copy = span_dup(buf_span(&name));
+    buf_free(&name);
+    return copy;
+}
+
+static void hash_fetch(const struct provider_ask *ask, struct provided *out)
+{
+    char *name = provider_keyring_name(ask->source, ask->upstream);
+    keyring_fetch(name, ask->user, out);
+    free(name);
+}
+
 void provider_fetch(const struct provider_ask *ask, struct provided *out)
 {
     *out = (struct provided){.kind = PROVIDED_ABSENT};
     switch (ask->source) {
     case SECRET_KEYRING:
         keyring_fetch(ask->upstream, ask->user, out);
+        break;
+    case SECRET_NT_HASH:
+        hash_fetch(ask, out);
         break;
     case SECRET_COMMAND:
         command_fetch(ask->upstream, ask->argument, out);

@@ -46,7 +46,9 @@ bool command_start(const char *config_path, const struct config *c, struct err *
 void command_end_all(void);
 void keyring_fetch(const char *upstream, const char *user, struct provided *out);
 
-/* Only for SECRET_KEYRING. PROVIDED: done. */
+/* What an upstream's secret is called in the keyring: a hash by another name than a password, so that neither is ever taken for the other. The caller frees. */
+char *provider_keyring_name(enum secret_source source, const char *upstream);
+/* Only for what secret_source_is_keyring. PROVIDED: done. */
 enum provided_kind keyring_store(const char *upstream, const char *user, const struct secret *secret,
                                  struct err *e);
 enum provided_kind keyring_clear(const char *upstream, struct err *e);

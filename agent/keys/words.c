@@ -37,6 +37,7 @@ static void secret_remedy(const struct edition *e, struct buf *remedy)
     }
     switch (u ? u->secret : SECRET_NONE) {
     case SECRET_KEYRING:
+    case SECRET_NT_HASH:
     case SECRET_PROMPT:
         buf_addf(remedy, "Type the right password with: exeat login %s", e->who->name);
         break;
@@ -177,13 +178,13 @@ void words_unavailable_remedy(const struct edition *e, bool kerberos, struct buf
                      name);
         return;
     }
-    if (u->secret == SECRET_KEYRING && e->secret_kind == PROVIDED_NOWHERE)
+    if (secret_source_is_keyring(u->secret) && e->secret_kind == PROVIDED_NOWHERE)
         buf_addf(
             remedy,
             "Without a keyring, set secret = prompt (then: exeat login %s), secret = file:PATH or secret = "
             "command:COMMAND for upstream %s%s.",
             name, name, kerberos ? ", or run kinit" : "");
-    else if (u->secret == SECRET_KEYRING && e->secret_kind == PROVIDED_LOCKED)
+    else if (secret_source_is_keyring(u->secret) && e->secret_kind == PROVIDED_LOCKED)
         buf_add_str(remedy, "Unlock the keyring (log in to the desktop, or use its password manager).");
     else if (u->secret == SECRET_KEYTAB)
         keytab_remedy(e, kerberos, remedy);
@@ -195,7 +196,7 @@ void words_unavailable_remedy(const struct edition *e, bool kerberos, struct buf
             name);
     else if (e->account.form == ACCOUNT_NONE && e->guard)
         buf_addf(remedy, "Set user = for upstream %s.", name);
-    else if (u->secret == SECRET_KEYRING || u->secret == SECRET_PROMPT)
+    else if (secret_source_is_keyring(u->secret) || u->secret == SECRET_PROMPT)
         buf_addf(remedy,
                  kerberos ? "Run kinit, or type the password with: exeat login %s"
                           : "Type the password with: exeat login %s",

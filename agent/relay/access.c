@@ -266,13 +266,26 @@ static void put_prefix(struct buf *out, const struct access_log *log, const stru
     }
 }
 
+bool access_log_wanted(const struct access_log *log)
+{
+    return log->on || log->watched;
+}
+
+static bool is_written(const struct access_log *log, const struct access *a)
+{
+    return log->on && log->sink && (log->own_file || log_get_level() >= LOG_LEVEL_INFO) &&
+           (!a->begins || log->format == LOG_FORMAT_PLAIN);
+}
+
 void access_log_write(const struct access_log *log, struct access *a)
 {
     struct buf line = {0};
-    if (!log->on || !log->sink || (!log->own_file && log_get_level() < LOG_LEVEL_INFO))
-        return;
     if (!a->at.tv_sec)
         clock_gettime(CLOCK_REALTIME, &a->at);
+    if (log->watched)
+        log->watched(log->watched_owner, a);
+    if (!is_written(log, a))
+        return;
     buf_reserve(&line, LINE_USUAL);
     put_prefix(&line, log, a);
     access_format(&line, log->format, a);

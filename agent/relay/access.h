@@ -28,6 +28,8 @@ struct access {
     unsigned status;                 /* 0: the client was told none */
     uint64_t up, down, milliseconds; /* content */
     bool tunnel;                     /* a tunnel's end */
+    bool begins;                     /* a tunnel's begin: for people; programs that read the log want one line per request */
+    unsigned legs;                   /* requests that went to the proxy for it */
 };
 
 /* Appends the line, without a newline: at most ACCESS_LINE_MOST bytes. Pure. */
@@ -41,6 +43,9 @@ struct access_log {
     struct sink *sink; /* NULL: not started */
     enum log_format format;
     bool on, own_file;
+    /* NULL: nobody watches. Told of each line before it is written, and of those that are not. */
+    void (*watched)(void *owner, const struct access *a);
+    void *watched_owner;
 };
 
 /* Opens what the configuration wants, for access_log_set; -1: nothing to open. false: *e says why it cannot be. */
@@ -49,6 +54,8 @@ bool access_log_open(const struct config *c, int *fd, struct err *e);
 void access_log_set(struct access_log *log, const struct config *c, int fd);
 /* false: see sink_stop. */
 bool access_log_stop(struct access_log *log);
+/* Does anybody want lines? */
+bool access_log_wanted(const struct access_log *log);
 /* Fills in the time where there is none; nothing, where no lines are wanted. */
 void access_log_write(const struct access_log *log, struct access *a);
 

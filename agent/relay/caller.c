@@ -55,7 +55,7 @@ static void write_line(const struct caller *caller, const struct access_log *log
 
 void caller_log(struct caller *caller, const struct access_log *log, struct access *a)
 {
-    if (!log->on)
+    if (!access_log_wanted(log))
         return;
     clock_gettime(CLOCK_REALTIME, &a->at);
     if (caller && caller->pending && caller->n_held < HELD_MOST)

@@ -110,7 +110,9 @@ static void describe(const struct exchange *e, struct access *out)
 {
     const struct client *c = e->client;
     bool known = e->head.method.n > 0;
-    *out = (struct access){.tag = e->tag,
+    *out = (struct access){.begins = out->begins,
+                           .legs = e->ask.legs,
+                           .tag = e->tag,
                            .peer = c->stream ? span_str(stream_peer(c->stream)) : SPAN(""),
                            .uid_known = c->who.uid_known,
                            .uid = c->who.uid,
@@ -133,25 +135,25 @@ static void describe(const struct exchange *e, struct access *out)
         out->proxy = span_str(proxy->name);
 }
 
-static void log_it(struct exchange *e, struct access *a, uint64_t bytes, const char *note, bool wanted)
+static void log_it(struct exchange *e, struct access *a, uint64_t bytes, const char *note)
 {
     e->logged = true;
     sums_add(&e->relay->sums, route_of(e), span_str(e->scheme), e->status);
     describe(e, a);
     a->down = bytes;
     a->note = span_str(note);
-    if (wanted)
-        caller_log(e->client->caller, &e->relay->log, a);
+    caller_log(e->client->caller, &e->relay->log, a);
 }
 
 void reply_log(struct exchange *e, uint64_t bytes, const char *note)
 {
-    struct access a;
-    log_it(e, &a, bytes, note, true);
+    struct access a = {0};
+    log_it(e, &a, bytes, note);
 }
 
-/* That it begins is for people to see; programs that read the log want one line per request. */
 void reply_handover(struct exchange *e, struct access *out)
 {
-    log_it(e, out, 0, e->client->entrance->tunnel, e->relay->log.format == LOG_FORMAT_PLAIN);
+    out->begins = true;
+    log_it(e, out, 0, e->client->entrance->tunnel);
+    out->begins = false;
 }

@@ -227,6 +227,7 @@ static void test_choices(void **state)
         {"keyring", SECRET_KEYRING, NULL},
         {"prompt", SECRET_PROMPT, NULL},
         {"none", SECRET_NONE, NULL},
+        {"nt-hash", SECRET_NT_HASH, NULL},
         {"file:/x", SECRET_FILE, "/x"},
         {"credential:pw", SECRET_CREDENTIAL, "pw"},
         {"keytab:/etc/krb5.keytab", SECRET_KEYTAB, "/etc/krb5.keytab"},
@@ -262,7 +263,7 @@ static void test_choices(void **state)
     "and store the password with \"exeat login\""
 #define SECRET_SENTENCE                                                                                      \
     "t.conf:3: secret: the value is not keyring, command:COMMAND, file:PATH, credential:NAME, keytab:PATH, " \
-    "prompt or none (the password "                                                                          \
+    "prompt, nt-hash or none (the password "                                                                          \
     "itself must not stand here)"
 #define PIN_A    "dGhlIGtleSB3aXRoIHRoaXMgaGFzaCBpcyBoaWRkZW4="
 #define PIN_B    "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAP8="
@@ -677,6 +678,10 @@ static void test_upstream_errors(void **state)
         {UP "kerberos = yes", "t.conf:3: kerberos: \"yes\" is not find or acquire"},
         {UP "kerberos = acquire\nsecret = none", "t.conf:3: kerberos: acquire gets a ticket with a password, "
                                                  "and secret = none says that there is none"},
+        {UP "kerberos = acquire\nsecret = nt-hash",
+         "t.conf:3: kerberos: acquire gets a ticket with a password, and secret = nt-hash is none"},
+        {UP "auth = negotiate\nsecret = nt-hash",
+         "t.conf:4: secret: an NT hash is for NTLM, and auth does not name ntlm"},
         {UP "canonicalize = maybe", "t.conf:3: canonicalize: \"maybe\" is not system, yes or no"},
         {UP "delegate = 1", "t.conf:3: delegate: \"1\" is not no or yes"},
         {UP "secret = file:~bob/pw", "t.conf:3: secret: a path begins with / or ~/"},

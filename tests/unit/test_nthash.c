@@ -44,8 +44,32 @@ static void hashes(void **state)
     }
 }
 
+static void given(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *hash; /* NULL: it is none */
+    } cases[] = {
+        {"a4f49c406510bdcab6824ee7c30fd852", "a4f49c406510bdcab6824ee7c30fd852"},
+        {"A4F49C406510BDCAB6824EE7C30FD852", "a4f49c406510bdcab6824ee7c30fd852"},
+        {"a4f49c406510bdcab6824ee7c30fd85", NULL},
+        {"a4f49c406510bdcab6824ee7c30fd8522", NULL},
+        {"a4f49c406510bdcab6824ee7c30fd85g", NULL},
+        {"", NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct secret hex = {0};
+        struct err e = {0};
+        assert_int_equal(nt_hash_is(span_str(cases[i].text)), cases[i].hash != NULL);
+        assert_int_equal(nt_hash_take(&hex, span_str(cases[i].text), &e), cases[i].hash != NULL);
+        if (cases[i].hash)
+            assert_string_equal(secret_reveal(&hex).p, cases[i].hash);
+        secret_free(&hex);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(hashes)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(hashes), cmocka_unit_test(given)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 /*
  * One waiting line on a terminal. The thread sleeps until a step begins, then a second at a time; it alone and progress_on write, under one lock.
  */
-#include "cli/doctor_progress.h"
+#include "cli/progress.h"
 
 #include <pthread.h>
 #include <stdbool.h>
@@ -51,8 +51,10 @@ static void *watch(void *unused)
 void progress_start(void)
 {
     pthread_condattr_t monotonic;
-    if (!isatty(STDERR_FILENO))
+    if (p.running || !isatty(STDERR_FILENO))
         return;
+    p.over = p.shown = false;
+    p.what = NULL;
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&p.changed, &monotonic);
@@ -84,5 +86,26 @@ void progress_stop(void)
     pthread_cond_signal(&p.changed);
     pthread_mutex_unlock(&p.lock);
     pthread_join(p.thread, NULL);
+    pthread_cond_destroy(&p.changed);
     p.running = false;
+}
+
+static unsigned depth; /* of waits; the first one speaks */
+static bool ours;
+
+void progress_begin(const char *what)
+{
+    if (depth++ > 0 || p.running)
+        return;
+    ours = true;
+    progress_start();
+    progress_on(what);
+}
+
+void progress_end(void)
+{
+    if (--depth > 0 || !ours)
+        return;
+    ours = false;
+    progress_stop();
 }
