@@ -83,7 +83,7 @@ class Lines(Watch):
         _, stream, _ = self.raw(agent)
         with Wire.connect(agent.port) as wire:
             wire.send(b"CONNECT site.example:443 HTTP/1.1\r\nHost: site.example:443\r\n\r\n")
-            wire.response("CONNECT")
+            wire.read_response("CONNECT")
         self.assertEqual([json.loads(stream.readline())["event"] for _ in range(2)], ["tunnel", "tunnel-end"])
         wait_until(lambda: "site.example:443" in agent.log(), "a line")
         self.assertEqual(agent.log().count('"target":"site.example:443"'), 1)
@@ -102,7 +102,7 @@ class Slow(Watch):
         with Wire.connect(agent.port) as wire:
             for number in range(rounds):
                 wire.send(("GET http://site.example%s/%d HTTP/1.1\r\nHost: site.example\r\n\r\n" % (path, number)).encode())
-                self.assertEqual(wire.response().status, 200)
+                self.assertEqual(wire.read_response().status, 200)
                 self.assertEqual(json.loads(awake.readline())["status"], 200)
         self.assertLess(agent.rss() - before, 4 << 20)
         seen = missed = 0
