@@ -281,7 +281,8 @@ static void log_places(void *owner, struct control_call *call, json_t *question)
 {
     struct agent *a = owner;
     (void)question;
-    control_answer(call, json_pack("{s:I, s:b, s:s?}", "pid", (json_int_t)getpid(), "journal", (int)log_is_journal(), "requests",
+    control_answer(call, json_pack("{s:I, s:b, s:s?}", "pid", (json_int_t)getpid(), "journal",
+                                   (int)log_is_journal(), "requests",
                                    a->config->log_requests ? a->config->log_file : NULL));
 }
 

@@ -13,7 +13,11 @@ static void tell(void *owner, const struct access *a)
         return;
     }
     access_format(&object, LOG_FORMAT_JSON, a);
-    buf_addf(&line, "{\"event\":\"%s\",\"legs\":%u,", a->begins ? "tunnel" : a->tunnel ? "tunnel-end" : "request", a->legs);
+    buf_addf(&line, "{\"event\":\"%s\",\"legs\":%u,",
+             a->begins   ? "tunnel"
+             : a->tunnel ? "tunnel-end"
+                         : "request",
+             a->legs);
     buf_add_span(&line, span_from(buf_span(&object), 1));
     control_tell(agent->control, buf_span(&line));
     buf_free(&object);

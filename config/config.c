@@ -142,7 +142,8 @@ static bool check_kerberos(const struct config_whole *w, struct err *e)
             return origin_blame(w->each_upstream[i].keys[kerberos], e);
         }
         if (u->secret == SECRET_NT_HASH && u->kerberos == KERBEROS_ACQUIRE) {
-            err_set(e, ERR_CONFIG, "kerberos: acquire gets a ticket with a password, and secret = nt-hash is none");
+            err_set(e, ERR_CONFIG,
+                    "kerberos: acquire gets a ticket with a password, and secret = nt-hash is none");
             return origin_blame(w->each_upstream[i].keys[kerberos], e);
         }
         if (u->secret == SECRET_NT_HASH && !is_named(u, AUTH_NTLM)) {

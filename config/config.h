@@ -25,8 +25,8 @@ enum secret_source {
     SECRET_CREDENTIAL, /* argument: name below $CREDENTIALS_DIRECTORY */
     SECRET_KEYTAB,     /* argument: path; a Kerberos key instead of a password */
     SECRET_PROMPT,     /* asked for with exeat login, kept in memory only */
-    SECRET_NT_HASH,    /* in the keyring, as the NT hash of the password in hexadecimal digits: for NTLM alone */
-    SECRET_NONE,       /* tickets only */
+    SECRET_NT_HASH, /* in the keyring, as the NT hash of the password in hexadecimal digits: for NTLM alone */
+    SECRET_NONE,    /* tickets only */
 };
 
 enum kerberos_source {

@@ -68,10 +68,9 @@ const struct kind kind_schemes = {"negotiate, ntlm, digest, basic, separated by 
                                   parse_schemes, print_schemes};
 
 static const char *const source_names[] = {
-    [SECRET_KEYRING] = "keyring", [SECRET_COMMAND] = "command",
-    [SECRET_FILE] = "file",       [SECRET_CREDENTIAL] = "credential",
-    [SECRET_KEYTAB] = "keytab",   [SECRET_PROMPT] = "prompt",
-    [SECRET_NT_HASH] = "nt-hash", [SECRET_NONE] = "none",       NULL,
+    [SECRET_KEYRING] = "keyring",       [SECRET_COMMAND] = "command", [SECRET_FILE] = "file",
+    [SECRET_CREDENTIAL] = "credential", [SECRET_KEYTAB] = "keytab",   [SECRET_PROMPT] = "prompt",
+    [SECRET_NT_HASH] = "nt-hash",       [SECRET_NONE] = "none",       NULL,
 };
 
 const char *secret_source_name(enum secret_source source)
@@ -151,5 +150,5 @@ static bool print_secret(const struct setting *s, const void *object, struct buf
 }
 
 const struct kind kind_secret = {
-    "keyring, command:COMMAND, file:PATH, credential:NAME, keytab:PATH, prompt, nt-hash or none", false, parse_secret,
-    print_secret};
+    "keyring, command:COMMAND, file:PATH, credential:NAME, keytab:PATH, prompt, nt-hash or none", false,
+    parse_secret, print_secret};

@@ -67,7 +67,8 @@ static const char *without_place(const struct setting *s, const char *sentence)
     const char *colon = strncmp(sentence, "value:", 6) == 0 ? strstr(sentence, ": ") : NULL;
     if (colon)
         sentence = colon + 2;
-    return strncmp(sentence, s->name, n) == 0 && strncmp(sentence + n, ": ", 2) == 0 ? sentence + n + 2 : sentence;
+    return strncmp(sentence, s->name, n) == 0 && strncmp(sentence + n, ": ", 2) == 0 ? sentence + n + 2
+                                                                                     : sentence;
 }
 
 /* The smallest configuration with this value in it, for the parser to judge. */
@@ -208,8 +209,10 @@ void draft_write(struct draft *d, struct span title, struct buf *out)
     struct span rest = buf_span(&d->notes);
     buf_add_str(out, "# Made from ");
     for (size_t i = 0; i < title.n; i++)
-        buf_add_str(out, (unsigned char)title.p[i] < ' ' || title.p[i] == 0x7f ? "?" : (char[2]){title.p[i], 0});
-    buf_add_str(out, ".\n# \"exeat help configuration\" explains the settings, \"exeat check\" says whether they are right.\n");
+        buf_add_str(out,
+                    (unsigned char)title.p[i] < ' ' || title.p[i] == 0x7f ? "?" : (char[2]){title.p[i], 0});
+    buf_add_str(out, ".\n# \"exeat help configuration\" explains the settings, \"exeat check\" says whether "
+                     "they are right.\n");
     if (rest.n)
         buf_add_str(out, "#\n# What was not taken over:\n");
     while (rest.n) {

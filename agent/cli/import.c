@@ -25,7 +25,9 @@ static bool read_file(struct draft *d, const char *path, enum move_from *from, s
     bool good = file_peek(&f, path, e);
     if (good && !f.existed)
         good = err_set(e, ERR_USAGE,
-                       "there is no file %s; name cntlm.conf, px.ini, environment, or a command line in quotes: \"alpaca -C ...\"", path);
+                       "there is no file %s; name cntlm.conf, px.ini, environment, or a command line in "
+                       "quotes: \"alpaca -C ...\"",
+                       path);
     else if (good)
         *from = move_read_file(d, buf_span(&f.text));
     if (f.text.p)
@@ -40,7 +42,8 @@ static bool read_source(struct draft *d, const char *word, struct buf *title, st
     bool good = true;
     if (move_is_flags(span_str(word))) {
         from = MOVE_ALPACA;
-        good = move_read_flags(d, span_str(word)) || err_set(e, ERR_USAGE, "a quote in the command line is not closed, or a flag lacks its value");
+        good = move_read_flags(d, span_str(word)) ||
+               err_set(e, ERR_USAGE, "a quote in the command line is not closed, or a flag lacks its value");
     } else if (strcmp(word, "environment") == 0) {
         move_read_environment(d);
     } else {
@@ -53,7 +56,9 @@ static bool read_source(struct draft *d, const char *word, struct buf *title, st
 
 static const char *secret_word(const struct draft *d)
 {
-    return secret_present(&d->password) ? "password" : secret_present(&d->nt_hash) ? "NT hash of the password" : NULL;
+    return secret_present(&d->password)  ? "password"
+           : secret_present(&d->nt_hash) ? "NT hash of the password"
+                                         : NULL;
 }
 
 static int show(const struct draft *d, struct span text)
@@ -73,7 +78,8 @@ static int keep_secret(struct draft *d, const char *path, bool wanted)
         return EXIT_DONE;
     }
     fflush(stdout);
-    int code = new_config_login(path, DRAFT_UPSTREAM, secret_present(&d->password) ? &d->password : &d->nt_hash);
+    int code =
+        new_config_login(path, DRAFT_UPSTREAM, secret_present(&d->password) ? &d->password : &d->nt_hash);
     if (code == EXIT_DONE)
         printf("Next: \"exeat run\". The %s still stands where it stood: delete it there.\n", what);
     return code;
@@ -86,8 +92,10 @@ static int write_it(const struct verb_call *call, struct draft *d, struct span t
     char *path = new_config_path(verb_value(call, "output"), &e);
     int code = EXIT_FAILED;
     if (path && wanted && secret_word(d) && new_config_agent_runs()) {
-        code = say_error(EXIT_FAILED, "an agent is running, with another configuration: nothing was written\nStop it (exeat stop) and "
-                                      "import again, or leave the password out with --no-secrets.");
+        code = say_error(
+            EXIT_FAILED,
+            "an agent is running, with another configuration: nothing was written\nStop it (exeat stop) and "
+            "import again, or leave the password out with --no-secrets.");
     } else if (!path || !new_config_write(path, text, force, &e)) {
         code = say_failure(&e);
     } else {
@@ -113,7 +121,9 @@ static int go_on(const struct verb_call *call, struct draft *d, struct span titl
     if (!draft_has(d, "upstream", "proxy")) {
         if (dry)
             say_clean(stdout, buf_span(&text));
-        code = say_error(EXIT_CONFIG, "no proxy is named there; say which with --proxy URL, like http://proxy.corp.example:8080");
+        code = say_error(
+            EXIT_CONFIG,
+            "no proxy is named there; say which with --proxy URL, like http://proxy.corp.example:8080");
     } else if (!draft_check(buf_span(&text), &e)) {
         if (dry)
             say_clean(stdout, buf_span(&text));
@@ -133,7 +143,8 @@ static int run(const struct verb_call *call)
     if (call->n_words == 0)
         return say_error(EXIT_USAGE, "import what? For example: exeat import /etc/cntlm.conf");
     secret_start();
-    int code = read_source(&d, call->words[0], &title, &e) ? go_on(call, &d, buf_span(&title)) : say_failure(&e);
+    int code =
+        read_source(&d, call->words[0], &title, &e) ? go_on(call, &d, buf_span(&title)) : say_failure(&e);
     draft_free(&d);
     buf_free(&title);
     return code;
@@ -153,11 +164,14 @@ const struct verb import_verb = {
     .arguments = "FILE|environment|\"alpaca FLAGS\"",
     .max_words = 1,
     .summary = "Make a configuration from that of another relay",
-    .help = "Reads cntlm.conf, px.ini, the flags of alpaca (a command line in quotes) or the variables of the environment (https_proxy, no_proxy), and "
-            "writes an exeat.conf. Its comments say where each setting came from, and name what was not taken over, with the reason. A "
+    .help = "Reads cntlm.conf, px.ini, the flags of alpaca (a command line in quotes) or the variables of "
+            "the environment (https_proxy, no_proxy), and "
+            "writes an exeat.conf. Its comments say where each setting came from, and name what was not "
+            "taken over, with the reason. A "
             "file that is there already is not replaced without --force.\n"
             "\n"
-            "A password, or cntlm's PassNT, is tried once against the proxy and stored in the keyring when it was not refused, as \"exeat "
+            "A password, or cntlm's PassNT, is tried once against the proxy and stored in the keyring when "
+            "it was not refused, as \"exeat "
             "login\" does; the file never holds it. PassLM and PassNTLMv2 cannot be used.\n"
             "\n"
             "    exeat import /etc/cntlm.conf --dry-run",

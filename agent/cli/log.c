@@ -79,19 +79,25 @@ static int show_file(char *path, char *lines, bool follow)
 static int show(const struct place *p, const struct err *e, bool requests, char *lines, bool follow)
 {
     if (requests && !p->requests)
-        return say_error(EXIT_FAILED, "the lines about requests have no file of their own; \"exeat log\" shows all there is, and "
-                                      "file = in [log] gives them one");
+        return say_error(
+            EXIT_FAILED,
+            "the lines about requests have no file of their own; \"exeat log\" shows all there is, and "
+            "file = in [log] gives them one");
     if (p->requests && (requests || !p->journal))
         return show_file(p->requests, lines, follow);
     if (p->journal) {
         if (p->requests)
-            fprintf(stderr, "exeat: the lines about requests are in %s; \"exeat log --requests\" shows them\n", p->requests);
+            fprintf(stderr,
+                    "exeat: the lines about requests are in %s; \"exeat log --requests\" shows them\n",
+                    p->requests);
         return show_journal(lines, follow);
     }
     if (!p->running)
         return say_failure(e);
-    return say_error(EXIT_FAILED, "the agent writes its log to the terminal or the program that started it\nRun it as a service (systemctl "
-                                  "--user enable --now exeat.service) and it goes to the journal; [log] file = PATH keeps the lines about "
+    return say_error(EXIT_FAILED, "the agent writes its log to the terminal or the program that started "
+                                  "it\nRun it as a service (systemctl "
+                                  "--user enable --now exeat.service) and it goes to the journal; [log] file "
+                                  "= PATH keeps the lines about "
                                   "requests in a file. \"exeat watch\" shows requests as they come.");
 }
 
@@ -123,8 +129,10 @@ const struct verb log_verb = {
     .name = "log",
     .arguments = "",
     .summary = "Show the agent's log",
-    .help = "Shows the last lines of the log: from the journal, where the agent runs as a service (journalctl shows them), else from the file "
-            "that [log] names for the lines about requests. Where neither is the case it says where the log goes.",
+    .help = "Shows the last lines of the log: from the journal, where the agent runs as a service "
+            "(journalctl shows them), else from the file "
+            "that [log] names for the lines about requests. Where neither is the case it says where the log "
+            "goes.",
     .options = options,
     .run = run,
 };

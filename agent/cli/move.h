@@ -15,9 +15,10 @@ typedef void (*move_take)(struct draft *d, const struct move_row *row, struct sp
 struct move_row {
     enum move_from from;
     const char *keys; /* separated by blanks; any letter case, but for flags and variables */
-    const char *to;   /* "section.key", separated by blanks: the settings that it may become; NULL: it has no counterpart */
-    move_take take;   /* NULL: it is only noted */
-    const char *why;  /* what a note says of it; may be NULL where `take` says it */
+    const char *
+        to; /* "section.key", separated by blanks: the settings that it may become; NULL: it has no counterpart */
+    move_take take;  /* NULL: it is only noted */
+    const char *why; /* what a note says of it; may be NULL where `take` says it */
 };
 extern const struct move_row move_rows[]; /* ends with keys NULL */
 

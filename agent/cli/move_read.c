@@ -144,8 +144,8 @@ static bool read_flag(struct draft *d, struct span word, struct span *rest)
 
 static void read_alpaca_variables(struct draft *d)
 {
-    static const char *const names[] = {"NTLM_USERNAME", "NTLM_DOMAIN", "NTLM_CREDENTIALS", "BASIC_CREDENTIALS",
-                                        "ALPACA_PROXY_AUTH_ALLOWLIST"};
+    static const char *const names[] = {"NTLM_USERNAME", "NTLM_DOMAIN", "NTLM_CREDENTIALS",
+                                        "BASIC_CREDENTIALS", "ALPACA_PROXY_AUTH_ALLOWLIST"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         struct span value = span_str(getenv(names[i]));
         if (value.n)

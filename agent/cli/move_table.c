@@ -10,8 +10,10 @@
 
 const char *move_name(enum move_from from)
 {
-    static const char *const names[] = {
-        [MOVE_CNTLM] = "cntlm", [MOVE_PX] = "px", [MOVE_ALPACA] = "alpaca", [MOVE_ENVIRONMENT] = "the environment"};
+    static const char *const names[] = {[MOVE_CNTLM] = "cntlm",
+                                        [MOVE_PX] = "px",
+                                        [MOVE_ALPACA] = "alpaca",
+                                        [MOVE_ENVIRONMENT] = "the environment"};
     return names[from];
 }
 
@@ -79,7 +81,9 @@ static void note_if_yes(struct draft *d, const struct move_row *row, struct span
 
 static int hex_of(char c)
 {
-    return isdigit((unsigned char)c) ? c - '0' : isxdigit((unsigned char)c) ? tolower((unsigned char)c) - 'a' + 10 : -1;
+    return isdigit((unsigned char)c)    ? c - '0'
+           : isxdigit((unsigned char)c) ? tolower((unsigned char)c) - 'a' + 10
+                                        : -1;
 }
 
 /* Percent-decoded (RFC 3986 section 2.1), byte by byte, with no copy elsewhere. */
@@ -161,7 +165,8 @@ static void take_nt_hash(struct draft *d, const struct move_row *row, struct spa
 }
 
 /* alpaca: "user@domain:hash" */
-static void take_ntlm_credentials(struct draft *d, const struct move_row *row, struct span key, struct span value)
+static void take_ntlm_credentials(struct draft *d, const struct move_row *row, struct span key,
+                                  struct span value)
 {
     size_t colon = span_rfind(value, ':');
     struct span who = span_head(value, colon);
@@ -176,7 +181,8 @@ static void take_ntlm_credentials(struct draft *d, const struct move_row *row, s
     take_nt_hash(d, row, key, span_from(value, colon + 1));
 }
 
-static void take_basic_credentials(struct draft *d, const struct move_row *row, struct span key, struct span value)
+static void take_basic_credentials(struct draft *d, const struct move_row *row, struct span key,
+                                   struct span value)
 {
     (void)row;
     size_t colon = span_find(value, ':');
@@ -184,7 +190,8 @@ static void take_basic_credentials(struct draft *d, const struct move_row *row, 
     if (colon < value.n)
         secret_set(&d->password, span_from(value, colon + 1));
     draft_put(d, "upstream", "auth", key, SPAN("basic"));
-    draft_note(d, key, "Basic sends the password itself: to a proxy without TLS only with basic-in-clear = yes");
+    draft_note(d, key,
+               "Basic sends the password itself: to a proxy without TLS only with basic-in-clear = yes");
 }
 
 static void take_auth(struct draft *d, const struct move_row *row, struct span key, struct span value)
@@ -198,9 +205,11 @@ static void take_auth(struct draft *d, const struct move_row *row, struct span k
         {"negotiate", "negotiate", NULL},
         {"kerberos", "negotiate", NULL},
         {"digest", "digest", NULL},
-        {"basic", "basic", "Basic sends the password itself: to a proxy without TLS only with basic-in-clear = yes"},
+        {"basic", "basic",
+         "Basic sends the password itself: to a proxy without TLS only with basic-in-clear = yes"},
         {"none", "none", NULL},
-        {"any", "", "all schemes but Basic may be answered; name basic in auth = if the proxy takes nothing else"},
+        {"any", "",
+         "all schemes but Basic may be answered; name basic in auth = if the proxy takes nothing else"},
         {"anysafe", "", NULL},
         {"lm", "ntlm", "NTLM is NTLMv2 always: the older ones can be broken by whoever listens"},
         {"nt", "ntlm", "NTLM is NTLMv2 always: the older ones can be broken by whoever listens"},
@@ -249,19 +258,23 @@ static bool is_number(struct span text)
 
 static bool is_here(struct span host)
 {
-    return span_istarts(host, SPAN("127.")) || span_ieq(host, SPAN("localhost")) || span_eq(host, SPAN("[::1]"));
+    return span_istarts(host, SPAN("127.")) || span_ieq(host, SPAN("localhost")) ||
+           span_eq(host, SPAN("[::1]"));
 }
 
 /* Others reach an address that is not this machine's alone, and need tokens for it, which nobody can make here. */
-static void put_listener(struct draft *d, const struct move_row *row, struct span key, struct span host, struct span port)
+static void put_listener(struct draft *d, const struct move_row *row, struct span key, struct span host,
+                         struct span port)
 {
     struct buf text = {0};
     bool here = !host.n || is_here(host);
     buf_addf(&text, "%.*s:%.*s", SPAN_ARG(here && host.n ? host : LOOPBACK), SPAN_ARG(port));
     put_as(d, row, key, buf_span(&text));
     if (!here)
-        draft_note(d, key, "others than this machine need a token each: add their address to http =, and see allow = and "
-                           "\"exeat help token\"");
+        draft_note(
+            d, key,
+            "others than this machine need a token each: add their address to http =, and see allow = and "
+            "\"exeat help token\"");
     buf_free(&text);
 }
 
@@ -366,11 +379,14 @@ static void take_enable_socks(struct draft *d, const struct move_row *row, struc
 
 /* --- the table --- */
 
-#define TWO_KINDS                                                                                               \
-    "cannot be used: it is good for one old kind of answer alone. The password itself, or cntlm's PassNT, can" 
+#define TWO_KINDS                                                                                            \
+    "cannot be used: it is good for one old kind of answer alone. The password itself, or cntlm's PassNT, "  \
+    "can"
 #define WINDOWS "not offered: Windows"
-#define FLAT    "one loop, bodies streamed with flat memory; a tunnel lives as long as both ends do, and TCP keep-alive finds dead ones"
-#define TOKENS  "others than this machine need a token each: see [listen] allow and \"exeat help token\""
+#define FLAT                                                                                                 \
+    "one loop, bodies streamed with flat memory; a tunnel lives as long as both ends do, and TCP "           \
+    "keep-alive finds dead ones"
+#define TOKENS "others than this machine need a token each: see [listen] allow and \"exeat help token\""
 
 const struct move_row move_rows[] = {
     {MOVE_CNTLM, "Proxy", "upstream.proxy", take_proxies, NULL},
@@ -415,9 +431,11 @@ const struct move_row move_rows[] = {
      "NTLM, Negotiate and Digest towards clients are not offered"},
     {MOVE_PX, "client_nosspi", NULL, NULL, WINDOWS},
     {MOVE_PX, "workers threads idle", NULL, NULL, FLAT},
-    {MOVE_PX, "socktimeout", "upstream.dial-timeout upstream.answer-timeout", NULL, "see dial-timeout and answer-timeout"},
+    {MOVE_PX, "socktimeout", "upstream.dial-timeout upstream.answer-timeout", NULL,
+     "see dial-timeout and answer-timeout"},
     {MOVE_PX, "proxyreload", NULL, NULL, "not needed: the kernel tells of a new network"},
-    {MOVE_PX, "log", "log.level log.file", take_log, "level = debug says as much; file = is for the requests alone"},
+    {MOVE_PX, "log", "log.level log.file", take_log,
+     "level = debug says as much; file = is for the requests alone"},
     {MOVE_PX, "foreground", NULL, NULL, "it always is"},
 
     {MOVE_ALPACA, "-l", "listen.http", take_hosts, NULL},
@@ -427,7 +445,8 @@ const struct move_row move_rows[] = {
     {MOVE_ALPACA, "-u NTLM_USERNAME", "upstream.user", take_text, NULL},
     {MOVE_ALPACA, "NTLM_CREDENTIALS", "upstream.secret", take_ntlm_credentials, NULL},
     {MOVE_ALPACA, "BASIC_CREDENTIALS", "upstream.secret", take_basic_credentials, NULL},
-    {MOVE_ALPACA, "-H", "upstream.secret", NULL, "\"exeat login\" asks for the password, and nothing prints it"},
+    {MOVE_ALPACA, "-H", "upstream.secret", NULL,
+     "\"exeat login\" asks for the password, and nothing prints it"},
     {MOVE_ALPACA, "-no-kerberos", "upstream.auth", take_no_kerberos, NULL},
     {MOVE_ALPACA, "ALPACA_PROXY_AUTH_ALLOWLIST", NULL, NULL,
      "an identity goes to the proxies that [upstream NAME] proxy names, whatever a PAC script says"},
@@ -485,7 +504,8 @@ static void settle_secret(struct draft *d)
         return;
     draft_drop(d, "upstream", "auth");
     draft_drop(d, "upstream", "kerberos");
-    draft_put(d, "upstream", "auth", SPAN("an NT hash is for NTLM alone; tickets are taken where they are"), SPAN("negotiate"));
+    draft_put(d, "upstream", "auth", SPAN("an NT hash is for NTLM alone; tickets are taken where they are"),
+              SPAN("negotiate"));
     draft_put(d, "upstream", "auth", SPAN(""), SPAN("ntlm"));
     draft_put(d, "upstream", "secret", SPAN("the NT hash, in the keyring"), SPAN("nt-hash"));
 }

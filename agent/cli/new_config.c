@@ -22,7 +22,8 @@ static bool is_free(const struct file *f, bool force, struct err *e)
 {
     return !f->existed || force ||
            err_set(e, ERR_CONFIG,
-                   "%s is there already, and was left as it is\nWrite elsewhere with --output FILE, replace it with --force, or look "
+                   "%s is there already, and was left as it is\nWrite elsewhere with --output FILE, replace "
+                   "it with --force, or look "
                    "first with --dry-run.",
                    f->path);
 }

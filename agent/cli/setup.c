@@ -15,10 +15,10 @@
 #include "cli/verb.h"
 #include "config/config.h"
 
-#define ROUNDS      10 /* of one question */
-#define LINE_MOST   ((size_t)4096)
-#define USUAL_HERE  "localhost 127.0.0.0/8 ::1"
-#define SETUP_FILE  "setup.conf"
+#define ROUNDS     10 /* of one question */
+#define LINE_MOST  ((size_t)4096)
+#define USUAL_HERE "localhost 127.0.0.0/8 ::1"
+#define SETUP_FILE "setup.conf"
 
 struct setup {
     struct draft draft;
@@ -93,7 +93,8 @@ static bool put_proxy(struct draft *d, struct span answer)
 {
     struct buf url = {0};
     draft_drop(d, "upstream", "proxy");
-    buf_addf(&url, "%s%.*s", answer.n && memmem(answer.p, answer.n, "://", 3) ? "" : "http://", SPAN_ARG(answer));
+    buf_addf(&url, "%s%.*s", answer.n && memmem(answer.p, answer.n, "://", 3) ? "" : "http://",
+             SPAN_ARG(answer));
     while (url.n && url.p[url.n - 1] == '/')
         url.n--;
     bool good = put(d, "upstream", "proxy", buf_span(&url));
@@ -129,7 +130,8 @@ static bool ask_proxy(struct setup *s)
 static bool ask_basic(struct setup *s)
 {
     puts(s->seen.is_private ? "The proxy takes Basic alone: the password itself is sent to it."
-                            : "The proxy takes Basic alone: the password itself is sent to it, and everybody on the way can read it.");
+                            : "The proxy takes Basic alone: the password itself is sent to it, and everybody "
+                              "on the way can read it.");
     int answer = ask_yes("Do that", s->seen.is_private);
     if (answer == 1) {
         put(&s->draft, "upstream", "auth", SPAN("basic"));
@@ -157,7 +159,9 @@ static bool ask_user(struct setup *s)
     const char *name = getenv("USER");
     bool domains = s->seen.negotiate || s->seen.ntlm || !s->seen.answered, good = false;
     for (int i = 0; i < ROUNDS && !good; i++) {
-        if (!ask(domains ? "Your user name there (CORP\\alice, alice@CORP.EXAMPLE or alice)" : "Your user name there", name ? name : "", &answer))
+        if (!ask(domains ? "Your user name there (CORP\\alice, alice@CORP.EXAMPLE or alice)"
+                         : "Your user name there",
+                 name ? name : "", &answer))
             break;
         good = answer.n && put(&s->draft, "upstream", "user", buf_span(&answer));
     }
@@ -294,7 +298,8 @@ static void offer_service(void)
     static const char *const enable[] = {"systemctl", "--user", "enable", "--now", "exeat.socket", NULL};
     if (setup_run(known, true) != 0)
         puts("Start it with \"exeat run\".");
-    else if (ask_yes("Start exeat now and at each login (systemctl --user enable --now exeat.socket)", true) != 1)
+    else if (ask_yes("Start exeat now and at each login (systemctl --user enable --now exeat.socket)",
+                     true) != 1)
         puts("Start it with \"exeat run\".");
     else if (setup_run(enable, false) != 0)
         puts("That did not work; start it with \"exeat run\".");
@@ -303,7 +308,9 @@ static void offer_service(void)
 static void offer_programs(void)
 {
     static const char *const set[] = {"/proc/self/exe", "apps", "set", "all", NULL};
-    if (ask_yes("Point git, npm and the other programs at exeat (exeat apps set all; exeat apps unset takes it back)", false) == 1)
+    if (ask_yes("Point git, npm and the other programs at exeat (exeat apps set all; exeat apps unset takes "
+                "it back)",
+                false) == 1)
         setup_run(set, false);
 }
 
@@ -319,8 +326,10 @@ static int finish(struct setup *s)
     say_clean(stdout, buf_span(&text));
     printf("\n");
     struct buf question = {0};
-    buf_addf(&question, "%s write this to %s", secret_present(&s->password) ? "Try the password and" : "So,", s->path);
-    bool go = draft_check(buf_span(&text), &e) && ask_yes(buf_cstr(&question), true) == 1 && try_it(s, buf_span(&text));
+    buf_addf(&question, "%s write this to %s", secret_present(&s->password) ? "Try the password and" : "So,",
+             s->path);
+    bool go = draft_check(buf_span(&text), &e) && ask_yes(buf_cstr(&question), true) == 1 &&
+              try_it(s, buf_span(&text));
     buf_free(&question);
     if (go && new_config_write(s->path, buf_span(&text), s->force, &e)) {
         say_clean(stdout, span_str(s->path));
@@ -349,15 +358,18 @@ static int dialogue(struct setup *s)
 static int run(const struct verb_call *call)
 {
     struct err e = {0};
-    struct setup s = {.force = verb_given(call, "force"), .path = new_config_path(verb_value(call, "output"), &e)};
+    struct setup s = {.force = verb_given(call, "force"),
+                      .path = new_config_path(verb_value(call, "output"), &e)};
     int code;
     secret_start();
     setvbuf(stdin, NULL, _IONBF, 0); /* the password is read past it */
     if (!s.path || !new_config_may(s.path, s.force, &e))
         code = say_failure(&e);
     else if (new_config_agent_runs())
-        code = say_error(EXIT_FAILED, "an agent is running, so there is a configuration already: see \"exeat status\"\nTo begin anew: "
-                                      "exeat stop, then exeat setup --force.");
+        code = say_error(
+            EXIT_FAILED,
+            "an agent is running, so there is a configuration already: see \"exeat status\"\nTo begin anew: "
+            "exeat stop, then exeat setup --force.");
     else
         code = dialogue(&s);
     draft_free(&s.draft);
@@ -377,8 +389,10 @@ const struct verb setup_verb = {
     .name = "setup",
     .arguments = "",
     .summary = "Make the first configuration, by questions",
-    .help = "Asks for the proxy (and guesses it from the environment and the desktop's settings), looks at what the proxy wants, and asks only for "
-            "what that needs. The password is tried once, and stored in the keyring when it was not refused. The configuration is shown "
+    .help = "Asks for the proxy (and guesses it from the environment and the desktop's settings), looks at "
+            "what the proxy wants, and asks only for "
+            "what that needs. The password is tried once, and stored in the keyring when it was not refused. "
+            "The configuration is shown "
             "before it is written; until then nothing is changed.",
     .options = options,
     .run = run,

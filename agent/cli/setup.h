@@ -18,10 +18,10 @@ void guess_free(struct guess *g);
 /* --- setup_look.c: what the proxy says --- */
 
 struct look_at {
-    bool answered;                          /* it spoke HTTP with us */
-    bool asks;                              /* 407 */
-    bool negotiate, ntlm, digest, basic;    /* what it offers */
-    bool is_private;                        /* nobody on the way could read a password */
+    bool answered;                       /* it spoke HTTP with us */
+    bool asks;                           /* 407 */
+    bool negotiate, ntlm, digest, basic; /* what it offers */
+    bool is_private;                     /* nobody on the way could read a password */
 };
 /* Goes to the proxy of the draft's [upstream], without credentials, and says on standard output how that was. */
 void setup_look(const struct draft *d, struct look_at *seen);

@@ -52,7 +52,8 @@ static void read_kde(struct settings *s)
 static bool is_ourselves(const struct settings_proxy *p)
 {
     struct span host = span_str(p->host);
-    return p->port == OWN_PORT && (span_istarts(host, SPAN("127.")) || span_ieq(host, SPAN("localhost")) || span_eq(host, SPAN("::1")));
+    return p->port == OWN_PORT && (span_istarts(host, SPAN("127.")) || span_ieq(host, SPAN("localhost")) ||
+                                   span_eq(host, SPAN("::1")));
 }
 
 /* false: it says nothing that is of use. */
@@ -63,7 +64,8 @@ static bool take(struct guess *g, const struct settings *s)
         buf_add_str(&g->pac, s->pac);
     if (s->say == SETTINGS_MANUAL && p->host && !is_ourselves(p)) {
         bool ipv6 = strchr(p->host, ':') != NULL;
-        buf_addf(&g->proxy, "%s://%s%s%s:%u", p->tls ? "https" : "http", ipv6 ? "[" : "", p->host, ipv6 ? "]" : "", p->port);
+        buf_addf(&g->proxy, "%s://%s%s%s:%u", p->tls ? "https" : "http", ipv6 ? "[" : "", p->host,
+                 ipv6 ? "]" : "", p->port);
         for (size_t i = 0; i < s->n_ignore; i++)
             buf_addf(&g->no_proxy, "%s%s", i ? " " : "", s->ignore[i]);
     }

@@ -87,8 +87,10 @@ void setup_look(const struct draft *d, struct look_at *seen)
 {
     struct buf text = {0};
     struct err e = {0};
-    struct span proxies = buf_span(&d->values[(size_t)(setting_find(section_find(SPAN("upstream")), SPAN("proxy")) - settings)]);
-    struct doctor doctor = {.url = "http://" TARGET_HOST "/", .host = SPAN(TARGET_HOST), .port = 80, .line = LINE_NOBODY};
+    struct span proxies = buf_span(
+        &d->values[(size_t)(setting_find(section_find(SPAN("upstream")), SPAN("proxy")) - settings)]);
+    struct doctor doctor = {
+        .url = "http://" TARGET_HOST "/", .host = SPAN(TARGET_HOST), .port = 80, .line = LINE_NOBODY};
     *seen = (struct look_at){0};
     buf_addf(&text, "[upstream " DRAFT_UPSTREAM "]\nproxy = %.*s\n", SPAN_ARG(proxies));
     buf_add_str(&doctor.authority, TARGET_HOST);

@@ -46,13 +46,14 @@ static void put_line(struct buf *out, json_t *o)
     uint64_t code = number_of(o, "status");
     snprintf(status, sizeof status, code ? "%3" PRIu64 : "---", code);
     bool end = strcmp(event, "tunnel-end") == 0;
-    buf_addf(out, "%s  %s  %6" PRIu64 " ms  %s%s%s", clock, end ? "end" : status, number_of(o, "ms"), text_of(o, "route", "-"),
-             *text_of(o, "scheme", "") ? "/" : "", text_of(o, "scheme", ""));
+    buf_addf(out, "%s  %s  %6" PRIu64 " ms  %s%s%s", clock, end ? "end" : status, number_of(o, "ms"),
+             text_of(o, "route", "-"), *text_of(o, "scheme", "") ? "/" : "", text_of(o, "scheme", ""));
     if (legs > 1)
         buf_addf(out, " (%u legs)", legs);
     buf_addf(out, "  %s %s", text_of(o, "method", "-"), text_of(o, "target", "-"));
     if (end)
-        buf_addf(out, ", %" PRIu64 " bytes up, %" PRIu64 " down", number_of(o, "bytes_up"), number_of(o, "bytes_down"));
+        buf_addf(out, ", %" PRIu64 " bytes up, %" PRIu64 " down", number_of(o, "bytes_up"),
+                 number_of(o, "bytes_down"));
     if (*text_of(o, "program", ""))
         buf_addf(out, " - %s", text_of(o, "program", ""));
     if (*text_of(o, "note", "") && !end)
@@ -67,7 +68,8 @@ static bool show(json_t *o, struct span raw, bool json)
     if (json)
         buf_addf(&line, "%.*s\n", SPAN_ARG(raw));
     else if (strcmp(text_of(o, "event", ""), "missed") == 0)
-        buf_addf(&line, "(%" PRIu64 " lines were missed: this terminal reads too slowly)\n", number_of(o, "lines"));
+        buf_addf(&line, "(%" PRIu64 " lines were missed: this terminal reads too slowly)\n",
+                 number_of(o, "lines"));
     else
         put_line(&line, o);
     say_clean(stdout, buf_span(&line));
@@ -116,13 +118,19 @@ const struct verb watch_verb = {
     .name = "watch",
     .arguments = "",
     .summary = "Show requests as they go through the agent",
-    .help = "Shows each request when it is over: time, status, how long it took, the route and the scheme by which the proxy let it in, how "
-            "many requests to the proxy that took (legs), and which program asked. Tunnels show twice, when they open and when they end. "
-            "Queries of addresses are never shown. Runs until it is ended, or until the agent ends (exit code 4).\n"
+    .help = "Shows each request when it is over: time, status, how long it took, the route and the scheme by "
+            "which the proxy let it in, how "
+            "many requests to the proxy that took (legs), and which program asked. Tunnels show twice, when "
+            "they open and when they end. "
+            "Queries of addresses are never shown. Runs until it is ended, or until the agent ends (exit "
+            "code 4).\n"
             "\n"
-            "With --json each line has these members, and may get more: event (request, tunnel, tunnel-end), legs, and all that [log] format "
-            "= json writes: time, id, client, uid, guest, program, method, target, protocol, route, proxy, rule, scheme, status, bytes_up, "
-            "bytes_down, ms, note. null is what is not known. Whoever reads too slowly gets {\"event\":\"missed\",\"lines\":N} in place of "
+            "With --json each line has these members, and may get more: event (request, tunnel, tunnel-end), "
+            "legs, and all that [log] format "
+            "= json writes: time, id, client, uid, guest, program, method, target, protocol, route, proxy, "
+            "rule, scheme, status, bytes_up, "
+            "bytes_down, ms, note. null is what is not known. Whoever reads too slowly gets "
+            "{\"event\":\"missed\",\"lines\":N} in place of "
             "N lines.",
     .options = options,
     .run = run,

@@ -195,7 +195,8 @@ static void serve_lines(struct control_peer *p)
     p->busy = true;
     if (p->watching)
         p->used = p->bytes.n;
-    while (p->server && !p->call && !p->last && !p->watching && stream_backlog(p->stream) == 0 && serve_line(p))
+    while (p->server && !p->call && !p->last && !p->watching && stream_backlog(p->stream) == 0 &&
+           serve_line(p))
         ;
     p->busy = false;
     if (!p->server) {

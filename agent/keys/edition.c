@@ -14,8 +14,8 @@
 
 /* How soon a provider may be asked again, in milliseconds. */
 static const int64_t look_pause[] = {
-    [SECRET_KEYRING] = 1000, [SECRET_NT_HASH] = 1000, [SECRET_COMMAND] = 5000, [SECRET_FILE] = 0,  [SECRET_CREDENTIAL] = 0,
-    [SECRET_PROMPT] = 0,     [SECRET_NONE] = 0,       [SECRET_KEYTAB] = 0};
+    [SECRET_KEYRING] = 1000, [SECRET_NT_HASH] = 1000, [SECRET_COMMAND] = 5000, [SECRET_FILE] = 0,
+    [SECRET_CREDENTIAL] = 0, [SECRET_PROMPT] = 0,     [SECRET_NONE] = 0,       [SECRET_KEYTAB] = 0};
 
 struct secret_job {
     struct job job;
@@ -229,7 +229,8 @@ enum ready edition_need_secret(struct edition *e, uint64_t since, struct err *wh
 enum ready edition_need_password(struct edition *e, uint64_t since, struct err *why)
 {
     if (e->who->u && e->who->u->secret == SECRET_NT_HASH) {
-        err_set(why, ERR_CONFIG, "secret = nt-hash of %s is no password: it is good for NTLM alone", e->who->name);
+        err_set(why, ERR_CONFIG, "secret = nt-hash of %s is no password: it is good for NTLM alone",
+                e->who->name);
         return READY_NO;
     }
     enum ready r = edition_need_secret(e, since, why);

@@ -111,7 +111,8 @@ bool nt_hash_take(struct secret *hex, struct span given, struct err *e)
 {
     char text[NT_HASH_DIGITS];
     if (!nt_hash_is(given))
-        return err_set(e, ERR_CONFIG, "what the keyring has for secret = nt-hash is no NT hash (32 hexadecimal digits)");
+        return err_set(e, ERR_CONFIG,
+                       "what the keyring has for secret = nt-hash is no NT hash (32 hexadecimal digits)");
     for (size_t i = 0; i < sizeof text; i++)
         text[i] = (char)tolower((unsigned char)given.p[i]);
     secret_set(hex, span_make(text, sizeof text));

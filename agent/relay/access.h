@@ -28,8 +28,8 @@ struct access {
     unsigned status;                 /* 0: the client was told none */
     uint64_t up, down, milliseconds; /* content */
     bool tunnel;                     /* a tunnel's end */
-    bool begins;                     /* a tunnel's begin: for people; programs that read the log want one line per request */
-    unsigned legs;                   /* requests that went to the proxy for it */
+    bool begins;   /* a tunnel's begin: for people; programs that read the log want one line per request */
+    unsigned legs; /* requests that went to the proxy for it */
 };
 
 /* Appends the line, without a newline: at most ACCESS_LINE_MOST bytes. Pure. */

@@ -44,6 +44,23 @@ class LoginTest(unittest.TestCase):
         return login.end(call), a
 
 
+class Hash(LoginTest):
+    def test_it_is_for_ntlm_alone(self):
+        """Neither Basic nor Digest ever gets the hash as if it were the password."""
+        k = self.keyholder("auth = ntlm digest basic\nbasic-in-clear = yes\nuser = alice\nsecret = nt-hash\n")
+        login = k.login_link()
+        call = login.begin("LOGIN", upstream="corp", secret="77b9081511704ee852f94227cf48a793")
+        e = k.event("EVENT_TRIAL")
+        k.tell("TRIAL_END", trial=e.trial, verdict=12, why="connection refused")
+        self.assertEqual(login.end(call).verdict, "OK")
+        for challenge in (BASIC, ['Digest realm="x", nonce="y", qop="auth"']):
+            a = Context(k).challenged(challenge)
+            self.assertEqual(a.verdict, "UNAVAILABLE", a)
+            self.assertIn("good for NTLM alone", a.why)
+        self.assertNotEqual(Context(k).challenged(["NTLM"]).verdict, "UNAVAILABLE")
+        self.assertNotIn("77b9", k.log())
+
+
 class FileBackend(LoginTest):
     def test_accepted_and_stored(self):
         k = self.keyholder()

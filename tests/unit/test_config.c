@@ -263,7 +263,7 @@ static void test_choices(void **state)
     "and store the password with \"exeat login\""
 #define SECRET_SENTENCE                                                                                      \
     "t.conf:3: secret: the value is not keyring, command:COMMAND, file:PATH, credential:NAME, keytab:PATH, " \
-    "prompt, nt-hash or none (the password "                                                                          \
+    "prompt, nt-hash or none (the password "                                                                 \
     "itself must not stand here)"
 #define PIN_A    "dGhlIGtleSB3aXRoIHRoaXMgaGFzaCBpcyBoaWRkZW4="
 #define PIN_B    "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAP8="

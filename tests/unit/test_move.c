@@ -20,7 +20,8 @@ static void read_words(struct buf *out)
 {
     char path[600];
     const char *slash = strrchr(__FILE__, '/');
-    snprintf(path, sizeof path, "%.*s../../config/coming-from.md", slash ? (int)(slash - __FILE__ + 1) : 0, __FILE__);
+    snprintf(path, sizeof path, "%.*s../../config/coming-from.md", slash ? (int)(slash - __FILE__ + 1) : 0,
+             __FILE__);
     FILE *f = fopen(path, "r");
     if (!f)
         fail_msg("cannot open %s", path);
@@ -81,7 +82,8 @@ static void told(char text[80], struct span to)
     const struct section *s = section_find(section);
     assert_non_null(s);
     assert_non_null(setting_find(s, span_from(to, dot + 1)));
-    snprintf(text, 80, "[%.*s%s] %.*s", SPAN_ARG(section), s->named ? " NAME" : "", SPAN_ARG(span_from(to, dot + 1)));
+    snprintf(text, 80, "[%.*s%s] %.*s", SPAN_ARG(section), s->named ? " NAME" : "",
+             SPAN_ARG(span_from(to, dot + 1)));
 }
 
 static void check_key(struct span all, struct span words, const struct move_row *row, struct span key)
@@ -95,10 +97,13 @@ static void check_key(struct span all, struct span words, const struct move_row 
     while ((one = span_word(&to)).n) {
         told(text, one);
         if (!has(buf_span(&cell), text))
-            fail_msg("%.*s: coming-from.md does not say %s, but \"%.*s\"", SPAN_ARG(key), text, SPAN_ARG(buf_span(&cell)));
+            fail_msg("%.*s: coming-from.md does not say %s, but \"%.*s\"", SPAN_ARG(key), text,
+                     SPAN_ARG(buf_span(&cell)));
     }
-    if (!row->to && !has(buf_span(&cell), row->why) && !(has(buf_span(&cell), "see above") && has(words, row->why)))
-        fail_msg("%.*s: the table says \"%s\", coming-from.md \"%.*s\"", SPAN_ARG(key), row->why, SPAN_ARG(buf_span(&cell)));
+    if (!row->to && !has(buf_span(&cell), row->why) &&
+        !(has(buf_span(&cell), "see above") && has(words, row->why)))
+        fail_msg("%.*s: the table says \"%s\", coming-from.md \"%.*s\"", SPAN_ARG(key), row->why,
+                 SPAN_ARG(buf_span(&cell)));
     buf_free(&cell);
 }
 
@@ -145,7 +150,8 @@ static void test_words_and_table(void **state)
                 span_cut(&left, '`');
                 struct span key = span_cut(&left, '`');
                 bool flag = key.n && key.p[0] == '-' && from != MOVE_ALPACA;
-                bool word = span_find(key, ' ') == key.n && !has(key, "...") && !span_eq(key, span_str(move_name(from)));
+                bool word = span_find(key, ' ') == key.n && !has(key, "...") &&
+                            !span_eq(key, span_str(move_name(from)));
                 if (!flag && word && !in_table(from, key))
                     fail_msg("the table has no %.*s of %s", SPAN_ARG(key), move_name(from));
             }
@@ -169,8 +175,10 @@ static void test_files(void **state)
     static const struct {
         const char *text, *has, *lacks; /* parts of the configuration */
     } rows[] = {
-        {"Proxy 10.0.0.1:8080\nProxy\t10.0.0.2:8080", "\nproxy = http://10.0.0.1:8080 http://10.0.0.2:8080\n", "not taken"},
-        {"Proxy p:1\nUsername alice\nDomain CORP\nWorkstation DESK", "user = alice\n# Domain\ndomain = CORP\n# Workstation\nworkstation = DESK\n", NULL},
+        {"Proxy 10.0.0.1:8080\nProxy\t10.0.0.2:8080", "\nproxy = http://10.0.0.1:8080 http://10.0.0.2:8080\n",
+         "not taken"},
+        {"Proxy p:1\nUsername alice\nDomain CORP\nWorkstation DESK",
+         "user = alice\n# Domain\ndomain = CORP\n# Workstation\nworkstation = DESK\n", NULL},
         {"  proxy   p:1  \r\nUSERNAME\talice\r\n", "user = alice\n", NULL},
         {"Proxy p:1\nPassword hunter2", NULL, "hunter2"},
         {"Proxy p:1\nPassword \"hunter2 # x\"", NULL, "hunter2"},
@@ -184,12 +192,15 @@ static void test_files(void **state)
         {"Proxy p:1\nAuth GSS", "auth = negotiate\n", NULL},
         {"Proxy p:1\nListen 3129", "http = 127.0.0.1:3129\n", NULL},
         {"Proxy p:1\nListen 192.0.2.1:3129\nGateway yes", "http = 127.0.0.1:3129\n", "http = 192"},
-        {"Proxy p:1\nListen 192.0.2.1:3129\nGateway yes", "Gateway: others than this machine need a token", NULL},
+        {"Proxy p:1\nListen 192.0.2.1:3129\nGateway yes", "Gateway: others than this machine need a token",
+         NULL},
         {"Proxy p:1\nNoProxy localhost, 127.0.0.*, 10.*", "no-proxy = localhost 127.0.0.* 10.*\n", NULL},
         {"Proxy p:1\nNoProxy a?b", "NoProxy: ", "no-proxy ="},
         {"Proxy p:1\nHeader User-Agent: x y", "set = * User-Agent: x y\n", NULL},
-        {"Proxy p:1\nHeader Authorization: Basic aHVudGVy", "Header: Authorization cannot be changed", "aHVudGVy"},
-        {"Proxy p:1\nTunnel 2222:git.example:22", "[forward tunnel-1]\nlisten = 127.0.0.1:2222\ntarget = git.example:22\n", NULL},
+        {"Proxy p:1\nHeader Authorization: Basic aHVudGVy", "Header: Authorization cannot be changed",
+         "aHVudGVy"},
+        {"Proxy p:1\nTunnel 2222:git.example:22",
+         "[forward tunnel-1]\nlisten = 127.0.0.1:2222\ntarget = git.example:22\n", NULL},
         {"Proxy p:1\nTunnel 192.0.2.1:2222:git.example:22", "Tunnel: it is not", "[forward t"},
         {"Proxy p:1\nTunnel x", "Tunnel: it is not", NULL},
         {"Proxy p:1\nSOCKS5Proxy 8010\nSOCKS5User dave:hunter2", "socks = 127.0.0.1:8010\n", "hunter2"},
@@ -200,16 +211,20 @@ static void test_files(void **state)
         {"Proxy p:1\nNonsense hunter2", "Nonsense: unknown\n", "hunter2"},
         {"Proxy bob:hunter2@p:1", "proxy = http://p:1\n# Proxy\nuser = bob\n", "hunter2"},
         {"Proxy p:hunter2", "Proxy: ", "hunter2"},
-        {"Proxy p:1\nUsername a\x01" "b", "Username: a control character", NULL},
+        {"Proxy p:1\nUsername a\x01"
+         "b",
+         "Username: a control character", NULL},
         {"Proxy p:1\nUsername a # \"b\"", "user = \"a # \\\"b\\\"\"\n", NULL},
         {"Proxy p:1\nDomain [upstream x]", "Domain: ", "[upstream x]"},
         {"Proxy p:1\nISAScannerSize 1024", "ISAScannerSize: not offered: ", NULL},
 
-        {"[proxy]\nserver = p:8080,q:8080\nport = 3128\nlisten = 127.0.0.1\nusername = CORP\\alice\n", "proxy = http://p:8080 http://q:8080\n", NULL},
+        {"[proxy]\nserver = p:8080,q:8080\nport = 3128\nlisten = 127.0.0.1\nusername = CORP\\alice\n",
+         "proxy = http://p:8080 http://q:8080\n", NULL},
         {"[proxy]\nserver = p:1\nport = 3130\n", "http = 127.0.0.1:3130\n", NULL},
         {"[proxy]\nserver = p:1\ngateway = 1\n", "gateway: others", NULL},
         {"[proxy]\nserver = p:1\ngateway = 0\nworkers =\n", NULL, "gateway"},
-        {"[proxy]\nserver = p:1\nnoproxy = 127.0.0.*,10.0.0.0-10.0.0.255,<local>\n", "no-proxy = 127.0.0.* <local>\n", NULL},
+        {"[proxy]\nserver = p:1\nnoproxy = 127.0.0.*,10.0.0.0-10.0.0.255,<local>\n",
+         "no-proxy = 127.0.0.* <local>\n", NULL},
         {"[proxy]\nserver = p:1\nnoproxy = 10.0.0.0-10.0.0.255\n", "noproxy: a range", NULL},
         {"[proxy]\nserver = p:1\nuseragent = x/1\n", "set = * User-Agent: x/1\n", NULL},
         {"[proxy]\nserver = p:1\nauth = NONE\n", "auth = none\n", NULL},
@@ -314,8 +329,9 @@ static void test_many(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_table_and_words), cmocka_unit_test(test_words_and_table), cmocka_unit_test(test_files),
-        cmocka_unit_test(test_secrets),         cmocka_unit_test(test_flags),           cmocka_unit_test(test_many),
+        cmocka_unit_test(test_table_and_words), cmocka_unit_test(test_words_and_table),
+        cmocka_unit_test(test_files),           cmocka_unit_test(test_secrets),
+        cmocka_unit_test(test_flags),           cmocka_unit_test(test_many),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
