@@ -75,7 +75,7 @@ class Lines(Watch):
         _, agent = self.both(Asks(Ntlm()), corp("ntlm"))
         process = self.watched(agent)
         self.ask(agent, "/bytes/1")
-        self.assertRegex(process.stdout.readline(), r"^\d\d:\d\d:\d\d  200 +\d+ ms  corp/NTLM  GET http://site\.example/bytes/1 - ")
+        self.assertRegex(process.stdout.readline(), r"^\d\d:\d\d:\d\d  200 +\d+ ms  corp/NTLM  GET http://site\.example/bytes/1\b")
 
     def test_the_log_stays_as_it_is(self):
         """Where programs read the log it has one line for a tunnel, and the watcher has two."""
