@@ -7,6 +7,7 @@ BUILD   ?= build
 PREFIX  ?= /usr/local
 DESTDIR ?=
 VERSION := 0.1.0
+DATE    := 2026-11-22
 PYTHON  ?= $(firstword $(wildcard /usr/bin/python3) python3)
 CLANG   ?= clang-14
 ifeq ($(origin CC),default)
@@ -67,7 +68,7 @@ PAC_FLOOR := $(wildcard agent/base/*.c agent/wire/*.c)
 PAC_PARTS := $(filter-out agent/pac/main.c agent/pac/engine.c $(if $(HAVE_PAC),,agent/pac/sandbox.c),$(wildcard agent/pac/*.c))
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 
-all: $(BUILD)/exeat $(BUILD)/exeat-keys $(if $(HAVE_PAC),$(BUILD)/exeat-pac,no-pac) ## build exeat, exeat-keys and exeat-pac
+all: $(BUILD)/exeat $(BUILD)/exeat-keys $(if $(HAVE_PAC),$(BUILD)/exeat-pac,no-pac) papers ## build exeat, exeat-keys and exeat-pac
 
 no-pac:
 	@echo '  exeat-pac is left out, so there will be no PAC files: it needs $(DEPS_PAC)'
@@ -92,7 +93,27 @@ remember = @mkdir -p $(@D); printf '%s\n' '$(subst ','\'',$(1))' | cmp -s - $@ |
 $(BUILD)/flags: FORCE
 	$(call remember,$(CC) $(CPPFLAGS) $(ALL_CFLAGS))
 $(BUILD)/sources: FORCE
-	$(call remember,$(ALL_LDFLAGS) $(AGENT_SRC) $(KEYS_SRC) $(PAC_SRC) $(FLOOR_SRC))
+	$(call remember,$(ALL_LDFLAGS) $(AGENT_SRC) $(KEYS_SRC) $(PAC_SRC) $(FLOOR_SRC) $(MANUAL_SRC) $(DATE))
+
+# --- Manual pages and completions, made from the tables of verbs and settings ---------------------------------------------------------
+
+MANUAL_SRC := $(wildcard agent/manual/*.c)
+PAPERS     := $(addprefix $(BUILD)/papers/,exeat.1 exeat.conf.5 exeat.bash _exeat exeat.fish)
+papers: $(PAPERS)
+$(BUILD)/exeat-manual: $(call obj,$(MANUAL_SRC) $(filter-out agent/main.c,$(AGENT_SRC)) $(FLOOR_SRC)) $(BUILD)/sources
+	$(call say,link)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(AGENT_LIBS)
+$(BUILD)/papers/%: $(BUILD)/exeat-manual
+	@mkdir -p $(@D)
+	$(call say,make)
+	$(Q)$(if $(findstring thread,$(SANITIZE)),setarch -R) $(BUILD)/exeat-manual $* $(DATE) >$@
+# What is the same for all verbs stands in config/completions.
+$(BUILD)/papers/exeat.bash $(BUILD)/papers/_exeat: $(BUILD)/papers/%: config/completions/% $(BUILD)/papers/words
+	$(call say,make)
+	$(Q)sed -e '/^@TABLE@$$/{r $(BUILD)/papers/words' -e 'd;}' $< >$@
+$(BUILD)/papers/exeat.fish: config/completions/exeat.fish $(BUILD)/papers/fish
+	$(call say,make)
+	$(Q)cat $^ >$@
 
 # --- Tests ----------------------------------------------------------------------------------------------------------------------------
 
@@ -175,22 +196,31 @@ bench: ## figures: speed, memory, round trips
 
 # --- Installing -----------------------------------------------------------------------------------------------------------------------
 
-UNITS := $(wildcard config/systemd/exeat.*)
+# What goes where, as SOURCE:PATH:MODE; $(UNITS_SYSTEM) and $(UNITS_USER) hold /usr/local, which becomes PREFIX.
+UNITS_USER   ?= $(PREFIX)/lib/systemd/user
+UNITS_SYSTEM ?= $(PREFIX)/lib/systemd/system
+DOC          := $(PREFIX)/share/doc/exeat
+INSTALLED = \
+    $(BUILD)/exeat:$(PREFIX)/bin/exeat:755 \
+    $(BUILD)/exeat-keys:$(PREFIX)/libexec/exeat/exeat-keys:755 \
+    $(if $(HAVE_PAC),$(BUILD)/exeat-pac:$(PREFIX)/libexec/exeat/exeat-pac:755) \
+    $(BUILD)/papers/exeat.1:$(PREFIX)/share/man/man1/exeat.1:644 \
+    $(BUILD)/papers/exeat.conf.5:$(PREFIX)/share/man/man5/exeat.conf.5:644 \
+    $(BUILD)/papers/exeat.bash:$(PREFIX)/share/bash-completion/completions/exeat:644 \
+    $(BUILD)/papers/_exeat:$(PREFIX)/share/zsh/site-functions/_exeat:644 \
+    $(BUILD)/papers/exeat.fish:$(PREFIX)/share/fish/vendor_completions.d/exeat.fish:644 \
+    $(foreach unit,exeat.service exeat.socket,config/systemd/$(unit):$(UNITS_USER)/$(unit):644) \
+    config/systemd/exeat@.service:$(UNITS_SYSTEM)/exeat@.service:644 \
+    $(foreach paper,README.md LICENSE config/exeat.conf config/coming-from.md,$(paper):$(DOC)/$(notdir $(paper)):644)
+
+field = $(word $(1),$(subst :, ,$(2)))
 install: all ## install below PREFIX=/usr/local (DESTDIR= for packaging)
-	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/libexec/exeat' '$(DESTDIR)$(PREFIX)/share/doc/exeat'
-	install -m 755 '$(BUILD)/exeat' '$(DESTDIR)$(PREFIX)/bin/exeat'
-	install -m 755 '$(BUILD)/exeat-keys' '$(DESTDIR)$(PREFIX)/libexec/exeat/exeat-keys'
-	$(if $(HAVE_PAC),install -m 755 '$(BUILD)/exeat-pac' '$(DESTDIR)$(PREFIX)/libexec/exeat/exeat-pac')
-	install -m 644 README.md LICENSE $(wildcard config/exeat.conf) '$(DESTDIR)$(PREFIX)/share/doc/exeat/'
-	install -d '$(DESTDIR)$(PREFIX)/lib/systemd/user'
-	install -m 644 $(UNITS) '$(DESTDIR)$(PREFIX)/lib/systemd/user/'
-	sed -i 's,/usr/local/,$(PREFIX)/,' $(patsubst config/systemd/%,'$(DESTDIR)$(PREFIX)/lib/systemd/user/%',$(UNITS))
+	$(foreach one,$(INSTALLED),install -D -m $(call field,3,$(one)) '$(call field,1,$(one))' '$(DESTDIR)$(call field,2,$(one))' &&) true
+	sed -i 's,/usr/local/,$(PREFIX)/,' '$(DESTDIR)$(UNITS_USER)/exeat.service' '$(DESTDIR)$(UNITS_SYSTEM)/exeat@.service'
 
 uninstall: ## remove what "make install" put there; your own configuration stays
-	rm -f '$(DESTDIR)$(PREFIX)/bin/exeat' '$(DESTDIR)$(PREFIX)/libexec/exeat/exeat-keys' '$(DESTDIR)$(PREFIX)/libexec/exeat/exeat-pac'
-	rm -f $(patsubst config/systemd/%,'$(DESTDIR)$(PREFIX)/lib/systemd/user/%',$(UNITS))
-	rm -f $(patsubst %,'$(DESTDIR)$(PREFIX)/share/doc/exeat/%',README.md LICENSE exeat.conf)
-	-rmdir '$(DESTDIR)$(PREFIX)/libexec/exeat' '$(DESTDIR)$(PREFIX)/share/doc/exeat' 2>/dev/null
+	rm -f $(foreach one,$(INSTALLED),'$(DESTDIR)$(call field,2,$(one))') '$(DESTDIR)$(PREFIX)/libexec/exeat/exeat-pac'
+	-rmdir '$(DESTDIR)$(PREFIX)/libexec/exeat' '$(DESTDIR)$(DOC)' 2>/dev/null
 
 clean: ## remove $(BUILD)
 	rm -rf $(BUILD)
@@ -198,7 +228,7 @@ clean: ## remove $(BUILD)
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { sub(/\$$\(BUILD\)/, "$(BUILD)", $$2); printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-.PHONY: all unit fuzzers deps run test check-asan check-tsan mutate fuzz lint format cover bench install uninstall clean help no-pac FORCE
+.PHONY: all papers unit fuzzers deps run test check-asan check-tsan mutate fuzz lint format cover bench install uninstall clean help no-pac FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

@@ -14,6 +14,7 @@
 #include "base/secret.h"
 #include "cli/exit.h"
 #include "helpers/pac_helper.h"
+#include "net/notify.h"
 #include "upstream/detour.h"
 #include "upstream/pool.h"
 #include "upstream/trial.h"
@@ -117,12 +118,10 @@ static void take_over(struct agent *a, struct config *c, struct route_table *rou
     log_set_level(c->log_level);
 }
 
-bool agent_reload(struct agent *a, struct buf *changes, struct err *e)
+static bool reload(struct agent *a, struct buf *changes, struct err *e)
 {
     struct route_table *routes;
     int log_fd;
-    if (a->drain.going)
-        return err_set(e, ERR_CONFIG, "the agent is stopping");
     struct config *c = config_load(a->config_path, e);
     if (!c)
         return false;
@@ -136,6 +135,16 @@ bool agent_reload(struct agent *a, struct buf *changes, struct err *e)
              n ? "" : "; no setting differs");
     log_changes(buf_span(changes), n);
     return true;
+}
+
+bool agent_reload(struct agent *a, struct buf *changes, struct err *e)
+{
+    if (a->drain.going)
+        return err_set(e, ERR_CONFIG, "the agent is stopping");
+    notify_reloading(a->notify);
+    bool done = reload(a, changes, e);
+    notify_tell(a->notify, "READY=1");
+    return done;
 }
 
 /* For whoever has moved the file away (logrotate): also when the configuration is wrong just then. */
@@ -285,6 +294,8 @@ static bool take_down(struct agent *a)
     pac_ground_free(a->pac_ground);
     agent_unconfine(a);
     free(a->config_path);
+    if (a->notify >= 0)
+        close(a->notify);
     return (!a->loop || loop_free(a->loop)) && written;
 }
 
@@ -299,13 +310,14 @@ static void say_why(const struct err *e)
 
 int agent_run(const char *config_path)
 {
-    struct agent a = {.config_path = mem_strdup(config_path)};
+    struct agent a = {.config_path = mem_strdup(config_path), .notify = notify_open()};
     struct err e = {0};
     list_init(&a.queries);
     list_init(&a.explanations);
     secret_start();
     bool built = build(&a, &e);
     if (built) {
+        notify_tell(a.notify, "READY=1");
         loop_run(a.loop);
     } else {
         say_why(&e);

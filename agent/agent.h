@@ -31,6 +31,7 @@ struct agent {
     ino_t log_inode;  /* of that folder: one that takes its place is another */
     struct doors doors;
     uint64_t started; /* loop_now */
+    int notify;       /* net/notify.h */
     struct {
         bool going; /* we have been told to stop */
         struct deadline end, delivery;

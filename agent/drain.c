@@ -5,6 +5,7 @@
 #include "agent.h"
 
 #include "base/log.h"
+#include "net/notify.h"
 
 #define MOMENT_MS  500 /* for the other ends of tunnels */
 #define DELIVER_MS 20  /* last bytes that are on their way have nobody who would tell of their end */
@@ -51,6 +52,7 @@ void agent_stop(struct agent *a, const char *why)
         return;
     }
     log_info(NULL, "stopping (%s)", why);
+    notify_tell(a->notify, "STOPPING=1");
     a->drain.going = true;
     doors_close(&a->doors);
     relay_drain(&a->relay, one_ended, a);

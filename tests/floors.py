@@ -26,7 +26,7 @@ FLOORS = {
     "agent/upstream": 5, "agent/admit": 5,
     "agent/relay": 6, "agent/apps": 6,
     "agent/cli": 7,
-    "agent": 8,
+    "agent": 8, "agent/manual": 8,
 }
 BESIDE = {"agent/keys": {"agent/base", "config", "agent/wire"}, "agent/pac": {"agent/base", "agent/wire"}}
 

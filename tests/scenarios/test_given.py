@@ -188,6 +188,6 @@ class Units(Scenario):
         for name in ("exeat.service", "exeat.socket"):
             with open(os.path.join(ROOT, "config", "systemd", name)) as file:
                 place.write(name, file.read().replace("/usr/local/bin/exeat", os.path.join(place.build, "exeat")))
-        done = subprocess.run(["systemd-analyze", "--user", "verify", *[os.path.join(place.directory, name) for name in ("exeat.service", "exeat.socket")]],
+        done = subprocess.run(["systemd-analyze", "--user", "--man=no", "verify", *[os.path.join(place.directory, name) for name in ("exeat.service", "exeat.socket")]],
                               env=place.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=PATIENCE, check=False)
         self.assertEqual((done.returncode, done.stdout), (0, ""))
