@@ -114,9 +114,7 @@ void manual_program(struct buf *out, const char *date)
         add_option(out, o);
     add_option(out, &cli_help_option);
     roff_macro(out, "SH", "VERBS");
-    buf_add_str(out,
-                "Options may be written in any order, but for those of a verb that takes another program's "
-                "command line.\n");
+    buf_add_str(out, "Every verb has \\fB\\-\\-help\\fR too.\n");
     for (const struct verb *const *v = cli_verbs; *v; v++)
         add_verb(out, *v);
     add_exit_codes(out);
