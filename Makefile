@@ -25,11 +25,12 @@ DEPS_PAC      := libjavascriptcoregtk-4.1-dev
 DEPS_PRACTICE := python3 squid-openssl|squid curl git npm
 DEPS_TEST     := python3 openssl libcmocka-dev libhttp-parser-dev squid-openssl curl git npm openssh-client openssh-server util-linux dbus-daemon gnome-keyring libsecret-tools \
                  libglib2.0-bin gsettings-desktop-schemas dconf-gsettings-backend patch \
-                 $(DEPS_PAC) python3-prometheus-client
+                 man-db mandoc zsh fish $(DEPS_PAC) python3-prometheus-client
 DEPS_REALM     = $(shell sed -e 's/\#.*//' tests/realm/packages.txt 2>/dev/null)
 DEPS_LINT     := python3 clang-format-14 clang-tidy-14 cppcheck shellcheck
 DEPS_FUZZ     := clang-14 libclang-rt-14-dev
 DEPS_COVER    := gcovr
+DEPS_DEB      := build-essential debhelper lintian debootstrap
 
 # --- Flags ----------------------------------------------------------------------------------------------------------------------------
 
@@ -222,13 +223,29 @@ uninstall: ## remove what "make install" put there; your own configuration stays
 	rm -f $(foreach one,$(INSTALLED),'$(DESTDIR)$(call field,2,$(one))') '$(DESTDIR)$(PREFIX)/libexec/exeat/exeat-pac'
 	-rmdir '$(DESTDIR)$(PREFIX)/libexec/exeat' '$(DESTDIR)$(DOC)' 2>/dev/null
 
+# debian/ is config/debian, with the version and its date filled in; the packages are built from a copy of the source, with nothing of this make's environment.
+DEB = $(BUILD)/deb
+deb: ## Debian packages, in $(BUILD)/deb
+	@tests/deps $(DEPS_BUILD) $(DEPS_PAC) $(DEPS_DEB)
+	rm -rf '$(DEB)'
+	mkdir -p '$(DEB)/source'
+	cp -R Makefile README.md LICENSE agent config '$(DEB)/source'
+	mv '$(DEB)/source/config/debian' '$(DEB)/source/debian'
+	sed -i 's/@VERSION@/$(VERSION)/; s/@DATE@/$(shell date -u -R -d $(DATE))/' '$(DEB)/source/debian/changelog'
+	cd '$(DEB)/source' && env -i PATH="$$PATH" HOME="$$HOME" dpkg-buildpackage --build=binary --no-sign --jobs=auto >../build.log 2>&1 || \
+	    { tail -n 40 ../build.log; exit 1; }
+	@ls '$(DEB)'/*.deb
+
+check-deb: deb ## lintian, and the packages put into a fresh Debian, used and purged
+	@$(PYTHON) tests/deb/run.py '$(DEB)' $(WORDS)
+
 clean: ## remove $(BUILD)
 	rm -rf $(BUILD)
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { sub(/\$$\(BUILD\)/, "$(BUILD)", $$2); printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-.PHONY: all papers unit fuzzers deps run test check-asan check-tsan mutate fuzz lint format cover bench install uninstall clean help no-pac FORCE
+.PHONY: all papers unit fuzzers deps run test check-asan check-tsan mutate fuzz lint format cover bench deb check-deb install uninstall clean help no-pac FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

@@ -184,7 +184,7 @@ class Completion(Papers):
 
 
 class Zsh:
-    """An interactive zsh. Its completion is asked by a widget (Ctrl-X) that prints what would be offered, and throws the line away."""
+    """An interactive zsh. Its completion is asked by a widget (Ctrl-T) that prints what would be offered, and throws the line away."""
 
     SETUP = r"""
 PROMPT= RPROMPT=; fpath=('PAPERS' $fpath); autoload -U compinit; compinit -u -D
@@ -202,7 +202,7 @@ compadd() {
 offer() { offered=(); _main_complete; compstate[insert]= compstate[list]= }
 zle -C offer complete-word offer
 ask() { zle offer; BUFFER=; zle -I; print -r -- "<<${(j: :)offered}>>" }
-zle -N ask; bindkey '^X' ask; bindkey -r '^X^X' 2>/dev/null
+zle -N ask; bindkey '^T' ask
 print -r -- "<<""ready>>"
 """
 
@@ -238,5 +238,5 @@ print -r -- "<<""ready>>"
         return said.split("<<")[-1].replace("\r\n", "")
 
     def ask(self, line):
-        self.write(line + "\x18")
+        self.write(line + "\x14")
         return set(self.answer().split())
