@@ -69,18 +69,12 @@ class Fresh(unittest.TestCase):
         self.root.run("apt-get", "install", "-y", "--no-install-recommends", *more,
                       *["/var/tmp/" + os.path.basename(package(name)) for name in names])
 
-    def write(self, name, text):
-        path = os.path.join(self.root.path, name.lstrip("/"))
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(text)
-        return path
-
     def test_install_use_purge(self):
         root = self.root
         root.run("apt-get", "install", "-y", "--no-install-recommends", "gss-ntlmssp")
         self.install("exeat", "exeat-pac")
         root.run("apt-get", "purge", "-y", "exeat", "exeat-pac")  # what they depend on is there now, and stays
+        root.run("useradd", "--create-home", "builder")
         before = root.files()
         self.install("exeat", "exeat-pac")
         self.assertRegex(root.run("exeat", "--version"), r"^exeat \d")
@@ -92,18 +86,18 @@ class Fresh(unittest.TestCase):
         self.assertFalse(os.path.exists(os.path.join(root.path, "usr/bin/exeat")))
         root.run("apt-get", "purge", "-y", "exeat-pac", "exeat")
         self.assertNotIn("exeat", root.run("dpkg", "--list"))
-        root.run("userdel", "--remove", "builder")
-        after = root.files()
+        theirs = ("home/builder", "root")  # what users have of it is theirs
+        after = {name for name in root.files() if not name.startswith(theirs)}
+        before = {name for name in before if not name.startswith(theirs)}
         self.assertEqual((after - before, before - after), (set(), set()))
 
     def use(self):
         """As a user without a desktop: an agent, its keyholder with NTLM, a PAC script, a request."""
         root, port = self.root, free_port()
-        root.run("useradd", "--create-home", "builder")
         with Proxy(Asks(Ntlm())) as proxy:
-            self.write("/home/builder/secret", "secret\n")
-            self.write("/home/builder/proxy.pac", 'function FindProxyForURL(url, host) { return "PROXY %s"; }' % proxy.address)
-            self.write("/home/builder/.config/exeat/exeat.conf",
+            root.write("/home/builder/secret", "secret\n")
+            root.write("/home/builder/proxy.pac", 'function FindProxyForURL(url, host) { return "PROXY %s"; }' % proxy.address)
+            root.write("/home/builder/.config/exeat/exeat.conf",
                        "[listen]\nhttp = 127.0.0.1:%d\n\n%s\n[route]\npac = ~/proxy.pac\n" %
                        (port, proxy.upstream("auth = ntlm\nuser = CORP\\alice\nsecret = file:~/secret")))
             root.run("chown", "-R", "builder:", "/home/builder")
@@ -128,3 +122,42 @@ class Fresh(unittest.TestCase):
                     agent.kill()
                     agent.wait()
                 os.unlink(log)
+
+    def test_under_systemd(self):
+        """The template with a credential, and the user's units by their socket; each serves a request, is reloaded and stopped."""
+        root, port, own = self.root, free_port(), free_port()
+        root.run("apt-get", "install", "-y", "--no-install-recommends", "systemd", "gss-ntlmssp")
+        self.install("exeat")
+        root.run("useradd", "--create-home", "--uid", "1234", "builder")
+        root.write("/etc/credstore/exeat.builder", "secret\n", 0o600)
+        root.write("/home/builder/secret", "secret\n", 0o644)
+        root.write("/etc/systemd/user/exeat.socket.d/own.conf", "[Socket]\nListenStream=\nListenStream=127.0.0.1:%d\n" % own)
+        root.write("/etc/systemd/system/of-user.service", "[Service]\nType=notify\nUser=builder\nDelegate=yes\nRuntimeDirectory=user/1234\n"
+                   "Environment=XDG_RUNTIME_DIR=/run/user/1234 XDG_CONFIG_HOME=/etc/xdg-of-user\nExecStart=/lib/systemd/systemd --user\n")
+        script = """
+set -x
+systemctl start exeat@builder
+systemctl is-active exeat@builder
+systemctl reload exeat@builder
+export XDG_RUNTIME_DIR=/run/exeat/builder
+setpriv --reuid builder --regid builder --clear-groups exeat status | tee /dev/stderr | grep 'writes no files'
+systemctl start of-user
+export XDG_RUNTIME_DIR=/run/user/1234
+setpriv --reuid builder --regid builder --clear-groups systemctl --user start exeat.socket
+meet
+setpriv --reuid builder --regid builder --clear-groups bash -ex <<'END'
+systemctl --user is-active exeat.service
+systemctl --user reload exeat.service
+systemctl --user stop exeat.service
+systemctl --user show -p Result exeat.service | grep Result=success
+END
+systemctl stop exeat@builder
+systemctl show -p Result exeat@builder | grep Result=success
+"""
+        with Proxy(Asks(Ntlm())) as proxy:
+            text = proxy.upstream("auth = ntlm\nuser = CORP\\alice\nsecret = %s")
+            root.write("/etc/exeat/exeat.conf", "[listen]\nhttp = 127.0.0.1:%d\n\n" % port + text % "credential:proxy-password")
+            root.write("/etc/xdg-of-user/exeat/exeat.conf", text % "file:/home/builder/secret")
+            with root.booted(script):
+                for one in (port, own):
+                    self.assertEqual(once(one, get("http://site.example/echo")).status, 200)
