@@ -1013,6 +1013,19 @@ MOVING_IN = [
     row("Basic is taken unasked",
         ("agent/cli/setup.c", "    if (answer == 1) {\n        put(&s->draft, \"upstream\", \"auth\"", "    if (answer >= 0) {\n        put(&s->draft, \"upstream\", \"auth\""),
         "scenarios test_setup.Schemes.test_basic_is_not_taken_unasked"),
+SERVICE = [
+    row("programs that the agent starts cannot speak to systemd in its place",
+        ("agent/net/notify.c", '    unsetenv("NOTIFY_SOCKET");\n', ""),
+        "scenarios test_service.Notify.test_others_cannot_speak_for_it"),
+    row("a service manager that does not read holds nobody up",
+        ("agent/net/notify.c", "SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK", "SOCK_DGRAM | SOCK_CLOEXEC"),
+        "scenarios test_service.Notify.test_manager_that_does_not_read"),
+    row("a reload that fails is over for systemd too",
+        ("agent/agent.c", '    notify_tell(a->notify, "READY=1");\n    return done;', '    if (done)\n        notify_tell(a->notify, "READY=1");\n    return done;'),
+        "scenarios test_service.Notify.test_reload_that_fails_is_over_too"),
+    row("systemd's list of system calls leaves the programs their own sandbox",
+        ("config/systemd/exeat.service", " landlock_create_ruleset landlock_add_rule landlock_restrict_self", ""),
+        "scenarios test_service.Units.test_the_agent_lives_with_their_filters"),
 ]
 
 ROWS = [one for name, rows in list(globals().items()) if name.isupper() and isinstance(rows, list) for one in rows]

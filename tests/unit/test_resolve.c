@@ -223,7 +223,8 @@ static void test_few_at_a_time(void **state)
     resolve_cancel(&many[9].q); /* not begun: never asked */
     resolve_cancel(&many[0].q);
     hold(false);
-    until(many[8].answers);
+    for (int i = 1; i < 9; i++)
+        until(many[i].answers);
     for (int i = 0; i < 10; i++)
         assert_int_equal(many[i].answers, i != 0 && i != 9 ? 1 : 0);
     assert_int_equal(asked_names(), 9);
