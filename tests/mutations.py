@@ -1013,6 +1013,8 @@ MOVING_IN = [
     row("Basic is taken unasked",
         ("agent/cli/setup.c", "    if (answer == 1) {\n        put(&s->draft, \"upstream\", \"auth\"", "    if (answer >= 0) {\n        put(&s->draft, \"upstream\", \"auth\""),
         "scenarios test_setup.Schemes.test_basic_is_not_taken_unasked"),
+]
+
 SERVICE = [
     row("programs that the agent starts cannot speak to systemd in its place",
         ("agent/net/notify.c", '    unsetenv("NOTIFY_SOCKET");\n', ""),
