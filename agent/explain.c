@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "agent.h"
+#include "base/escape.h"
 #include "route/destination.h"
 
 struct explanation {
@@ -14,7 +15,8 @@ struct explanation {
     struct decision decision;
     struct span host;
     uint16_t port;
-    char *url; /* what the decision's spans point into */
+    bool by_script; /* the PAC script was asked */
+    char *url;      /* what the decision's spans point into */
     struct buf text;
 };
 
@@ -27,17 +29,58 @@ static void release(struct explanation *x)
     free(x);
 }
 
+/* What is not UTF-8 loses its foreign bytes. */
 static json_t *text_of(struct span s)
 {
-    json_t *value = json_stringn(s.p ? s.p : "", s.n);
-    return value ? value : json_string("(not UTF-8)");
+    struct buf clean = {0};
+    while (s.n) {
+        size_t n = escape_utf8(s);
+        buf_add(&clean, n ? s.p : "?", n ? n : 1);
+        s = span_from(s, n ? n : 1);
+    }
+    json_t *value = json_stringn(clean.n ? clean.p : "", clean.n);
+    buf_free(&clean);
+    return value;
+}
+
+/* A hop as a PAC script would name it. */
+static void add_entry(const struct hop *h, struct buf *way)
+{
+    buf_add_str(way, way->n ? "; " : "");
+    if (hop_is_direct(h))
+        buf_add_str(way, "DIRECT");
+    else
+        buf_addf(way, strchr(h->host, ':') ? "%s [%s]:%u" : "%s %s:%u",
+                 h->socks ? "SOCKS5"
+                 : h->tls ? "HTTPS"
+                          : "PROXY",
+                 h->host, h->port);
+}
+
+/* The order in which they are tried. */
+static void add_entries(const struct route *route, uint64_t now, struct buf *way)
+{
+    for (size_t i = 0; i < route->n; i++)
+        if (route_prefers(route, route->hops[i], now))
+            add_entry(route->hops[i], way);
+    if (route->may_go_direct)
+        buf_add_str(way, way->n ? "; DIRECT" : "DIRECT");
+    for (size_t i = 0; i < route->n && !route->may_go_direct; i++)
+        if (!route_prefers(route, route->hops[i], now))
+            add_entry(route->hops[i], way);
 }
 
 static void decided(void *owner, const struct route *route)
 {
     struct explanation *x = owner;
-    route_explain_ways(route, x->host, x->port, loop_now(x->agent->loop), &x->text);
-    control_answer(x->asker, json_pack("{s:o}", "text", text_of(buf_span(&x->text))));
+    struct buf way = {0};
+    uint64_t now = loop_now(x->agent->loop);
+    route_explain_ways(route, x->host, x->port, now, &x->text);
+    add_entries(route, now, &way);
+    control_answer(x->asker, json_pack("{s:o, s:b, s:o, s:o, s:o}", "text", text_of(buf_span(&x->text)),
+                                       "by_script", (int)x->by_script, "way", text_of(buf_span(&way)), "why",
+                                       text_of(span_str(route->why)), "failure", text_of(route->failure)));
+    buf_free(&way);
     release(x);
 }
 
@@ -61,7 +104,8 @@ void agent_explain_route(void *owner, struct control_call *call, json_t *questio
                                    .port = x->port,
                                    .url = span_istarts(text, SPAN("http://")) ? text : SPAN(""),
                                    .say = &x->text};
-    if (decide_start(&x->decision, a->pac, a->routes, &about, &now, decided, x))
+    x->by_script = !decide_start(&x->decision, a->pac, a->routes, &about, &now, decided, x);
+    if (!x->by_script)
         decided(x, &now);
 }
 
@@ -96,14 +140,14 @@ json_t *agent_pac_status(const struct agent *a)
     struct pac_source_state source;
     if (!a->pac || !pac_state(a->pac, &script, &source))
         return NULL;
-    json_t *pac =
-        json_pack("{s:o, s:o, s:o, s:s, s:o, s:o, s:s, s:I, s:I, s:I, s:I, s:I, s:b, s:b}", "asked",
-                  text_of(span_str(source.asked)), "found", text_of(span_str(source.found)), "script",
-                  text_of(span_str(source.place)), "state", state_of(&script, &source), "failure",
-                  text_of(span_str(script.given ? script.why : "")), "error", text_of(span_str(source.error)),
-                  "pac_failure", policies[a->config->pac_failure], "age", (json_int_t)source.age, "processes",
-                  (json_int_t)script.processes, "kills", (json_int_t)script.kills, "questions",
-                  (json_int_t)script.asked, "remembered", (json_int_t)script.remembered, "from_disk",
-                  (int)source.from_disk, "direct", (int)route_table_pac_detour(a->routes));
+    json_t *pac = json_pack(
+        "{s:o, s:o, s:o, s:s, s:o, s:o, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:b}", "asked",
+        text_of(span_str(source.asked)), "found", text_of(span_str(source.found)), "script",
+        text_of(span_str(source.place)), "state", state_of(&script, &source), "failure",
+        text_of(span_str(script.given ? script.why : "")), "error", text_of(span_str(source.error)),
+        "pac_failure", policies[a->config->pac_failure], "age", (json_int_t)source.age, "size",
+        (json_int_t)source.size, "processes", (json_int_t)script.processes, "kills", (json_int_t)script.kills,
+        "questions", (json_int_t)script.asked, "remembered", (json_int_t)script.remembered, "from_disk",
+        (int)source.from_disk, "direct", (int)route_table_pac_detour(a->routes));
     return pac;
 }

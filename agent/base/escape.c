@@ -31,6 +31,15 @@ size_t escape_utf8(struct span text)
     return 0;
 }
 
+struct span escape_head(struct span text, size_t most)
+{
+    if (text.n <= most)
+        return text;
+    while (most && (text.p[most] & 0xC0) == 0x80)
+        most--;
+    return span_head(text, most);
+}
+
 static bool is_control(char c)
 {
     return (unsigned char)c < 0x20 || c == 0x7F;

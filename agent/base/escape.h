@@ -17,5 +17,7 @@ void escape_label(struct buf *out, struct span text);
 
 /* How many bytes the first character of `text` has in UTF-8 (RFC 3629); 0: it is none. */
 size_t escape_utf8(struct span text);
+/* The front of `text`, `most` bytes at most, that ends with a whole character. */
+struct span escape_head(struct span text, size_t most);
 
 #endif

@@ -27,7 +27,8 @@ static const struct row {
     [STEP_CONFIG] = {"config", "reading the configuration", walk_config, 0},
     [STEP_LISTENER] = {"listener", "trying the listeners", walk_listener, BIT(STEP_CONFIG)},
     [STEP_ENVIRONMENT] = {"environment", "looking at the environment", walk_environment, 0},
-    [STEP_ROUTE] = {"route", "asking for the route", walk_route, BIT(STEP_CONFIG)},
+    [STEP_PAC] = {"pac", "asking for the route", walk_pac, BIT(STEP_CONFIG)},
+    [STEP_ROUTE] = {"route", "", walk_route, BIT(STEP_CONFIG) | BIT(STEP_PAC)},
     [STEP_DNS] = {"dns", "looking up the proxy", walk_dns, BIT(STEP_ROUTE)},
     [STEP_TCP] = {"tcp", "connecting to the proxy", walk_tcp, BIT(STEP_DNS)},
     [STEP_TLS] = {"tls", "speaking TLS with the proxy", walk_tls, BIT(STEP_TCP)},
@@ -176,6 +177,7 @@ static void release(struct doctor *d)
     route_table_unref(d->routes);
     config_unref(d->config);
     json_decref(d->status);
+    json_decref(d->way);
     control_close(d->agent);
     buf_free(&d->authority);
     buf_free(&d->target);

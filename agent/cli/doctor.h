@@ -19,6 +19,7 @@ enum doctor_step {
     STEP_CONFIG,
     STEP_LISTENER,
     STEP_ENVIRONMENT,
+    STEP_PAC,
     STEP_ROUTE,
     STEP_DNS,
     STEP_TCP,
@@ -73,6 +74,7 @@ struct doctor {
     json_t *status;             /* its answer */
     struct config *config;
     struct route_table *routes;
+    json_t *way;      /* what the agent says of the way of `url`; NULL: nothing */
     struct hop *goal; /* whom a request would be given to, lent by `routes`, */
     struct hop *hop;  /* and the first on the way to it, which is looked at: mostly the same */
     struct addrinfo *addresses;
@@ -103,6 +105,8 @@ void walk_config(struct doctor *d, struct finding *f);
 void walk_listener(struct doctor *d, struct finding *f);
 /* doctor_env.c */
 void walk_environment(struct doctor *d, struct finding *f);
+/* doctor_pac.c */
+void walk_pac(struct doctor *d, struct finding *f);
 /* doctor_way.c */
 void walk_route(struct doctor *d, struct finding *f);
 void walk_dns(struct doctor *d, struct finding *f);
@@ -118,6 +122,8 @@ void walk_ntlm(struct doctor *d, struct finding *f);
 void walk_request(struct doctor *d, struct finding *f);
 void walk_duration(struct doctor *d, struct finding *f);
 
+/* Where the agent's PAC script decides: what it comes to, in the words of a PAC result; empty: it is blocked. NULL: it does not decide. */
+const char *doctor_way_by_script(const struct doctor *d);
 /* Nobody on this step of the way asks for a name in HTTP: no proxy, or a SOCKS server. */
 bool doctor_signs_nowhere(const struct hop *h);
 /* The name of a finding's step, as in `--json` and in the keyholder's lines. */

@@ -123,6 +123,10 @@ void walk_keyholder(struct doctor *d, struct finding *f)
         finding_say(f, MARK_SKIP, "nobody needs to sign in on this way");
         return;
     }
+    if (d->hop->found) {
+        finding_say(f, MARK_SKIP, "no upstream names this proxy: it gets no credentials");
+        return;
+    }
     uint64_t begun = line_now();
     bool good = ask(d, buf_span(&d->offer), &d->keys, &e);
     d->keys_ms = (unsigned)(line_now() - begun);

@@ -10,7 +10,6 @@
 #include "cli/doctor.h"
 #include "cli/say.h"
 
-#define ROUTE_MS   10000
 #define DNS_MS     10000
 #define STEP_MOST  20000 /* one wait, whatever the configuration allows */
 #define SKEW_MOST  300
@@ -44,16 +43,18 @@ bool doctor_signs_nowhere(const struct hop *h)
 
 /* --- which way --- */
 
-/* What the agent says goes for requests; it knows which proxies it cannot reach at present. NULL: it says nothing. */
-static char *agents_words(struct doctor *d)
+/* As the agent's PAC script has it, where that decides; else by what stands in the configuration. */
+static void find_route(struct doctor *d, struct route *route)
 {
-    struct err e;
-    json_t *question = json_pack("{s:s, s:s}", "verb", "route", "url", d->url);
-    json_t *answer = d->agent ? control_question(d->agent, question, ROUTE_MS, &e) : NULL;
-    char *text = mem_strdup(json_string_value(json_object_get(answer, "text")));
-    json_decref(question);
-    json_decref(answer);
-    return text;
+    struct span notes;
+    const char *way = doctor_way_by_script(d);
+    if (!way || route_by_rule(d->routes, d->host, d->port, route) ||
+        !route_by_result(d->routes, d->host, d->port, span_str(way), route, &notes)) {
+        route_find(d->routes, d->host, d->port, route);
+        return;
+    }
+    const char *why = json_string_value(json_object_get(d->way, "why"));
+    route->why = why ? why : "";
 }
 
 static void choose_hop(struct doctor *d, const struct route *route, struct finding *f)
@@ -79,9 +80,9 @@ void walk_route(struct doctor *d, struct finding *f)
 {
     struct route route;
     struct buf alone = {0};
-    route_find(d->routes, d->host, d->port, &route);
+    find_route(d, &route);
     choose_hop(d, &route, f);
-    char *text = agents_words(d);
+    const char *text = json_string_value(json_object_get(d->way, "text")); /* it knows which proxies sleep */
     if (!text)
         route_explain(d->routes, d->host, d->port, &alone);
     struct span rest = text ? span_str(text) : buf_span(&alone);
@@ -90,7 +91,6 @@ void walk_route(struct doctor *d, struct finding *f)
         buf_addf(&f->evidence, "\n%.*s", SPAN_ARG(line));
     }
     buf_free(&alone);
-    free(text);
 }
 
 /* --- to its door --- */

@@ -21,7 +21,9 @@
 #define URL_LONGEST      (FRAME_MAX - 8192)
 #define BACKOFF_FIRST_MS 100u
 #define BACKOFF_MOST_MS  5000u
-#define NO_SCRIPT        "there is no PAC script"
+#define EARLY_ENDS_MOST                                                                                      \
+    3u /* of processes in a row, before a script that was never loaded counts as what ends them */
+#define NO_SCRIPT "there is no PAC script"
 
 struct question {
     struct list link; /* in the queue; by itself while it is asked */
@@ -56,7 +58,7 @@ struct pac_client {
     struct deadline spare;
     unsigned backoff_ms;
     uint64_t not_before;
-    unsigned kills;
+    unsigned kills, early_ends;
     uint64_t asked, remembered;
     struct later dispatcher;
 };
@@ -238,8 +240,13 @@ static void dispatch(void *owner)
 {
     struct pac_client *p = owner;
     struct process *process;
-    while (!list_empty(&p->queue) && (process = idle_process(p)) != NULL)
-        ask(process, list_entry(p->queue.next, struct question, link));
+    while (!list_empty(&p->queue) && (process = idle_process(p)) != NULL) {
+        struct question *q = list_entry(p->queue.next, struct question, link);
+        if (list_empty(&q->calls))
+            question_free(p, q);
+        else
+            ask(process, q);
+    }
     if (list_empty(&p->queue)) {
         if (running(p) > 1)
             deadline_start(p->loop, &p->spare, SPARE_MS, end_spare, p);
@@ -283,6 +290,7 @@ static void take_loaded(struct process *process, bool good, struct span text)
 {
     struct pac_client *p = process->client;
     process->loaded = good;
+    p->early_ends = 0;
     if (!good) {
         end_process(process);
         note_failure(p, text);
@@ -290,6 +298,13 @@ static void take_loaded(struct process *process, bool good, struct span text)
         end_queue(p, PAC_BAD_SCRIPT, text);
     }
     announce(p, good, text);
+}
+
+/* Is the script to blame that a process ended before it could be asked? Not where it was loaded before, nor where somebody else may have ended the process: who is
+   blamed is not taken a second time. */
+static bool is_to_blame(struct pac_client *p, enum pac_failure failure)
+{
+    return !p->announced && (failure != PAC_DIED || ++p->early_ends == EARLY_ENDS_MOST);
 }
 
 /* The process has ended, and with it the question that it was asked. */
@@ -305,7 +320,8 @@ static void take_end(struct process *process, enum pac_failure failure, struct s
         question_end(p, q, failure, text);
     else if (!loaded) { /* it ended before it could be asked: the next would do the same */
         end_queue(p, failure, text);
-        announce(p, false, text);
+        if (is_to_blame(p, failure))
+            announce(p, false, text);
     }
 }
 
@@ -416,7 +432,7 @@ void pac_call_start(struct pac_client *p, struct pac_call *call, const struct pa
     buf_free(&url);
 }
 
-/* A question that nobody waits for any more is asked all the same: its answer is remembered. */
+/* A question that nobody waits for any more is not asked; one that is being asked goes on, and its answer is remembered. */
 void pac_call_cancel(struct pac_call *call)
 {
     if (!call->active)
@@ -457,6 +473,7 @@ bool pac_client_load(struct pac_client *p, struct span name, struct span script,
     p->script_n = script.n;
     p->bad = PAC_FINE;
     p->announced = false;
+    p->early_ends = 0;
     buf_clear(&p->why);
     start_process(p, &p->processes[0]); /* at once: so that an error is known before the first request */
     dispatch_soon(p);

@@ -3,7 +3,10 @@
  */
 #include "route/decide.h"
 
+#include "base/escape.h"
 #include "helpers/pac_shown.h"
+
+#define SHOWN_BYTES 2000 /* of an answer */
 
 #define say(d, ...) ((d)->say ? (void)buf_addf((d)->say, __VA_ARGS__) : (void)0)
 
@@ -65,8 +68,9 @@ static void by_result(struct decision *d, const struct pac_said *said)
     struct route answer;
     struct span notes;
     struct buf why = {0};
-    say(d, "%s: %.*s\n", said->remembered ? "its answer, which is remembered" : "its answer",
-        SPAN_ARG(said->result));
+    struct span shown = escape_head(said->result, SHOWN_BYTES);
+    say(d, "%s: %.*s%s\n", said->remembered ? "its answer, which is remembered" : "its answer",
+        SPAN_ARG(shown), shown.n < said->result.n ? "..." : "");
     bool usable = route_by_result(d->routes, r->host, r->port, said->result, &answer, &notes);
     say(d, "%.*s", SPAN_ARG(notes));
     if (usable) {
@@ -94,7 +98,8 @@ static void said(void *owner, const struct pac_said *said)
     }
     if (*said->from) {
         pac_shown_url(&shown, r->scheme, r->host, r->port, r->url);
-        say(d, "%s was asked about %.*s\n", said->from, SPAN_ARG(buf_span(&shown)));
+        say(d, "%s %s asked about %.*s\n", said->from,
+            span_ends(span_str(said->from), SPAN("settings")) ? "were" : "was", SPAN_ARG(buf_span(&shown)));
         buf_free(&shown);
     }
     if (said->what == PAC_SAYS_FAILURE)

@@ -28,6 +28,6 @@ bool destination_read(struct span text, struct span *host, uint16_t *port, struc
 struct span destination_scheme(struct span text, uint16_t port)
 {
     bool named = text.n && memmem(text.p, text.n, "://", 3);
-    bool http = named ? span_istarts(text, SPAN("http://")) || span_istarts(text, SPAN("ws://")) : port == 80;
+    bool http = named ? span_istarts(text, SPAN("http://")) : port == 80; /* ws: goes through a tunnel */
     return http ? SPAN("http") : SPAN("https");
 }

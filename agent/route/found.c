@@ -5,7 +5,9 @@
 
 #include <stdlib.h>
 
+#include "base/escape.h"
 #include "route/pac_result.h"
+#include "source/load.h"
 
 #define WAYS_KEPT    64
 #define HOPS_KEPT    256 /* more than one result can name */
@@ -171,6 +173,10 @@ static void add_place(struct found *f, struct found_way *w, const struct pac_pla
     struct hop *h = NULL;
     if (place->kind == PAC_PLACE_DIRECT) {
         w->n_direct++;
+    } else if (load_is_ours(f->config, place->host, place->port)) {
+        buf_addf(notes, "The entry \"%s %.*s:%u\" is skipped: that is this agent itself.\n",
+                 pac_place_name(place->kind), SPAN_ARG(place->host), place->port);
+        return;
     } else if (place->kind == PAC_PLACE_SOCKS4) {
         buf_addf(notes,
                  "The entry \"SOCKS4 %.*s:%u\" is skipped: of SOCKS servers only version 5 is spoken to.\n",
@@ -179,6 +185,13 @@ static void add_place(struct found *f, struct found_way *w, const struct pac_pla
     } else if ((h = hop_of(f, place, &e)) == NULL) {
         buf_addf(notes, "The entry \"%s %.*s:%u\" is skipped: %s.\n", pac_place_name(place->kind),
                  SPAN_ARG(place->host), place->port, e.text);
+        return;
+    }
+    for (size_t i = 0; i < w->way.n; i++) {
+        if (w->way.hops[i] != h)
+            continue;
+        w->n_direct -= h == NULL; /* once is enough */
+        hop_unref(h);
         return;
     }
     w->way.hops[w->way.n++] = h;
@@ -192,7 +205,7 @@ static void read_way(struct found *f, struct found_way *w, struct span text)
     w->way.hops = mem_zero((r.n + 1) * sizeof(struct hop *));
     for (size_t i = 0; i < r.n; i++)
         add_place(f, w, &r.places[i], &r.notes);
-    buf_addf(&reason, "PAC: %.*s%s", SPAN_ARG(span_head(text, REASON_BYTES)),
+    buf_addf(&reason, "PAC: %.*s%s", SPAN_ARG(escape_head(text, REASON_BYTES)),
              text.n > REASON_BYTES ? "..."
              : text.n              ? ""
                                    : "DIRECT");

@@ -45,9 +45,10 @@ static void add_ignored(struct manual *m, const char *text)
     if (p.kind == PATTERN_NAME) {
         pattern_free(&p);
         buf_addf(&suffix, ".%s", text);
-        if (!pattern_read(&p, buf_cstr(&suffix), &e))
-            return;
+        bool good = pattern_read(&p, buf_cstr(&suffix), &e);
         buf_free(&suffix);
+        if (!good)
+            return;
     }
     m->ignore = mem_grow(m->ignore, (m->n_ignore + 1) * sizeof *m->ignore);
     m->ignore[m->n_ignore++] = p;

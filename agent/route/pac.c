@@ -21,6 +21,7 @@ struct pac {
     enum pac_source_has has;
     struct manual *manual;
     struct buf why; /* of PAC_SOURCE_NONE and PAC_SOURCE_NOTHING */
+    bool goes_back; /* the script was no good, and the one before it comes again */
     struct list waiting;
     struct list running; /* queries that wait for nothing but their turn, or for the script */
 };
@@ -43,6 +44,11 @@ static void answered(void *owner, const struct pac_answer *answer)
     if (answer->failure == PAC_NO_SCRIPT) { /* it was taken away meanwhile */
         q->settled = false;
         step(q);
+        return;
+    }
+    if (answer->failure != PAC_FINE && q->pac->goes_back) {
+        list_remove(&q->link);
+        list_push_back(&q->pac->waiting, &q->link);
         return;
     }
     pac_client_state(q->pac->client, &state);
@@ -116,6 +122,18 @@ void pac_query_cancel(struct pac_query *q)
 
 /* --- the source's news --- */
 
+static void settled(void *owner)
+{
+    struct pac *p = owner;
+    while (!list_empty(&p->waiting)) {
+        struct pac_query *q = list_entry(p->waiting.next, struct pac_query, link);
+        list_remove(&q->link);
+        list_push_back(&p->running, &q->link);
+        q->settled = true;
+        later_start(p->loop, &q->step, step, q);
+    }
+}
+
 static void set_why(struct pac *p, struct span why)
 {
     buf_clear(&p->why);
@@ -130,6 +148,9 @@ static void let_go(struct pac *p, enum pac_source_has has, struct span why)
     p->has = has;
     set_why(p, why);
     pac_client_unload(p->client);
+    if (p->goes_back)
+        settled(p);
+    p->goes_back = false;
 }
 
 static void script(void *owner, struct span name, struct span bytes, const char *charset)
@@ -139,12 +160,15 @@ static void script(void *owner, struct span name, struct span bytes, const char 
     (void)charset; /* the script's own bytes say more: servers know little of what they hand out */
     if (!pac_client_load(p->client, name, bytes, &e)) {
         log_warning(NULL, "%s", e.text);
-        pac_source_judge(p->source, false, span_str(e.text));
+        p->goes_back = pac_source_judge(p->source, false, span_str(e.text));
         return;
     }
     manual_free(p->manual);
     p->manual = NULL;
     p->has = PAC_SOURCE_SCRIPT;
+    if (p->goes_back)
+        settled(p);
+    p->goes_back = false;
 }
 
 static void none(void *owner, struct span why)
@@ -166,23 +190,11 @@ static void failed(void *owner, struct span why)
         set_why(p, why);
 }
 
-static void settled(void *owner)
-{
-    struct pac *p = owner;
-    while (!list_empty(&p->waiting)) {
-        struct pac_query *q = list_entry(p->waiting.next, struct pac_query, link);
-        list_remove(&q->link);
-        list_push_back(&p->running, &q->link);
-        q->settled = true;
-        later_start(p->loop, &q->step, step, q);
-    }
-}
-
 static void loaded(void *owner, bool good, struct span why)
 {
     struct pac *p = owner;
     if (p->source)
-        pac_source_judge(p->source, good, why);
+        p->goes_back = pac_source_judge(p->source, good, why);
 }
 
 /* --- up and down --- */

@@ -7,6 +7,8 @@
 #include <arpa/inet.h>
 #include <stdlib.h>
 
+#include "base/escape.h"
+
 #define HOST_LONGEST  255
 #define SHOWN_LONGEST 80 /* of an entry in a note */
 
@@ -123,8 +125,8 @@ static void note(struct pac_result *r, struct span entry, const char *wrong)
     if (span_find(entry, '@') < entry.n)
         buf_addf(&r->notes, "An entry with a user name in it is skipped: %s.\n", wrong);
     else
-        buf_addf(&r->notes, "The entry \"%.*s\" is skipped: %s.\n", SPAN_ARG(span_head(entry, SHOWN_LONGEST)),
-                 wrong);
+        buf_addf(&r->notes, "The entry \"%.*s\" is skipped: %s.\n",
+                 SPAN_ARG(escape_head(entry, SHOWN_LONGEST)), wrong);
     for (size_t i = begin; i + 1 < r->notes.n; i++) /* one note, one line */
         if ((unsigned char)r->notes.p[i] < ' ')
             r->notes.p[i] = '?';

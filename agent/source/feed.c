@@ -29,7 +29,7 @@ struct feed {
     const struct feed_events *events;
     void *owner;
     struct kept now, good; /* `good`: the one before, as long as `now` has not been judged */
-    bool judged, from_disk, none, failing, tried, waiting;
+    bool judged, from_disk, good_from_disk, none, failing, tried, waiting;
     char rejected[KEPT_DIGEST]; /* the script that was judged bad */
     char *error, *name;
     struct look_seen seen;
@@ -37,7 +37,7 @@ struct feed {
     bool write_again;
     struct load *load;
     struct later tell;
-    uint64_t fresh_until, not_before, confirmed; /* loop_now */
+    uint64_t fresh_until, not_before, confirmed, good_confirmed; /* loop_now */
     unsigned backoff_ms;
 };
 
@@ -143,7 +143,8 @@ static char *text_or_null(struct span s)
 
 static void take(struct feed *f, const struct loaded *l)
 {
-    bool same = span_eq(l->script, buf_span(&f->now.script));
+    bool same = span_eq(l->script, buf_span(&f->now.script)), from_disk = f->from_disk;
+    uint64_t confirmed = f->confirmed;
     struct kept old = f->now;
     f->now = (struct kept){.from = span_dup(l->from),
                            .etag = text_or_null(l->etag),
@@ -158,6 +159,8 @@ static void take(struct feed *f, const struct loaded *l)
     if (f->judged) {
         kept_free(&f->good);
         f->good = old;
+        f->good_from_disk = from_disk;
+        f->good_confirmed = confirmed;
     } else {
         kept_free(&old);
     }
@@ -263,6 +266,8 @@ static void reject(struct feed *f, struct span why)
     kept_free(&f->now);
     f->now = f->good;
     f->good = (struct kept){0};
+    f->from_disk = f->good_from_disk;
+    f->confirmed = f->good_confirmed;
     f->fresh_until = 0;
     f->failing = true;
     set_text(&f->error, why);
@@ -272,14 +277,14 @@ static void reject(struct feed *f, struct span why)
         later_start(f->loop, &f->tell, tell_again, f);
 }
 
-void feed_judge(struct feed *f, bool good, struct span why)
+bool feed_judge(struct feed *f, bool good, struct span why)
 {
     if (f->now.script.n == 0)
-        return;
+        return false;
     if (!good) {
         reject(f, why);
         f->judged = f->now.script.n > 0;
-        return;
+        return f->judged;
     }
     bool news = !f->judged;
     f->judged = true;
@@ -287,6 +292,7 @@ void feed_judge(struct feed *f, bool good, struct span why)
     kept_free(&f->good);
     if (news && f->copy)
         start_writing(f);
+    return false;
 }
 
 /* --- up and down --- */

@@ -37,7 +37,7 @@ bool feed_want(struct feed *f);
 /* What there is may be old: look at the next request. */
 void feed_doubt(struct feed *f);
 /* As pac_source_judge. */
-void feed_judge(struct feed *f, bool good, struct span why);
+bool feed_judge(struct feed *f, bool good, struct span why);
 
 /* Fills in what it knows: place, etag, error, size, age, from_disk, busy, retry_in. */
 void feed_state(const struct feed *f, struct pac_source_state *out);

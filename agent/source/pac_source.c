@@ -29,8 +29,8 @@ struct pac_source {
     struct feed *old;        /* of another place, to be freed in a moment: it may be calling us */
     struct later bury;
     enum pac_source_has has;
-    char *asked, *error; /* error: of the settings; "" */
-    bool waiting;
+    char *asked, *error;   /* error: of the settings; "" */
+    bool waiting, gave_up; /* gave_up: requests have waited for what is looked for now, in vain */
     struct deadline settle;
 };
 
@@ -41,26 +41,34 @@ static bool is_ready(struct pac_source *s)
     return (!s->desktop || desktop_want(s->desktop)) && (!s->feed || feed_want(s->feed));
 }
 
-static void let_go(void *owner)
+static void let_go(struct pac_source *s)
 {
-    struct pac_source *s = owner;
     s->waiting = false;
     deadline_stop(&s->settle);
     s->events->settled(s->owner);
 }
 
+static void give_up(void *owner)
+{
+    struct pac_source *s = owner;
+    s->gave_up = true;
+    let_go(s);
+}
+
 static void advance(void *owner)
 {
     struct pac_source *s = owner;
-    if (s->waiting && is_ready(s))
+    bool ready = is_ready(s);
+    s->gave_up = s->gave_up && !ready;
+    if (s->waiting && ready)
         let_go(s);
 }
 
 bool pac_source_want(struct pac_source *s)
 {
-    if (!s->waiting && !is_ready(s)) {
+    if (!s->waiting && !is_ready(s) && !s->gave_up) {
         s->waiting = true;
-        deadline_start(s->loop, &s->settle, SETTLE_MS, let_go, s);
+        deadline_start(s->loop, &s->settle, SETTLE_MS, give_up, s);
     }
     return !s->waiting;
 }
@@ -336,16 +344,16 @@ bool pac_source_adopt(struct pac_source *s, struct config *c)
 
 void pac_source_network_changed(struct pac_source *s)
 {
+    s->gave_up = false;
     if (s->desktop)
         desktop_doubt(s->desktop);
     if (s->feed)
         feed_doubt(s->feed);
 }
 
-void pac_source_judge(struct pac_source *s, bool good, struct span why)
+bool pac_source_judge(struct pac_source *s, bool good, struct span why)
 {
-    if (s->feed)
-        feed_judge(s->feed, good, why);
+    return s->feed && feed_judge(s->feed, good, why);
 }
 
 void pac_source_state(const struct pac_source *s, struct pac_source_state *out)

@@ -81,8 +81,8 @@ void pac_source_network_changed(struct pac_source *s);
 bool pac_source_want(struct pac_source *s);
 
 /* How the script that was told last turned out, once it has been loaded (helpers/pac_client.h). Good: it is kept on disk. Not: `why` is shown in the state,
-   the good one before it is told again, if there was one, and the bad one is not taken a second time. */
-void pac_source_judge(struct pac_source *s, bool good, struct span why);
+   the good one before it is told again, if there was one, and the bad one is not taken a second time. true: that one is told in a moment. */
+bool pac_source_judge(struct pac_source *s, bool good, struct span why);
 
 enum pac_source_has {
     PAC_SOURCE_NOTHING, /* not asked yet, or it failed and there never was a script */

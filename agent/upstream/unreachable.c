@@ -31,8 +31,8 @@ enum page_cause unreachable_cause(enum dial_failure kind)
 struct span unreachable_remedy(enum dial_failure kind, bool direct)
 {
     if (direct && kind != DIAL_DESCRIPTORS && kind != DIAL_KEPT_OUT)
-        return SPAN(
-            "this address is reached without a proxy (no-proxy): check it, and that the server is up");
+        return SPAN("this address is reached without a proxy (exeat route says why): check it, and that the "
+                    "server is up");
     return span_str(rows[kind].remedy);
 }
 

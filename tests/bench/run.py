@@ -502,9 +502,9 @@ def pac():
     if state["questions"] != count * rounds + 1:
         sys.exit("asked %d times" % state["questions"])
     for name in ("remembered", "asked"):
-        own = max(cost[name][0] - cost["rule"][0], 1e-9) / count
-        line("pac        %-11s %.1f us of CPU for a decision, %.0f per second and core; %.0f requests per second here, with a rule %.0f", name + ":",
-             own * 1e6, 1 / own, count / cost[name][1], count / cost["rule"][1])
+        own = (cost[name][0] - cost["rule"][0]) / count
+        shown = "%.1f us of CPU for a decision, %.0f per second and core" % (own * 1e6, 1 / own) if own > 1e-7 else "a decision costs less CPU than can be seen here"
+        line("pac        %-11s %s; %.0f requests per second here, with a rule %.0f", name + ":", shown, count / cost[name][1], count / cost["rule"][1])
 
 
 # --- outages

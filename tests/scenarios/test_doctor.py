@@ -570,6 +570,44 @@ class Words(Place):
         self.assertEqual((steps["tcp"]["result"], steps["offer"]["evidence"]), ("ok", "not asked: a SOCKS server"))
         self.assertEqual(steps["request"]["result"], "skipped")
 
+    # --- a PAC script
+
+    def by_script(self, body, more="", **options):
+        """Two proxies, A the configuration's, and a doctor of an agent that has the script."""
+        a, b = self.proxy(Open(), name="a"), self.proxy(Open(), name="b")
+        script = "function FindProxyForURL(url, host) {\n%s\n}\n" % body.replace("{A}", a.address).replace("{B}", b.address)
+        return a, b, self.agent(a.upstream() + "[route]\npac = @DIR@/proxy.pac\n" + more, files={"proxy.pac": script}, **options)
+
+    def test_the_pac_script_decides(self):
+        """What is looked at is what requests go by."""
+        _, b, agent = self.by_script("return host == 'x.example' ? 'DIRECT' : 'PROXY {B}; PROXY {A}';")
+        _, steps = read(self.doctor(agent, SITE + "/echo"))
+        self.assertRegex(steps["pac"]["evidence"], r"proxy\.pac, \d+ bytes, confirmed \d+ seconds ago: good$")
+        self.assertRegex(steps["route"]["evidence"], r"(?s)by proxy %s \(PAC: PROXY %s; PROXY .*=> proxy %s" % (b.address, b.address, b.address))
+        self.assertEqual({steps[step]["result"] for step in ("pac", "route", "tcp", "request")}, {"ok"}, steps)
+        self.assertTrue(b.requests)
+        _, steps = read(self.doctor(agent, "http://x.example/"))
+        self.assertRegex(steps["route"]["evidence"], "^direct to x.example:80")
+
+    def test_a_pac_script_that_fails(self):
+        _, _, agent = self.by_script("\nnot_there();", "pac-failure = block\n")
+        report = self.fails(self.doctor(agent, SITE + "/echo"), "pac", r"(?s)good.*|fails\nit failed: .*proxy\.pac:\d+", r"\[route\] pac")
+        self.assertEqual((report["route"]["result"], report["tcp"]["result"]), ("skipped", "skipped"))
+        a, _, agent = self.by_script("\nnot_there();")
+        _, steps = read(self.doctor(agent, SITE + "/echo"))
+        self.assertEqual((steps["pac"]["result"], steps["route"]["result"], steps["request"]["result"]), ("note", "ok", "ok"))
+        self.assertRegex(steps["pac"]["evidence"], r"(?s)it failed: .*pac-failure = last-good decides")
+        self.assertRegex(steps["route"]["evidence"], "by proxy %s" % a.address)
+
+    def test_a_pac_script_that_is_not_asked(self):
+        a, _, agent = self.by_script("return 'PROXY {B}';", "rule = site.example corp\n")
+        _, steps = read(self.doctor(agent, SITE + "/echo"))
+        self.assertEqual((steps["pac"]["result"], steps["pac"]["evidence"]), ("skipped", "not asked: a rule decides"))
+        self.assertRegex(steps["route"]["evidence"], "by proxy %s" % a.address)
+        _, steps = read(alone(agent))
+        self.assertEqual(steps["pac"]["result"], "note")
+        self.assertIn("only a running agent", steps["pac"]["evidence"])
+
     def test_a_proxy_behind_another(self):
         near, far = self.proxy(Asks(Ntlm())), self.proxy(Open())
         agent = self.agent(far.upstream("auth = none\nvia = near") + near.upstream(corp("ntlm", ME), "near"))

@@ -16,6 +16,7 @@ from base import Later, Scenario, corp, together
 from gates import Basic
 from onward import Pair, SocksServer
 from proxy import Asks, Open
+from realm import free_port
 from wire import Wire, get
 
 HERE = os.path.isfile(os.path.join(lib_agent.build_directory(), "exeat-pac"))
@@ -93,6 +94,26 @@ class Decisions(Pac):
         said = agent.exeat("route", "http://www.example/", check=True).stdout
         self.assertRegex(said, r'The entry "QUIC x:1" is skipped')
         self.assertNotIn("secret", said.split("is skipped", 1)[1])
+
+    def test_ourselves_are_no_way_out(self):
+        """Each request would go round in a circle."""
+        ports = [free_port() for _ in range(3)]
+        b = self.proxy(Open(), name="b")
+        names = "PROXY localhost:%d; PROXY 127.0.0.1:%d; SOCKS5 127.0.0.1:%d; PROXY 127.0.0.1:%d; " % (ports[0], *ports)
+        agent = self.by_script(say(names + "PROXY " + b.address), "[listen]\nhttp = 127.0.0.1:%d\nsocks = 127.0.0.1:%d\n" % tuple(ports[:2]) + b.upstream()
+                               + "[forward f]\nlisten = 127.0.0.1:%d\ntarget = db.example:5432\n" % ports[2])
+        self.assertEqual(self.ask(agent).status, 200)
+        self.assertEqual(len(b.requests), 1)
+        self.assertEqual(agent.exeat("route", "http://x.example/", check=True).stdout.count("is skipped: that is this agent itself."), 4)
+        self.assertNotIn("; trying", agent.log())
+
+    def test_an_entry_that_stands_twice_is_tried_once(self):
+        down = self.proxy(Open(), name="down")
+        down.stop_listening()
+        _, b, agent = self.two(say("PROXY %s; " % down.address * 10 + "PROXY {B}; DIRECT; DIRECT"))
+        self.assertEqual(self.ask(agent).status, 200)
+        self.assertEqual(agent.log().count("; trying "), 1)
+        self.assertEqual(agent.exeat("route", "http://x.example/", check=True).stdout.count("direct to"), 1)
 
     def test_https_shows_host_and_port_alone(self):
         a, _, agent = self.two(find("alert(url + ' ' + host); return 'PROXY {A}';"), "[log]\nlevel = debug\n")
@@ -252,6 +273,40 @@ class Failures(Pac):
         self.assertEqual(self.ask(agent).status, 200)
         self.assertEqual(self.ask(agent, host="slow.example").status, 200)
         self.assertEqual([r.target for r in a.requests], ["http://site.example/echo", "http://slow.example/echo"])
+
+    def test_questions_that_nobody_waits_for_any_more_are_not_asked(self):
+        a, _, agent = self.two(find("var end = Date.now() + (host.indexOf('slow') == 0 ? 1000 : 0); while (Date.now() < end); return 'PROXY {A}';"))
+        self.assertEqual(self.ask(agent).status, 200)
+        wires = [self.wire(agent) for _ in range(60)]
+        for i, wire in enumerate(wires):
+            wire.send(get("http://slow%d.example/" % i))
+        wait_until(lambda: agent.status()["clients"] == 60 and self.pac(agent)["questions"] > 1, "the question")
+        for wire in wires:
+            wire.reset()
+        wait_until(lambda: agent.status()["clients"] == 0, "the end of the clients")
+        self.assertEqual(self.ask(agent, host="fast.example").status, 200)
+        self.assertLess(self.pac(agent)["questions"], 60)
+
+    def test_it_is_killed_while_it_starts(self):
+        """By somebody else: the script is not to blame, and is used as soon as a process lives."""
+        _, b, agent = self.two(find("var end = Date.now() + 20; while (Date.now() < end); return 'PROXY {B}';"))
+        self.assertEqual(self.ask(agent).status, 200)
+        load = Later(lambda: [self.ask(agent, host="site%d.example" % i).status for i in range(400)])
+        killed = set()
+
+        def kill():
+            seen = list(processes())
+            starters = {pid for pid, parent, _name in seen if parent == agent.pid}
+            for pid in {pid for pid, parent, name in seen if name == "exeat-pac" and parent in starters} - killed:
+                os.kill(pid, signal.SIGKILL)
+                killed.add(pid)
+            return len(killed) >= 8 or not load.thread.is_alive()
+
+        wait_until(kill, "its ends")
+        self.assertEqual(set(load.result()), {200})
+        before = len(b.requests)
+        wait_until(lambda: self.ask(agent, host="x%d.example" % len(b.requests)).status == 200 and len(b.requests) > before, "the script again")
+        self.assertEqual(self.pac(agent)["error"], "")
 
     def test_without_the_program(self):
         build = tempfile.mkdtemp(prefix="exeat-test-build-")
@@ -413,6 +468,20 @@ class Explained(Pac):
         self.assertRegex(self.route(agent, "http://b.example/x?y"), r"asked about http://b\.example/x\?y\n")
         self.assertRegex(self.route(agent, "http://www.example/"), r"=> direct to www\.example:80\n")
         self.assertEqual((a.connections, b.connections), ([], []))
+
+    def test_answers_that_are_no_plain_text(self):
+        """Cut between characters, not inside one; a line of its own is none; what is too long is cut."""
+        for answer, shown in (("PROXY a" + "\u00e9" * 100, r'The entry "PROXY a\u00e9+" is skipped'), ("DIRECT;\n=> proxy x:1", r"its answer: DIRECT; => proxy x:1\nThe entry"),
+                              ("QUIC;" * 9000, r"its answer: (QUIC;)+\.\.\.\n")):
+            _, _, agent = self.two(say(answer), "pac-failure = block\n")
+            said = self.route(agent, "http://x.example/")
+            self.assertRegex(said, shown)
+            self.assertLess(len(said), 12000)
+
+    def test_a_tunnel_for_ws(self):
+        """Programs open web sockets by CONNECT."""
+        _, _, agent = self.two(say("DIRECT"))
+        self.assertRegex(self.route(agent, "ws://x.example/chat"), r"asked about https://x\.example:80/\n")
 
     def test_failures(self):
         _, _, agent = self.two(find("not_there();"))
