@@ -22,10 +22,12 @@ say = $(if $(V),@:,@echo '  $(1)  $(patsubst $(CURDIR)/%,%,$@)')
 
 DEPS_BUILD    := gcc libc6-dev pkg-config libuv1-dev libssl-dev libjansson-dev libkrb5-dev libsecret-1-dev gss-ntlmssp gss-ntlmssp-dev libseccomp-dev
 DEPS_PAC      := libjavascriptcoregtk-4.1-dev
+DEPS_TRAY     := libdbusmenu-glib-dev libglib2.0-dev libjansson-dev
 DEPS_PRACTICE := python3 squid-openssl|squid curl git npm
 DEPS_TEST     := python3 openssl libcmocka-dev libhttp-parser-dev squid-openssl curl git npm openssh-client openssh-server util-linux dbus-daemon gnome-keyring libsecret-tools \
                  libglib2.0-bin gsettings-desktop-schemas dconf-gsettings-backend patch \
-                 man-db mandoc zsh fish $(DEPS_PAC) python3-prometheus-client
+                 man-db mandoc zsh fish $(DEPS_PAC) $(DEPS_TRAY) python3-gi python3-prometheus-client \
+                 xvfb xfce4-panel openbox xdotool imagemagick librsvg2-common adwaita-icon-theme
 DEPS_REALM     = $(shell sed -e 's/\#.*//' tests/realm/packages.txt 2>/dev/null)
 DEPS_LINT     := python3 clang-format-14 clang-tidy-14 cppcheck shellcheck
 DEPS_FUZZ     := clang-14 libclang-rt-14-dev
@@ -37,13 +39,14 @@ DEPS_DEB      := build-essential debhelper lintian debootstrap
 PACKAGES_AGENT := libuv libssl libcrypto jansson libseccomp
 PACKAGES_KEYS  := krb5-gssapi krb5 libsecret-1 libcrypto libseccomp
 PACKAGES_PAC   := javascriptcoregtk-4.1 libseccomp libcrypto
+PACKAGES_TRAY  := dbusmenu-glib-0.4 gio-unix-2.0 jansson
 
 WERROR   ?= -Werror
 WARNINGS := -Wall -Wextra $(WERROR) -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla
 HARDEN   := $(if $(findstring -O0,$(CFLAGS)),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3) -fstack-protector-strong -fPIE \
             $(if $(filter x86_64 i686,$(shell uname -m)),-fcf-protection)
 CFLAGS   ?= -O2 -g
-CPPFLAGS += -D_GNU_SOURCE -DEXEAT_VERSION='"$(VERSION)"' -DEXEAT_LIBEXEC='"$(PREFIX)/libexec/exeat"' -Iagent -I.
+CPPFLAGS += -D_GNU_SOURCE -DEXEAT_VERSION='"$(VERSION)"' -DEXEAT_LIBEXEC='"$(PREFIX)/libexec/exeat"' -DEXEAT_ICONS='"$(PREFIX)/share/icons"' -Iagent -I.
 ALL_CFLAGS  = -std=gnu11 $(WARNINGS) $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer,$(HARDEN)) $(CFLAGS)
 ALL_LDFLAGS = $(if $(SANITIZE),-fsanitize=$(SANITIZE),-pie -Wl,-z,relro,-z,now) $(LDFLAGS)
 
@@ -57,6 +60,11 @@ HAVE_PAC  := $(shell pkg-config --exists $(PACKAGES_PAC) 2>/dev/null && echo yes
 PAC_LIBS   = $(shell pkg-config --libs $(PACKAGES_PAC))
 PAC_INC    = $(if $(HAVE_PAC),$(shell pkg-config --cflags $(PACKAGES_PAC)))
 
+# exeat-tray is for desktops, and a package of its own too.
+HAVE_TRAY := $(shell pkg-config --exists $(PACKAGES_TRAY) 2>/dev/null && echo yes)
+TRAY_LIBS  = $(shell pkg-config --libs $(PACKAGES_TRAY))
+TRAY_INC   = $(if $(HAVE_TRAY),$(shell pkg-config --cflags $(PACKAGES_TRAY))) -Itray
+
 # --- The programs -------------------------------------------------------------------------------------------------------------------
 
 FLOOR_SRC := $(wildcard agent/base/*.c agent/wire/*.c config/*.c)
@@ -65,14 +73,21 @@ AGENT_SRC := $(wildcard agent/*.c agent/cli/*.c agent/apps/*.c agent/relay/*.c a
 KEYS_SRC  := $(wildcard agent/keys/*.c)
 PAC_SRC   := $(if $(HAVE_PAC),$(wildcard agent/pac/*.c))
 PAC_FLOOR := $(wildcard agent/base/*.c agent/wire/*.c)
+TRAY_SRC   := $(if $(HAVE_TRAY),$(wildcard tray/*.c))
+TRAY_FLOOR := agent/base/buf.c agent/base/span.c agent/base/err.c config/paths.c agent/helpers/program.c
+# What of exeat-tray knows no desktop.
+TRAY_PARTS := tray/model.c tray/notice.c
+ICONS      := $(foreach kind,symbolic light dark,$(patsubst tray/icons/%.svg,$(BUILD)/icons/hicolor/scalable/apps/%-$(kind).svg,$(wildcard tray/icons/*.svg)))
 # What of exeat-pac is tested by itself: all but the engine and the program.
 PAC_PARTS := $(filter-out agent/pac/main.c agent/pac/engine.c $(if $(HAVE_PAC),,agent/pac/sandbox.c),$(wildcard agent/pac/*.c))
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 
-all: $(BUILD)/exeat $(BUILD)/exeat-keys $(if $(HAVE_PAC),$(BUILD)/exeat-pac,no-pac) papers ## build exeat, exeat-keys and exeat-pac
+all: $(BUILD)/exeat $(BUILD)/exeat-keys $(if $(HAVE_PAC),$(BUILD)/exeat-pac,no-pac) $(if $(HAVE_TRAY),$(BUILD)/exeat-tray $(ICONS),no-tray) papers ## build the programs
 
 no-pac:
 	@echo '  exeat-pac is left out, so there will be no PAC files: it needs $(DEPS_PAC)'
+no-tray:
+	@echo '  exeat-tray is left out, so there will be no icon on the desktop: it needs $(DEPS_TRAY)'
 
 $(BUILD)/exeat: $(call obj,$(AGENT_SRC) $(FLOOR_SRC)) $(BUILD)/sources
 	$(call say,link)
@@ -84,17 +99,32 @@ $(BUILD)/exeat-pac: $(call obj,$(PAC_SRC) $(PAC_FLOOR)) $(BUILD)/sources
 	$(call say,link)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(PAC_LIBS)
 
+$(BUILD)/exeat-tray: $(call obj,$(TRAY_SRC) $(TRAY_FLOOR)) $(BUILD)/sources
+	$(call say,link)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(TRAY_LIBS)
+
+# Symbolic icons are coloured by the panel; the others are for panels that do not do that.
+$(BUILD)/icons/hicolor/scalable/apps/%-symbolic.svg: tray/icons/%.svg
+	@mkdir -p $(@D)
+	$(Q)cp $< $@
+$(BUILD)/icons/hicolor/scalable/apps/%-dark.svg: tray/icons/%.svg
+	@mkdir -p $(@D)
+	$(Q)cp $< $@
+$(BUILD)/icons/hicolor/scalable/apps/%-light.svg: tray/icons/%.svg
+	@mkdir -p $(@D)
+	$(Q)sed 's/#2e3436/#f6f5f4/' $< > $@
+
 $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,cc  )
-	$(Q)$(CC) $(CPPFLAGS) $(if $(findstring agent/keys/,$<),$(KEYS_INC)) $(if $(findstring agent/pac/,$<),$(PAC_INC)) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(CPPFLAGS) $(if $(findstring agent/keys/,$<),$(KEYS_INC)) $(if $(findstring agent/pac/,$<),$(PAC_INC)) $(if $(findstring tray,$<),$(TRAY_INC)) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 # Two files that change only when what they hold changes: other flags compile everything again, a source that came or went links again.
 remember = @mkdir -p $(@D); printf '%s\n' '$(subst ','\'',$(1))' | cmp -s - $@ || printf '%s\n' '$(subst ','\'',$(1))' > $@
 $(BUILD)/flags: FORCE
 	$(call remember,$(CC) $(CPPFLAGS) $(ALL_CFLAGS))
 $(BUILD)/sources: FORCE
-	$(call remember,$(ALL_LDFLAGS) $(AGENT_SRC) $(KEYS_SRC) $(PAC_SRC) $(FLOOR_SRC) $(MANUAL_SRC) $(DATE))
+	$(call remember,$(ALL_LDFLAGS) $(AGENT_SRC) $(KEYS_SRC) $(PAC_SRC) $(TRAY_SRC) $(FLOOR_SRC) $(MANUAL_SRC) $(DATE))
 
 # --- Manual pages and completions, made from the tables of verbs and settings ---------------------------------------------------------
 
@@ -121,7 +151,7 @@ $(BUILD)/papers/exeat.fish: config/completions/exeat.fish $(BUILD)/papers/fish
 # One cmocka program per file in tests/unit; linked with everything of the agent and the keyholder but the two main functions.
 UNIT_SRC := $(filter-out $(if $(HAVE_PAC),,tests/unit/test_pac_sandbox.c),$(wildcard tests/unit/test_*.c))
 UNIT_BIN := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(UNIT_SRC))
-UNIT_OBJ  = $(call obj,$(filter-out agent/main.c agent/keys/main.c,$(AGENT_SRC) $(KEYS_SRC)) $(PAC_PARTS) $(FLOOR_SRC))
+UNIT_OBJ  = $(call obj,$(filter-out agent/main.c agent/keys/main.c,$(AGENT_SRC) $(KEYS_SRC)) $(PAC_PARTS) $(TRAY_PARTS) $(FLOOR_SRC))
 unit: $(UNIT_BIN)
 $(BUILD)/unit/libunder_test.a: $(UNIT_OBJ) $(BUILD)/sources
 	@mkdir -p $(@D)
@@ -178,16 +208,16 @@ $(BUILD)/bin/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/unit/libunder_test.a
 
 lint: ## clang-format, clang-tidy, cppcheck, shellcheck, floors
 	@tests/deps $(DEPS_BUILD) $(DEPS_TEST) $(DEPS_LINT)
-	@$(PYTHON) tests/lint.py --build '$(BUILD)' -- -std=gnu11 $(CPPFLAGS) $$(pkg-config --cflags $(PACKAGES_AGENT) $(PACKAGES_KEYS)) $(PAC_INC)
+	@$(PYTHON) tests/lint.py --build '$(BUILD)' -- -std=gnu11 $(CPPFLAGS) $$(pkg-config --cflags $(PACKAGES_AGENT) $(PACKAGES_KEYS)) $(PAC_INC) $(TRAY_INC)
 
 format: ## let clang-format write
-	clang-format-14 -i $(shell find agent config tests -name '*.[ch]')
+	clang-format-14 -i $(shell find agent config tray tests -name '*.[ch]')
 
 cover: ## which lines the tests reach: $(BUILD)/cover/index.html
 	@tests/deps $(DEPS_BUILD) $(DEPS_TEST) $(DEPS_REALM) $(DEPS_COVER)
 	-+@$(MAKE) --no-print-directory BUILD='$(BUILD)/cover' LDFLAGS=--coverage \
 	    CFLAGS='-O0 -g --coverage -fprofile-update=atomic -DEXEAT_COVERAGE=\"$(abspath $(BUILD))\"' test
-	@gcovr --root . --object-directory '$(BUILD)/cover' --filter agent/ --filter config/ --exclude-unreachable-branches \
+	@gcovr --root . --object-directory '$(BUILD)/cover' --filter agent/ --filter config/ --filter tray/ --exclude-unreachable-branches \
 	    --html-details '$(BUILD)/cover/index.html' --print-summary --txt
 
 bench: ## figures: speed, memory, round trips
@@ -200,6 +230,8 @@ bench: ## figures: speed, memory, round trips
 # What goes where, as SOURCE:PATH:MODE; $(UNITS_SYSTEM) and $(UNITS_USER) hold /usr/local, which becomes PREFIX.
 UNITS_USER   ?= $(PREFIX)/lib/systemd/user
 UNITS_SYSTEM ?= $(PREFIX)/lib/systemd/system
+# Where desktops look for what starts with a session: below /etc, wherever PREFIX is.
+AUTOSTART    ?= /etc/xdg/autostart
 DOC          := $(PREFIX)/share/doc/exeat
 INSTALLED = \
     $(BUILD)/exeat:$(PREFIX)/bin/exeat:755 \
@@ -211,13 +243,18 @@ INSTALLED = \
     $(BUILD)/papers/_exeat:$(PREFIX)/share/zsh/site-functions/_exeat:644 \
     $(BUILD)/papers/exeat.fish:$(PREFIX)/share/fish/vendor_completions.d/exeat.fish:644 \
     $(foreach unit,exeat.service exeat.socket,config/systemd/$(unit):$(UNITS_USER)/$(unit):644) \
+    $(if $(HAVE_TRAY),$(BUILD)/exeat-tray:$(PREFIX)/bin/exeat-tray:755 \
+        config/systemd/exeat-tray.service:$(UNITS_USER)/exeat-tray.service:644 \
+        config/desktop/exeat-tray.desktop:$(PREFIX)/share/applications/exeat-tray.desktop:644 \
+        config/desktop/exeat-tray.desktop:$(AUTOSTART)/exeat-tray.desktop:644 \
+        $(foreach icon,$(ICONS),$(icon):$(PREFIX)/share/icons/hicolor/scalable/apps/$(notdir $(icon)):644)) \
     config/systemd/exeat@.service:$(UNITS_SYSTEM)/exeat@.service:644 \
     $(foreach paper,README.md LICENSE config/exeat.conf config/coming-from.md,$(paper):$(DOC)/$(notdir $(paper)):644)
 
 field = $(word $(1),$(subst :, ,$(2)))
 install: all ## install below PREFIX=/usr/local (DESTDIR= for packaging)
 	$(foreach one,$(INSTALLED),install -D -m $(call field,3,$(one)) '$(call field,1,$(one))' '$(DESTDIR)$(call field,2,$(one))' &&) true
-	sed -i 's,/usr/local/,$(PREFIX)/,' '$(DESTDIR)$(UNITS_USER)/exeat.service' '$(DESTDIR)$(UNITS_SYSTEM)/exeat@.service'
+	sed -i 's,/usr/local/,$(PREFIX)/,' '$(DESTDIR)$(UNITS_USER)/exeat.service' $(if $(HAVE_TRAY),'$(DESTDIR)$(UNITS_USER)/exeat-tray.service') '$(DESTDIR)$(UNITS_SYSTEM)/exeat@.service'
 
 uninstall: ## remove what "make install" put there; your own configuration stays
 	rm -f $(foreach one,$(INSTALLED),'$(DESTDIR)$(call field,2,$(one))') '$(DESTDIR)$(PREFIX)/libexec/exeat/exeat-pac'
@@ -245,7 +282,7 @@ clean: ## remove $(BUILD)
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { sub(/\$$\(BUILD\)/, "$(BUILD)", $$2); printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-.PHONY: all papers unit fuzzers deps run test check-asan check-tsan mutate fuzz lint format cover bench deb check-deb install uninstall clean help no-pac FORCE
+.PHONY: all papers unit fuzzers deps run test check-asan check-tsan mutate fuzz lint format cover bench deb check-deb install uninstall clean help no-pac no-tray FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

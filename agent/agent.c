@@ -30,6 +30,7 @@ static void generation_changed(void *owner, const struct keys_msg *event)
              SPAN_ARG(event->upstream));
     route_table_of(a->routes, event->upstream, pool_flush);
     holds_generation(&a->relay, event->upstream, event->generation);
+    agent_state_changed(a);
 }
 
 static void trial_wanted(void *owner, const struct keys_msg *event)
@@ -55,6 +56,7 @@ static void network_changed(void *owner, bool slept)
              slept ? "this computer slept" : "the network has changed");
     route_table_each(a->routes, begin_anew);
     pac_network_changed(a->pac);
+    agent_state_changed(a);
     keys_client_tell(a->out.keys, keys_client_instance(a->out.keys),
                      &(struct keys_msg){.type = KEYS_NETWORK});
 }
@@ -116,6 +118,7 @@ static void take_over(struct agent *a, struct config *c, struct route_table *rou
     a->routes = routes;
     a->config = c;
     log_set_level(c->log_level);
+    agent_state_changed(a);
 }
 
 static bool reload(struct agent *a, struct buf *changes, struct err *e)
@@ -243,6 +246,7 @@ static bool build(struct agent *a, struct err *e)
     a->started = loop_now(a->loop);
     a->out.loop = a->loop;
     choose_pseudonym(&a->out);
+    agent_state_start(a);
     if (!start_control(a, e)) /* first of all that is shared: it tells whether another agent runs */
         return false;
     a->out.keys = keys_client_new(a->loop, a->config_path, KEYS_LASTING, &keys_events, a);
@@ -276,6 +280,7 @@ static bool take_down(struct agent *a)
     agent_drop_queries(a);
     agent_drop_explanations(a);
     agent_watch_end(a);
+    agent_state_stop(a);
     netwatch_stop(a->netwatch);
     keys_call_cancel(&a->reload_call);
     if (a->control)

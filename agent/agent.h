@@ -9,6 +9,7 @@
 #include "doors.h"
 #include "net/netwatch.h"
 #include "source/pac_source.h"
+#include "state.h"
 
 struct agent {
     struct loop *loop;
@@ -20,6 +21,7 @@ struct agent {
     struct control_server *control;
     struct list queries;      /* status questions that wait for the keyholder (verbs.c) */
     struct list explanations; /* questions about ways that wait for the PAC script (explain.c) */
+    struct agent_state state;
     struct keys_call reload_call;
     struct netwatch *netwatch;
     struct pac_ground *pac_ground;

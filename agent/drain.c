@@ -54,6 +54,7 @@ void agent_stop(struct agent *a, const char *why)
     log_info(NULL, "stopping (%s)", why);
     notify_tell(a->notify, "STOPPING=1");
     a->drain.going = true;
+    agent_state_stop(a);
     doors_close(&a->doors);
     relay_drain(&a->relay, one_ended, a);
     if (!relay_is_empty(&a->relay) && a->config->drain)

@@ -14,6 +14,7 @@ struct status_query {
     struct agent *agent;
     struct control_call *asker;
     struct config *config; /* a reference: a reload in between must not change the list */
+    uint64_t state;        /* as it was when this began */
     struct keys_call call;
     json_t *upstreams;
     size_t at;
@@ -46,15 +47,23 @@ static json_t *proxies_of(struct agent *a, const char *upstream)
     return list;
 }
 
-/* Do requests of this upstream go direct at present, because none of its proxies can be reached? */
-static bool on_detour(const struct agent *a, const char *upstream)
+static bool all_failed(const struct way *way)
+{
+    for (size_t i = 0; i < way->n; i++)
+        if (!way->hops[i]->failures)
+            return false;
+    return way->n > 0;
+}
+
+/* "direct" and "asleep": none of its proxies could be reached; requests go direct, or try again. */
+static const char *mode_of(const struct agent *a, const char *upstream)
 {
     size_t n;
     struct way *ways = route_table_ways(a->routes, &n);
     for (size_t i = 0; i < n; i++)
         if (strcmp(ways[i].hops[0]->upstream, upstream) == 0)
-            return ways[i].detour;
-    return false;
+            return ways[i].detour ? "direct" : all_failed(&ways[i]) ? "asleep" : "proxy";
+    return "proxy";
 }
 
 static json_t *counters_of(const struct counters *c)
@@ -145,6 +154,8 @@ static void finish_status(struct status_query *q)
         (json_int_t)a->relay.clients_open, "tunnels_open", (json_int_t)a->relay.tunnels_open, "counters",
         counters_of(&a->out.counters));
     json_object_set_new(answer, "guests", guests(a));
+    json_object_set_new(answer, "state", json_integer((json_int_t)q->state));
+    agent_state_describe(a, answer);
     json_object_set_new(answer, "guests_refused", json_integer((json_int_t)a->relay.guests.refused));
     json_t *pac = agent_pac_status(a);
     if (pac)
@@ -166,18 +177,26 @@ void agent_drop_queries(struct agent *a)
 
 static void ask_next(struct status_query *q);
 
+/* What a program that shows it wants to know without reading sentences. */
+static void add_for_people(json_t *one, const struct keys_msg *m)
+{
+    json_object_set_new(one, "problem", json_boolean(m->verdict != KEYS_OK || m->flags & KEYS_PROBLEM));
+    json_object_set_new(one, "login_helps", json_boolean(m->flags & KEYS_LOGIN_HELPS));
+    json_object_set_new(one, "ticket_until", json_integer((json_int_t)m->until));
+}
+
 static void one_answered(void *owner, const struct keys_msg *m)
 {
     struct status_query *q = owner;
     const char *name = q->config->upstreams[q->at].name;
     json_array_append_new(q->upstreams,
                           json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:I, s:b, s:I}", "name", name,
-                                    "mode", on_detour(q->agent, name) ? "direct" : "proxy", "proxies",
-                                    proxies_of(q->agent, name), "identity", text(m->identity), "scheme",
-                                    text(m->scheme), "state", text(m->why), "remedy", text(m->remedy),
-                                    "generation", (json_int_t)m->generation, "alarm",
-                                    (int)(m->flags & KEYS_ALARM ? 1 : 0), "held",
-                                    (json_int_t)holds_count(&q->agent->relay, name)));
+                                    "mode", mode_of(q->agent, name), "proxies", proxies_of(q->agent, name),
+                                    "identity", text(m->identity), "scheme", text(m->scheme), "state",
+                                    text(m->why), "remedy", text(m->remedy), "generation",
+                                    (json_int_t)m->generation, "alarm", (int)(m->flags & KEYS_ALARM ? 1 : 0),
+                                    "held", (json_int_t)holds_count(&q->agent->relay, name)));
+    add_for_people(json_array_get(q->upstreams, q->at), m);
     q->at++;
     ask_next(q);
 }
@@ -197,8 +216,11 @@ static void status(void *owner, struct control_call *call, json_t *question)
     struct agent *a = owner;
     struct status_query *q = mem_zero(sizeof *q);
     (void)question;
-    *q = (struct status_query){
-        .agent = a, .asker = call, .config = config_ref(a->config), .upstreams = json_array()};
+    *q = (struct status_query){.agent = a,
+                               .asker = call,
+                               .config = config_ref(a->config),
+                               .state = a->state.number,
+                               .upstreams = json_array()};
     list_push_back(&a->queries, &q->link);
     ask_next(q);
 }
@@ -287,7 +309,15 @@ static void log_places(void *owner, struct control_call *call, json_t *question)
 }
 
 const struct control_verb agent_verbs[] = {
-    {"status", status}, {"listening", doors}, {"route", agent_explain_route},
-    {"reload", reload}, {"stop", stop},       {"metrics", metrics},
-    {"watch", watch},   {"log", log_places},  {NULL, NULL},
+    {"status", status},
+    {"listening", doors},
+    {"route", agent_explain_route},
+    {"reload", reload},
+    {"stop", stop},
+    {"metrics", metrics},
+    {"watch", watch},
+    {"log", log_places},
+    {"state", agent_state_verb},
+    {"proxy", agent_proxy_verb},
+    {NULL, NULL},
 };

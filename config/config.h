@@ -169,6 +169,8 @@ enum log_format {
 
 enum when_unreachable { UNREACHABLE_FAIL, UNREACHABLE_DIRECT };
 
+enum when_off { OFF_DIRECT, OFF_REFUSE };
+
 enum config_pac {
     PAC_FROM_NOWHERE,
     PAC_FROM_URL,    /* place: http: or https:, without user and password */
@@ -216,6 +218,7 @@ struct config {
     enum config_wpad wpad;
     enum pac_policy pac_failure;
     enum when_unreachable when_unreachable; /* what happens when no proxy of an upstream can be reached */
+    enum when_off when_off;                 /* what happens to requests after exeat off */
     struct config_header *headers;          /* each kind of edit in the order of the file */
     size_t n_headers;
     enum log_level log_level;

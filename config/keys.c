@@ -36,6 +36,7 @@ static const char *const level_choices[] = {"error", "warning", "info", "debug",
 static const char *const format_choices[] = {"plain", "common", "json", NULL};
 static const char *const when_unreachable_choices[] = {"fail", "direct", NULL};
 static const char *const pac_failure_choices[] = {"last-good", "block", "direct", NULL};
+static const char *const when_off_choices[] = {"direct", "refuse", NULL};
 static const char *const wpad_choices[] = {"no", "dns", NULL};
 static const char *const kerberos_choices[] = {"find", "acquire", NULL};
 static const char *const canonicalize_choices[] = {"system", "yes", "no", NULL};
@@ -192,6 +193,9 @@ const struct setting settings[] = {
      .choices = when_unreachable_choices,
      .help = "While no proxy of an upstream can be reached, requests fail, or go direct until one answers "
              "again."},
+    {"route", "when-off", &kind_choice, .fallback = "direct", IN_CONFIG(when_off),
+     .choices = when_off_choices,
+     .help = "After exeat off, requests go direct or are refused, until exeat on."},
 
     {"forward", "listen", &kind_addresses, .required = true, .example = "127.0.0.1:2222", IN_FORWARD(listen),
      ALSO(config_forward, n_listen), .least = 1, .help = "Whoever connects here is connected to the target."},

@@ -25,7 +25,7 @@ FLOORS = {
     "agent/route": 4,
     "agent/upstream": 5, "agent/admit": 5,
     "agent/relay": 6, "agent/apps": 6,
-    "agent/cli": 7,
+    "agent/cli": 7, "tray": 7,
     "agent": 8, "agent/manual": 8,
 }
 BESIDE = {"agent/keys": {"agent/base", "config", "agent/wire"}, "agent/pac": {"agent/base", "agent/wire"}}
@@ -37,22 +37,25 @@ ROOMS = [
     (r"gssapi(/.*|\.h)", r"agent/keys/(gss|accept_gss)\.c"),
     (r"libsecret/.*", r"agent/keys/keyring\.c"),
     (r"(krb5|com_err|profile)\.h|krb5/.*", r"agent/keys/ticket(_get|_service|_clock)?\.c|agent/keys/ticket_inside\.h"),
-    (r"jansson\.h", r"agent/(control|cli|apps)/.*"),
+    (r"jansson\.h", r"agent/(control|cli|apps)/.*|tray/.*"),
+    (r"(gio|glib|libdbusmenu-glib)/.*|glib.*\.h", r"tray/(?!model|notice).*|agent/keys/keyring\.c"),
     (r"(JavaScriptCore|jsc)/.*|jsc\.h", r"agent/pac/engine\.c"),
     (r"linux/landlock\.h", r"agent/base/sandbox\.c"),
     (r"seccomp\.h", r"agent/(base|pac)/sandbox\.c"),
     (r"http_parser\.h|cmocka\.h", r"tests/.*"),
 ]
 # What a row of ROOMS also allows: agent.c hands the answers of `status` to the control socket, so it makes JSON.
-ALSO = {("jansson.h", "agent/agent.c"), ("jansson.h", "agent/verbs.c")}
+ALSO = {("jansson.h", "agent/agent.c"), ("jansson.h", "agent/verbs.c"),
+        ("jansson.h", "agent/state.c")}
 
 # Libraries that a program must not be linked with, directly or through another.
 WALLS = {
     "exeat": ("libgssapi", "libkrb5", "libsecret", "gssntlmssp", "libjavascriptcore"),
     "exeat-keys": ("libuv", "libssl", "libjansson", "libjavascriptcore"),
     "exeat-pac": ("libuv", "libssl", "libjansson", "libgssapi", "libkrb5", "libsecret"),
+    "exeat-tray": ("libuv", "libssl", "libcrypto", "libgssapi", "libkrb5", "libsecret", "libjavascriptcore", "libgtk"),
 }
-OPTIONAL = {"exeat-pac"}  # built only where its libraries are
+OPTIONAL = {"exeat-pac", "exeat-tray"}  # built only where its libraries are
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]', re.M)
 

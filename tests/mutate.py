@@ -24,7 +24,7 @@ sys.path.insert(0, TESTS)
 
 from mutations import ROWS  # noqa: E402
 
-COPIED = ("agent", "config", "tests", "Makefile")
+COPIED = ("agent", "config", "tests", "tray", "Makefile")
 BUILD_SECONDS, TEST_SECONDS = 900, 300
 # Waits end sooner than in the suites: most mutations show themselves as something that never comes.
 HASTE = {"EXEAT_TEST_PATIENCE": "15", "EXEAT_TEST_TIMEOUT": "100", "CMOCKA_MESSAGE_OUTPUT": "STDOUT"}

@@ -16,7 +16,6 @@ ASK, ADMIT, PEER, STREAM = "agent/upstream/ask.c", "agent/admit/admit.c", "agent
 TLS = "agent/net/tls_client.c"
 REQUEST, FINDINGS, EXAMINE = "agent/cli/doctor_request.c", "agent/keys/findings.c", "agent/keys/examine.c"
 
-
 def row(guard, edits, *tests):
     """edits: one (file, find, replace), or a list of them."""
     return Row(guard, edits if isinstance(edits, list) else [edits], tests)
@@ -1043,6 +1042,43 @@ SERVICE = [
     row("systemd's list of system calls leaves the programs their own sandbox",
         ("config/systemd/exeat.service", " landlock_create_ruleset landlock_add_rule landlock_restrict_self", ""),
         "scenarios test_service.Units.test_the_agent_lives_with_their_filters"),
+]
+STANDING, STATE, NOTICE, MIRROR = "agent/relay/standing.c", "agent/state.c", "tray/notice.c", "tray/mirror.c"
+
+ON_THE_DESKTOP = [
+    row("what the configuration blocks is open while exeat is off",
+        (STANDING, "&& route.n == 0;", "&& route.n > 99;"),
+        "scenarios test_standing.Switch.test_what_is_blocked_stays_blocked"),
+    row("off goes direct where it is to refuse",
+        (STANDING, "bool refused = e->config->when_off == OFF_REFUSE;", "bool refused = false;"),
+        "scenarios test_standing.Switch.test_off_is_refused_where_the_configuration_says_so"),
+    row("those who wait for a change take all places of the control socket",
+        (STATE, "    if (a->state.n_waiters == WAITERS_MOST)\n        control_answer(take(oldest(a)), answer_of(a));\n", ""),
+        "scenarios test_standing.State.test_those_who_wait_and_have_gone_take_no_places"),
+    row("every change is told at once",
+        (STATE, "w->since != a->state.number && !w->pause.timer", "w->since != a->state.number"),
+        "scenarios test_standing.State.test_not_before_the_pause", "tray test_asking.Busy.test_many_changes_a_second"),
+    row("the same cause is told twice",
+        (NOTICE, "return *t->cause && strcmp(t->cause, t->told) != 0;", "return *t->cause;"),
+        "unit test_tray_model.never_the_same_cause_twice"),
+    row("notifications without a pause",
+        (NOTICE, "if (!has_news(t, &when) || when > now)", "if (!has_news(t, &when))"),
+        "unit test_tray_model.not_too_often"),
+    row("an agent that was stopped is started again",
+        (MIRROR, "bool stopped = e->code == ERR_REFUSED || m->model->agent == AGENT_STOPPED;", "bool stopped = false;"),
+        "tray test_tray.Life.test_one_that_was_stopped_stays_so"),
+    row("another user's socket is believed",
+        ("tray/link.c", "bool ours = peer && g_credentials_get_unix_user(peer, NULL) == getuid();", "bool ours = true;"),
+        "tray test_tray.Life.test_a_socket_of_another_user"),
+    row("texts become markup",
+        ("tray/item.c", "char *text = g_markup_escape_text(i->tooltip, -1);", "char *text = g_strdup(i->tooltip);"),
+        "tray test_tray.Rows.test_texts_stay_texts"),
+    row("a weaker scheme is accepted without a question",
+        ("agent/cli/accept.c", "|| person_agrees(upstream.name, &e);", "|| (person_agrees(upstream.name, &e), true);"),
+        "tray test_asking.Accept.test_weaker_scheme"),
+    row("what pinentry escapes stays escaped",
+        ("agent/cli/pinentry.c", "        if (c == '%') {", "        if (c == '\\r') {"),
+        "tray test_asking.Password.test_menu_entry"),
 ]
 
 ROWS = [one for name, rows in list(globals().items()) if name.isupper() and isinstance(rows, list) for one in rows]

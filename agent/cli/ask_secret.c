@@ -176,6 +176,14 @@ static void clean_prompt(struct buf *to, struct span prompt)
     free(text);
 }
 
+bool there_is_a_terminal(void)
+{
+    int tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+    if (tty >= 0)
+        close(tty);
+    return tty >= 0;
+}
+
 bool secret_from_terminal(struct span prompt, struct secret *out, struct err *e)
 {
     int tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);

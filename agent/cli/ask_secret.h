@@ -9,6 +9,7 @@
 
 #define SECRET_LONGEST ((size_t)16 << 10) /* bytes */
 
+bool there_is_a_terminal(void);
 /* Asks on the terminal (/dev/tty), without echo; the terminal is as before afterwards, also when a signal
    ends or suspends us. false: there is no terminal, or nothing was typed. */
 bool secret_from_terminal(struct span prompt, struct secret *out, struct err *e);

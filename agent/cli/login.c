@@ -7,6 +7,7 @@
 #include "cli/ask_secret.h"
 #include "cli/choose_upstream.h"
 #include "cli/keyholder.h"
+#include "cli/pinentry.h"
 #include "cli/say.h"
 #include "cli/verb.h"
 
@@ -27,7 +28,9 @@ static bool take_secret(const struct verb_call *call, const struct chosen_upstre
     struct buf prompt;
     buf_init(&prompt, 0);
     write_prompt(&prompt, u, user ? user : u->user);
-    bool taken = secret_from_terminal(buf_span(&prompt), secret, e);
+    bool window = verb_given(call, "pinentry") || (!there_is_a_terminal() && pinentry_can_ask());
+    bool taken = window ? pinentry_secret(buf_span(&prompt), secret, e)
+                        : secret_from_terminal(buf_span(&prompt), secret, e);
     buf_free(&prompt);
     return taken;
 }
@@ -61,6 +64,7 @@ static int run(const struct verb_call *call)
 
 static const struct verb_option options[] = {
     {"stdin", 0, NULL, "take the first line of standard input"},
+    {"pinentry", 0, NULL, "ask in a window of the desktop"},
     {"user", 'u', "NAME", "whose password it is, if not as configured"},
     {"config", 'c', "FILE", "read FILE instead of the usual place"},
     {0},
@@ -73,7 +77,8 @@ const struct verb login_verb = {
     .summary = "Give the password for a proxy",
     .help = "Asks for the password without showing it, tries it once against the proxy when that can be "
             "reached, and keeps it in the keyring when it "
-            "is right. A running agent uses it at once.\n"
+            "is right. A running agent uses it at once. Where there is no terminal, but a desktop, pinentry "
+            "asks in a window; EXEAT_PINENTRY names another program of that kind.\n"
             "\n"
             "UPSTREAM is the name of an [upstream NAME] section; without it the first one is meant. In "
             "scripts, pass the password on "

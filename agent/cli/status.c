@@ -69,6 +69,13 @@ static void names(struct buf *out, json_t *list)
     }
 }
 
+static void say_switch(struct buf *out, json_t *answer)
+{
+    if (json_is_false(json_object_get(answer, "on")))
+        buf_addf(out, "Switched off: requests %s, until \"exeat on\".\n",
+                 strcmp(text_of(answer, "when_off"), "refuse") == 0 ? "are refused" : "go direct");
+}
+
 static void introduce(struct buf *out, json_t *answer)
 {
     buf_addf(out, "exeat %s is running (process %" PRIu64 ", for ", text_of(answer, "version"),
@@ -87,6 +94,7 @@ static void introduce(struct buf *out, json_t *answer)
         names(out, json_object_get(answer, "metrics"));
     }
     buf_add_str(out, ".\n");
+    say_switch(out, answer);
 }
 
 static void line(struct buf *out, const char *label, const char *text)

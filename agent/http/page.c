@@ -41,6 +41,7 @@ static const struct {
     [PAGE_BODY_LOST] = {502, "proxy_internal_response", "The request cannot be sent a second time"},
     [PAGE_NO_WAY] = {502, "proxy_configuration_error", "It is not known where this request goes"},
     [PAGE_BUSY] = {503, "connection_limit_reached", "Too many connections"},
+    [PAGE_OFF] = {503, "http_request_denied", "The proxy is switched off"},
     [PAGE_INTERNAL] = {500, "proxy_internal_error", "Something went wrong in this proxy"},
     [PAGE_NO_TOKEN] = {407, "http_request_denied", "This proxy serves clients that it knows",
                        "Basic realm=\"exeat\""},

@@ -29,6 +29,7 @@ enum page_cause {
     PAGE_BODY_LOST,   /* 502, proxy_internal_response: the body cannot be sent a second time */
     PAGE_NO_WAY,   /* 502, proxy_configuration_error: the PAC script failed, and nothing stands in for it */
     PAGE_BUSY,     /* 503, connection_limit_reached */
+    PAGE_OFF,      /* 503, http_request_denied: exeat off, and when-off = refuse */
     PAGE_INTERNAL, /* 500, proxy_internal_error */
     PAGE_NO_TOKEN, /* 407, http_request_denied: a client from beyond this machine has not shown who it is; with a Basic challenge */
 };

@@ -53,7 +53,22 @@ static const struct hop *unproved_hop(const struct identity *who)
     return NULL;
 }
 
-static void describe(const struct edition *e, struct buf *why, struct buf *remedy)
+/* Would exeat login change it? */
+static uint32_t typing_helps(const struct edition *e)
+{
+    enum secret_source source = e->who->u ? e->who->u->secret : SECRET_NONE;
+    return source == SECRET_KEYRING || source == SECRET_PROMPT ? KEYS_LOGIN_HELPS : 0;
+}
+
+/* Seconds since 1970, 0 without a ticket. */
+static uint32_t ticket_end(const struct edition *e)
+{
+    time_t until = e->bundle && e->bundle->ticket.cache ? e->bundle->ticket.until : 0;
+    return until > 0 && until <= UINT32_MAX ? (uint32_t)until : 0;
+}
+
+/* The answer's flags. */
+static uint32_t describe(const struct edition *e, struct buf *why, struct buf *remedy)
 {
     const struct hop *unproved = unproved_hop(e->who);
     const struct guard *frozen = frozen_guard(e);
@@ -63,6 +78,7 @@ static void describe(const struct edition *e, struct buf *why, struct buf *remed
         buf_add_str(why, "no authentication is configured (auth = none)");
     } else if (alarm) {
         alarm_describe(e->who, alarm, why, remedy);
+        return KEYS_ALARM | KEYS_PROBLEM;
     } else if (frozen) {
         struct buf long_why = {0};
         buf_addf(why, "%s refused", frozen == e->guard ? "password" : "Kerberos ticket");
@@ -72,10 +88,12 @@ static void describe(const struct edition *e, struct buf *why, struct buf *remed
             buf_addf(why, " by %s", frozen->refused_by);
         words_refused(e, frozen, &long_why, remedy);
         buf_free(&long_why);
+        return KEYS_PROBLEM | (frozen == e->guard ? typing_helps(e) : 0);
     } else if (unproved) {
         buf_addf(why, "the proxy %s did not prove who it is", unproved->text);
         buf_addf(remedy, "The page or the log says how it failed; mutual = of upstream %s decides.",
                  e->who->name);
+        return KEYS_PROBLEM;
     } else if (ticket) {
         add_time(why, "ready, ticket until %s", e->bundle->ticket.until);
         if (e->ticket_result != TICKET_OK) /* of a later one */
@@ -92,7 +110,10 @@ static void describe(const struct edition *e, struct buf *why, struct buf *remed
         if (e->secret_state == PART_FAILED)
             buf_addf(why, "%s%s", why->n ? "; " : "", e->secret_why.text);
         words_unavailable_remedy(e, e->negotiate_state == PART_FAILED, remedy);
+        bool absent = e->secret_state == PART_FAILED && e->secret_kind == PROVIDED_ABSENT;
+        return KEYS_PROBLEM | (absent ? typing_helps(e) : 0);
     }
+    return 0;
 }
 
 static const char *scheme_words(const struct identity *who)
@@ -111,15 +132,16 @@ static void answer(struct status_ask *a)
 {
     struct buf why = {0}, remedy = {0};
     const struct edition *e = a->who->current;
-    describe(e, &why, &remedy);
+    uint32_t flags = describe(e, &why, &remedy);
     serve_send(a->who->k, a->peer,
                &(struct keys_msg){.type = KEYS_ANSWER,
                                   .call = a->call,
                                   .verdict = KEYS_OK,
-                                  .flags = alarm_pending(a->who) ? KEYS_ALARM : 0,
+                                  .flags = flags,
                                   .identity = span_str(identity_text(e)),
                                   .scheme = span_str(scheme_words(a->who)),
                                   .generation = e->generation,
+                                  .until = ticket_end(e),
                                   .why = buf_span(&why),
                                   .remedy = buf_span(&remedy)});
     buf_free(&why);

@@ -461,6 +461,7 @@ void relay_done(struct relay *r)
     holds_done(&r->holds);
     guests_done(&r->guests);
     sums_free(&r->sums);
+    standing_done(r);
     admit_done(&r->admit);
     config_unref(r->config);
     route_table_unref(r->routes);

@@ -13,6 +13,7 @@
 #include "relay/guest.h"
 #include "relay/handover.h"
 #include "relay/reply.h"
+#include "relay/standing.h"
 
 static void move(struct exchange *e, enum exchange_state to)
 {
@@ -68,6 +69,7 @@ void exchange_free(struct exchange *e)
     guest_forget(e);
     head_free(&e->head);
     config_unref(e->config);
+    standing_ended(e->relay);
     free(e);
 }
 
@@ -333,6 +335,7 @@ static struct exchange *exchange_new(struct client *c)
     e->upload.ended = e->upload.sent_end = true;
     snprintf(e->tag, sizeof e->tag, "c%u.r%u", c->number, c->requests);
     c->relay->out->counters.requests++;
+    standing_began(c->relay);
     return e;
 }
 
@@ -354,7 +357,10 @@ struct exchange *exchange_start(struct client *c, struct head *head)
         e->keep_client = false; /* who writes such a target may mean something else by what follows */
         refuse(e, PAGE_BAD_REQUEST, fault.status, span_str(fault.why), SPAN(""));
     } else if (guest_may(e) && !forward_answer_here(e)) {
-        course_start(e);
+        if (!standing_is_off(e))
+            course_start(e);
+        else if (standing_route(e))
+            ask_hop(e);
     }
     return e;
 }

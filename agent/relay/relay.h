@@ -13,6 +13,7 @@
 #include "relay/guest.h"
 #include "relay/hold.h"
 #include "relay/caller.h"
+#include "relay/standing.h"
 #include "relay/sums.h"
 #include "route/decide.h"
 #include "upstream/outbound.h"
@@ -32,6 +33,7 @@ struct relay {
     struct access_log log;  /* its owner starts and stops it */
     struct callers callers; /* the same */
     struct sums sums;
+    struct standing standing;
     unsigned doors_seen;
     time_t started;
     uint64_t turned_away;       /* clients that admit did not let in */

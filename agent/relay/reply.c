@@ -66,6 +66,7 @@ void reply_page(struct exchange *e, enum page_cause cause, unsigned status, stru
 {
     const char *joint = !remedy.n ? "" : span_ends(why, SPAN(".")) ? " " : "; ";
     log_warning(e->tag, "%.*s%s%.*s", SPAN_ARG(why), joint, SPAN_ARG(remedy));
+    standing_problem(e->relay, cause, why);
     answer_page(e, cause, status, why, remedy);
 }
 

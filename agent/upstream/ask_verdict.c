@@ -24,6 +24,7 @@ static void keys_failed(struct ask *a, const struct keys_msg *answer)
         a->out->counters.refusals++;
     if (answer->verdict == KEYS_DOWNGRADED)
         a->out->counters.alarms++;
+    news_tell(a->out);
     ask_end(a, &failure);
 }
 

@@ -92,11 +92,12 @@ void detour_stop(struct outbound *out)
     }
 }
 
-static void tell_mode(struct way *way, bool direct)
+static void tell_mode(const struct outbound *out, struct way *way, bool direct)
 {
     if (way->detour == direct)
         return;
     way->detour = direct;
+    news_tell(out);
     if (direct)
         log_warning(NULL, "%s: no proxy can be reached (%s); requests go direct until one answers",
                     way->reason, way->hops[0]->asleep_why ? way->hops[0]->asleep_why : "");
@@ -113,7 +114,7 @@ size_t detour_order(struct outbound *out, struct route_table *routes, const stru
         if (route_prefers(route, route->hops[i], now))
             hops[n++] = route->hops[i];
     if (route->way)
-        tell_mode(route->way, route->may_go_direct && n == 0);
+        tell_mode(out, route->way, route->may_go_direct && n == 0);
     for (size_t i = 0; i < route->n; i++) {
         if (route_prefers(route, route->hops[i], now))
             continue;

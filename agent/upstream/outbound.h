@@ -19,13 +19,26 @@ struct counters {
 
 struct probe;
 
+/* Somebody may be looking at how we stand (agent/state.c): told that it has changed, as often as one likes. */
+struct news {
+    void (*told)(void *owner); /* NULL: nobody */
+    void *owner;
+};
+
 struct outbound {
     struct loop *loop;
     struct keys_client *keys;
     struct counters counters;
     struct probe *probes; /* upstream/detour.c: under way */
+    struct news news;
     char pseudonym
         [24]; /* for Via: random per process, so that a loop through ourselves is seen and no two agents are mistaken */
 };
+
+static inline void news_tell(const struct outbound *out)
+{
+    if (out->news.told)
+        out->news.told(out->news.owner);
+}
 
 #endif

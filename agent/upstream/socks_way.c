@@ -171,6 +171,7 @@ static void no_credentials(struct socks_way *w, const struct keys_msg *answer)
                             .generation = answer->generation};
     if (answer->verdict == KEYS_REFUSED)
         w->out->counters.refusals++;
+    news_tell(w->out);
     fail(w, &why);
 }
 

@@ -31,6 +31,7 @@ enum field_number {
     F_REMEDY,
     F_USER,
     F_SECRET,
+    F_UNTIL,
     FIELDS_END,
 };
 
@@ -64,6 +65,7 @@ static const struct field rows[FIELDS_END] = {
     [F_REMEDY] = {false, TEXT_MAX, AT(remedy)},
     [F_USER] = {false, TEXT_MAX, AT(user)},
     [F_SECRET] = {false, TEXT_MAX, AT(secret)},
+    [F_UNTIL] = {true, UINT32_MAX, AT(until)},
 };
 static const struct fields fields = {rows, FIELDS_END};
 
@@ -71,7 +73,8 @@ enum call_rule { CALL_ANY, CALL_WANTED, CALL_ZERO };
 
 #define BODY_FLAGS (KEYS_BODY_NONE | KEYS_BODY_HELD | KEYS_BODY_BIG)
 #define ANSWER_FLAGS                                                                                         \
-    (KEYS_KNOCK | KEYS_BINDS | KEYS_REUSABLE | KEYS_FINAL | KEYS_ASIDE | KEYS_ALARM | KEYS_LOGIN_HELPS)
+    (KEYS_KNOCK | KEYS_BINDS | KEYS_REUSABLE | KEYS_FINAL | KEYS_ASIDE | KEYS_ALARM | KEYS_LOGIN_HELPS |     \
+     KEYS_PROBLEM)
 #define REQUEST   (BIT(F_CONTEXT) | BIT(F_METHOD) | BIT(F_TARGET))
 #define SENTENCES (BIT(F_WHY) | BIT(F_REMEDY))
 
@@ -99,7 +102,7 @@ static const struct type {
     [KEYS_LOGOUT] = {"LOGOUT", CALL_WANTED, BIT(F_UPSTREAM), 0, 0},
     [KEYS_ANSWER] = {"ANSWER", CALL_WANTED, BIT(F_VERDICT),
                      BIT(F_CONTEXT) | BIT(F_FLAGS) | BIT(F_GENERATION) | BIT(F_HEADER) | BIT(F_IDENTITY) |
-                         BIT(F_SCHEME) | BIT(F_LINES) | SENTENCES,
+                         BIT(F_SCHEME) | BIT(F_LINES) | BIT(F_UNTIL) | SENTENCES,
                      ANSWER_FLAGS},
     [KEYS_EVENT_GENERATION] = {"EVENT_GENERATION", CALL_ZERO, BIT(F_UPSTREAM) | BIT(F_GENERATION),
                                BIT(F_IDENTITY), 0},

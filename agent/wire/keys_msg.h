@@ -95,11 +95,12 @@ enum keys_verdict {
  *   BINDS     once accepted, the connection is let in: later requests on it need no header and no AUTHORIZE
  *   REUSABLE  the same header does for every request of this generation, on any connection
  *   ALARM     (STATUS) a proxy of this upstream offers less than it took before: a person should look
+ *   PROBLEM   (STATUS) `why` is something that a person should mend
  *   FINAL     do not trust the answer, a knock's included, before ACCEPTED has been answered (mutual authentication); with KNOCK: the
  *             body may not go out before either
  *   ASIDE     with KNOCK: the header goes out on a knock for KEYS_ASIDE_TARGET instead of the request's own target, so that no origin server
  *             holds back the verdict: anything but a 407 to it is ACCEPTED, and then the request follows without a header
- * In answers that fail (REFUSED, UNAVAILABLE):
+ * In answers that fail (REFUSED, UNAVAILABLE), and to STATUS:
  *   LOGIN_HELPS  another password typed in by exeat login would change it: an EVENT_GENERATION will say when
  * In OPEN:
  *   CANDIDATE use the secret that a LOGIN is trying
@@ -131,6 +132,7 @@ enum keys_verdict {
 #define KEYS_AHEAD       0x800u
 #define KEYS_LOGIN_HELPS 0x1000u
 #define KEYS_SOCKS       0x2000u
+#define KEYS_PROBLEM     0x4000u
 
 /* A finding of EXAMINE: "step TAB mark TAB evidence TAB remedy LF", no control characters but these; the mark is one of: */
 #define KEYS_FOUND_OK          "ok"
@@ -153,6 +155,7 @@ struct keys_msg {
     uint32_t generation;
     uint32_t port;
     uint32_t trial;
+    uint32_t until;       /* (STATUS) when the ticket ends, in seconds since 1970; 0: there is none */
     struct span upstream; /* name of the [upstream NAME] section */
     struct span host;     /* of the proxy, as configured: what the service name is made of */
     struct span binding;  /* tls-server-end-point hash; empty without TLS */

@@ -57,7 +57,7 @@ static void test_rows(void **state)
         for (size_t i = 0; i < count_options(*v); i++)
             check_option(*v, &(*v)->options[i]);
     }
-    assert_int_equal(n, 20);
+    assert_int_equal(n, 22);
     assert_null(verb_named("exeat"));
     assert_null(verb_named(""));
 }

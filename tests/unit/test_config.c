@@ -1122,6 +1122,7 @@ static void test_print(void **state)
                                        "wpad = no  # default\n"
                                        "pac-failure = last-good  # default\n"
                                        "when-unreachable = fail  # default\n"
+                                       "when-off = direct  # default\n"
                                        "\n"
                                        "[forward db.1]\n"
                                        "listen = 127.0.0.1:0 unix:/db  # t.conf:27\n"

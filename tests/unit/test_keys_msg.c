@@ -237,7 +237,7 @@ static void test_not_read(void **state)
            "corp"),
          "cut short inside a field"},
         {S("\5\0\0\0\0\0\0\0\0\4\0\0\0\7"), "an unknown field"},
-        {S("\5\0\0\0\0\x16\0\0\0\4\0\0\0\7"), "an unknown field"},
+        {S("\5\0\0\0\0\x17\0\0\0\4\0\0\0\7"), "an unknown field"},
         {S("\5\0\0\0\0\1\0\0\0\4\0\0\0\7\1\0\0\0\4\0\0\0\7"), "a field is repeated or out of order"},
         {S("\x0C\0\0\0\0\7\0\0\0\1c\4\0\0\0\4\0\0\0\7"), "a field is repeated or out of order"},
         {S("\5\0\0\0\0\1\0\0\0\1\7"), "an integer of the wrong length"},

@@ -1,0 +1,167 @@
+/*
+ * exeat-tray: arguments, the session bus, one instance.
+ */
+#include <getopt.h>
+#include <gio/gio.h>
+#include <glib-unix.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "config/config.h"
+#include "tray.h"
+
+#define OWN_NAME "net.exeat.Tray"
+
+struct program {
+    struct tray_settings settings;
+    GMainLoop *loop;
+    GDBusConnection *bus;
+    struct tray *tray;
+    int code;
+};
+
+static const char help[] =
+    "Usage: exeat-tray [--icons=symbolic|light|dark]\n"
+    "\n"
+    "Shows in the desktop's panel how exeat stands: on, off, direct, busy, a problem. Its menu switches the\n"
+    "proxy on and off, asks for passwords, and has the desktop use exeat or not. Starts the agent where "
+    "none\n"
+    "is running. A second one ends at once.\n"
+    "\n"
+    "  --icons=KIND  symbolic icons take the panel's colour (the default); light ones are for panels that\n"
+    "                are dark, dark ones for light panels\n"
+    "  --version     show the version\n"
+    "  --help        this text\n";
+
+/* 0: go on; else how to end, plus one. */
+static int read_arguments(int argc, char **argv, struct program *p)
+{
+    static const struct option options[] = {{"icons", required_argument, NULL, 'i'},
+                                            {"version", no_argument, NULL, 'v'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {0}};
+    static const char *const kinds[] = {"-symbolic", "-light", "-dark"};
+    int letter;
+    p->settings.suffix = kinds[0];
+    while ((letter = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+        const char *kind = NULL;
+        for (size_t i = 0; letter == 'i' && i < sizeof kinds / sizeof *kinds; i++)
+            if (strcmp(kinds[i] + 1, optarg) == 0)
+                kind = kinds[i];
+        if (letter == 'v')
+            puts("exeat-tray " EXEAT_VERSION);
+        if (letter == 'h')
+            fputs(help, stdout);
+        if (letter == 'v' || letter == 'h')
+            return 1;
+        if (!kind)
+            break;
+        p->settings.suffix = kind;
+    }
+    if (letter == -1 && optind == argc)
+        return 0;
+    fputs("exeat-tray: what is that? \"exeat-tray --help\" says what there is\n", stderr);
+    return 3;
+}
+
+/* Beside the program, as in a build tree; else where make install puts them. The caller frees. */
+static char *icons_folder(void)
+{
+    char self[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (n > 0) {
+        self[n] = '\0';
+        char *folder = g_path_get_dirname(self);
+        char *icons = g_build_filename(folder, "icons", NULL);
+        g_free(folder);
+        if (g_file_test(icons, G_FILE_TEST_IS_DIR))
+            return icons;
+        g_free(icons);
+    }
+    return g_strdup(EXEAT_ICONS);
+}
+
+static void quit(void *owner)
+{
+    struct program *p = owner;
+    g_main_loop_quit(p->loop);
+}
+
+static gboolean by_signal(gpointer data)
+{
+    quit(data);
+    return G_SOURCE_CONTINUE;
+}
+
+static void name_ours(GDBusConnection *bus, const char *name, gpointer data)
+{
+    struct program *p = data;
+    (void)name;
+    if (!p->tray)
+        p->tray = tray_new(bus, &p->settings);
+}
+
+static void name_not_ours(GDBusConnection *bus, const char *name, gpointer data)
+{
+    struct program *p = data;
+    (void)bus, (void)name;
+    if (!p->tray)
+        fputs("exeat-tray: it is running already\n", stderr);
+    quit(p);
+}
+
+static int fail(const char *sentence, const char *more)
+{
+    fprintf(stderr, "exeat-tray: %s%s%s\n", sentence, more ? ": " : "", more ? more : "");
+    return 1;
+}
+
+static void run(struct program *p)
+{
+    p->loop = g_main_loop_new(NULL, FALSE);
+    g_unix_signal_add(SIGTERM, by_signal, p);
+    g_unix_signal_add(SIGINT, by_signal, p);
+    guint name = g_bus_own_name_on_connection(p->bus, OWN_NAME, G_BUS_NAME_OWNER_FLAGS_DO_NOT_QUEUE,
+                                              name_ours, name_not_ours, p, NULL);
+    g_main_loop_run(p->loop);
+    g_bus_unown_name(name);
+    if (p->tray)
+        tray_free(p->tray);
+    g_dbus_connection_flush_sync(p->bus, NULL, NULL);
+    g_main_loop_unref(p->loop);
+}
+
+int main(int argc, char **argv)
+{
+    struct program p = {0};
+    struct err e = {0};
+    GError *error = NULL;
+    int end = read_arguments(argc, argv, &p);
+    if (end)
+        return end - 1;
+    char *folder = config_runtime_dir(&e);
+    if (!folder)
+        return fail(e.text, NULL);
+    p.bus = g_bus_get_sync(G_BUS_TYPE_SESSION, NULL, &error);
+    if (!p.bus) {
+        end = fail("there is no desktop session here (no session bus)", error->message);
+        g_error_free(error);
+        free(folder);
+        return end;
+    }
+    char *control = g_strconcat(folder, "/control", NULL), *icons = icons_folder();
+    p.settings.control = control;
+    p.settings.icons = icons;
+    p.settings.quit = quit;
+    p.settings.owner = &p;
+    run(&p);
+    g_free(control);
+    g_free(icons);
+    free(folder);
+    g_object_unref(p.bus);
+    return 0;
+}
