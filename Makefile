@@ -61,7 +61,7 @@ PAC_LIBS   = $(shell pkg-config --libs $(PACKAGES_PAC))
 PAC_INC    = $(if $(HAVE_PAC),$(shell pkg-config --cflags $(PACKAGES_PAC)))
 
 # exeat-tray is for desktops, and a package of its own too.
-HAVE_TRAY := $(shell pkg-config --exists $(PACKAGES_TRAY) 2>/dev/null && echo yes)
+HAVE_TRAY := $(if $(wildcard tray/main.c),$(shell pkg-config --exists $(PACKAGES_TRAY) 2>/dev/null && echo yes))
 TRAY_LIBS  = $(shell pkg-config --libs $(PACKAGES_TRAY))
 TRAY_INC   = $(if $(HAVE_TRAY),$(shell pkg-config --cflags $(PACKAGES_TRAY))) -Itray
 

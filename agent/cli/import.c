@@ -161,10 +161,11 @@ static const struct verb_option options[] = {
 
 const struct verb import_verb = {
     .name = "import",
-    .arguments = "FILE|environment|\"alpaca FLAGS\"",
+    .arguments = "FILE|environment|FLAGS",
     .max_words = 1,
     .summary = "Make a configuration from that of another relay",
-    .help = "Reads cntlm.conf, px.ini, the flags of alpaca (a command line in quotes) or the variables of "
+    .help = "Reads cntlm.conf, px.ini, FLAGS (alpaca's command line, in quotes: \"alpaca -C ...\") or the "
+            "variables of "
             "the environment (https_proxy, no_proxy), and "
             "writes an exeat.conf. Its comments say where each setting came from, and name what was not "
             "taken over, with the reason. A "

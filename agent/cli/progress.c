@@ -4,6 +4,7 @@
 #include "cli/progress.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <time.h>
@@ -51,6 +52,7 @@ static void *watch(void *unused)
 void progress_start(void)
 {
     pthread_condattr_t monotonic;
+    sigset_t all, before;
     if (p.running || !isatty(STDERR_FILENO))
         return;
     p.over = p.shown = false;
@@ -59,7 +61,10 @@ void progress_start(void)
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&p.changed, &monotonic);
     pthread_condattr_destroy(&monotonic);
+    sigfillset(&all); /* signals are for the thread that waits for a person */
+    pthread_sigmask(SIG_SETMASK, &all, &before);
     p.running = pthread_create(&p.thread, NULL, watch, NULL) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 void progress_on(const char *what)

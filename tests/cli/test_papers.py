@@ -130,7 +130,7 @@ class Completion(Papers):
     def check(self, ask):
         verbs = self.verbs()
         programs = self.says("help", "apps").split("The names:")[1].split("Options:")[0].split()
-        for line, wanted in (("exeat ", set(verbs)), ("exeat lo", {"login", "logout"}), ("exeat --v", {"--version"}),
+        for line, wanted in (("exeat ", set(verbs)), ("exeat lo", {"login", "logout", "log"}), ("exeat --v", {"--version"}),
                              ("exeat login ", {"corp", "den"}), ("exeat login --config %s " % self.config, {"corp", "lab"}),
                              ("exeat logout -c %s l" % self.config, {"lab"}), ("exeat status --", {"--json", "--metrics", "--help"}),
                              ("exeat apps ", {"set", "unset"}), ("exeat apps set cu", {"curl"}), ("exeat apps set git wg", {"wget"}),
