@@ -329,7 +329,6 @@ const char *listener_name(const struct listener *l)
 static void was_closed(uv_handle_t *handle)
 {
     struct listener *l = handle->data;
-    close(l->fd);
     free(l->name);
     free(l->path);
     free(l);
@@ -342,4 +341,5 @@ void listener_close(struct listener *l)
     if (l->path)
         unlink(l->path);
     uv_close((uv_handle_t *)&l->poll, was_closed);
+    close(l->fd); /* now, for who is told that it is closed may try (uv_poll allows it after uv_close) */
 }
