@@ -106,7 +106,8 @@ static void have_status(void *owner, json_t *answer, const struct err *e)
 {
     struct mirror *m = owner;
     if (!answer || json_is_true(json_object_get(answer, "stopping"))) {
-        is_gone(m, answer ? &(struct err){.code = ERR_REFUSED} : e);
+        static const struct err stopping = {.code = ERR_REFUSED};
+        is_gone(m, answer ? &stopping : e);
         return;
     }
     m->retry_ms = RETRY_LEAST_MS;

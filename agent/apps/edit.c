@@ -7,12 +7,12 @@
 
 static const struct editor *const editors[] = {
     &edit_git,        &edit_npm, &edit_yarn1, &edit_pip,   &edit_dnf,  &edit_toml,  &edit_curl, &edit_wget,
-    &edit_properties, &edit_kde, &edit_yaml,  &edit_lines, &edit_json, &edit_jsonc, &edit_xml,
+    &edit_properties, &edit_kde, &edit_yaml,  &edit_lines, &edit_json, &edit_jsonc, &edit_xml,  NULL,
 };
 
 const struct editor *editor_named(const char *name)
 {
-    for (size_t i = 0; name && i < sizeof editors / sizeof *editors; i++)
+    for (size_t i = 0; name && editors[i]; i++)
         if (strcmp(editors[i]->name, name) == 0)
             return editors[i];
     return NULL;

@@ -96,7 +96,7 @@ static void remember_from(struct buf *list, struct span from)
 {
     struct buf name = {0};
     put_plain(&name, from);
-    if (!list->n || !memmem(list->p, list->n, name.p, name.n)) {
+    if (name.n && (!list->n || !memmem(list->p, list->n, name.p, name.n))) {
         buf_add_str(list, list->n ? ", " : "");
         buf_add_span(list, buf_span(&name));
     }

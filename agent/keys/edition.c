@@ -247,6 +247,10 @@ enum ready edition_need_password(struct edition *e, uint64_t since, struct err *
         err_set(why, ERR_SYSTEM, "the password of %s has just changed", e->account.text);
         return READY_NO;
     }
+    if (!e->who->u) {
+        err_set(why, ERR_CONFIG, "the upstream %s is gone from the configuration", e->who->name);
+        return READY_NO;
+    }
     submit(e, NULL); /* it was dropped, and the provider has it */
     return READY_WAIT;
 }

@@ -40,6 +40,8 @@ class Terminal:
         self.pid, self.master = pty.fork()
         if self.pid == 0:
             try:
+                for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):  # who started the tests may have them ignored
+                    signal.signal(number, signal.SIG_DFL)
                 os.execve(words[0], words, env)
             finally:
                 os._exit(127)

@@ -4,7 +4,7 @@ import os
 import shutil
 import tempfile
 
-from keyholder import ALARM, BODY_BIG, CANDIDATE, CLOSED, Context, Keyholder
+from keyholder import ALARM, BODY_BIG, CANDIDATE, CLOSED, PROBLEM, Context, Keyholder
 from realm import SPNEGO, Acceptor, NtlmAuthority, Realm, converse
 from test_schemes import SchemeTest
 
@@ -126,7 +126,7 @@ class Offers(FloorTest):
         """The row that says what was accepted is lost: the one that was lowered still holds, and the alarm has words."""
         k = self.start("lowered corp %s digest-sha2" % PROXY, "flor corp %s kerberos" % PROXY)
         self.assertDowngraded(Context(k).challenged([BASIC]), "accepted Digest with SHA-2 before and now offers only Basic: ")
-        self.assertEqual(k.ask("STATUS", upstream="corp").flags, ALARM)
+        self.assertEqual(k.ask("STATUS", upstream="corp").flags, ALARM | PROBLEM)
 
     def test_another_proxy_of_the_upstream(self):
         k = self.start("floor corp other.corp.example:1 kerberos")
@@ -145,7 +145,7 @@ class Offers(FloorTest):
         for flags in (0, BODY_BIG):
             a = Context(k).authorize(flags=flags)
             self.assertEqual((a.verdict, a.header), ("SEND", ""))
-        self.assertEqual(k.ask("STATUS", upstream="corp").flags, ALARM)
+        self.assertEqual(k.ask("STATUS", upstream="corp").flags, ALARM | PROBLEM)
         c = Context(k)
         c.authorize()
         a = c.challenged([SHA])
@@ -275,7 +275,7 @@ class Learning(FloorTest):
         k.restart()
         self.assertDowngraded(Context(k).challenged([BASIC, SHA]))
         status = k.ask("STATUS", upstream="corp")
-        self.assertEqual(status.flags, ALARM)
+        self.assertEqual(status.flags, ALARM | PROBLEM)
         self.assertIn("may be answering in its place", status.why)
         self.assertIn("exeat accept corp", status.remedy)
         answer = self.accept(k)
