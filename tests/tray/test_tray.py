@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import subprocess
+import time
 
 import agent as lib
 from agent import wait_until
@@ -161,11 +162,21 @@ class Life(Tray):
         self.assertNotEqual(agent.status()["pid"], first)
         self.shows("on")
 
+    def rests(self):
+        """It has slept for a moment: nothing is left that it wanted to say."""
+        def switches():
+            with open("/proc/%d/status" % self.process.pid) as status:
+                return [line for line in status if "ctxt_switches" in line]
+        before = switches()
+        time.sleep(0.1)
+        return switches() == before
+
     def test_one_that_was_stopped_stays_so(self):
         agent = self.place()
         self.stop_strays(agent)
         self.tray(agent)
         self.shows("on")
+        wait_until(self.rests, "the tray to wait for news")  # between two questions it would miss why the agent ends
         agent.stop()
         self.shows("off")
         row = wait_until(lambda: self.desktop_.row("Start exeat"), "the row")
