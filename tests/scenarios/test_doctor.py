@@ -94,6 +94,20 @@ def _free(port):
     return True
 
 
+def port_of_both_kinds():
+    """A UDP and a TCP socket with the same port: what is free for the one kind need not be for the other."""
+    for _ in range(50):
+        udp, tcp = socket.socket(type=socket.SOCK_DGRAM), socket.socket()
+        udp.bind(("127.0.0.1", 0))
+        try:
+            tcp.bind(udp.getsockname())
+            return udp, tcp
+        except OSError:
+            udp.close()
+            tcp.close()
+    raise OSError("no port is free for both UDP and TCP")
+
+
 def over_tls(t, certificate=None, host="localhost", lines="ca = %s\n"):
     proxy = t.proxy(Open(), tls=tls.context(certificate))
     proxy.url = "https://%s:%d" % (host, proxy.port)
@@ -474,10 +488,8 @@ class KerberosFaults(Place):
 
     def test_kdc_swallows_packets(self):
         """And nobody waits for it longer than the keyholder says."""
-        udp, tcp = socket.socket(type=socket.SOCK_DGRAM), socket.socket()
+        udp, tcp = port_of_both_kinds()
         with udp, tcp:
-            udp.bind(("127.0.0.1", 0))
-            tcp.bind(udp.getsockname())
             tcp.listen(8)
             agent = self.knows("auth = negotiate\nuser = alice@CORP.EXAMPLE\nsecret = none\n", conf=self.conf(udp.getsockname()[1]))
             self.fails(self.doctor(agent), "kdc", r"no Kerberos server answered within \d+ seconds", "VPN", code=UNREACHABLE)
