@@ -32,7 +32,7 @@ DEPS_REALM     = $(shell sed -e 's/\#.*//' tests/realm/packages.txt 2>/dev/null)
 DEPS_LINT     := python3 clang-format-14 clang-tidy-14 cppcheck shellcheck
 DEPS_FUZZ     := clang-14 libclang-rt-14-dev
 DEPS_COVER    := gcovr
-DEPS_DEB      := build-essential debhelper lintian debootstrap
+DEPS_DEB      := build-essential debhelper lintian debootstrap desktop-file-utils
 
 # --- Flags ----------------------------------------------------------------------------------------------------------------------------
 
@@ -129,9 +129,10 @@ $(BUILD)/sources: FORCE
 # --- Manual pages and completions, made from the tables of verbs and settings ---------------------------------------------------------
 
 MANUAL_SRC := $(wildcard agent/manual/*.c)
-PAPERS     := $(addprefix $(BUILD)/papers/,exeat.1 exeat.conf.5 exeat.bash _exeat exeat.fish)
+PAPERS     := $(addprefix $(BUILD)/papers/,exeat.1 exeat.conf.5 exeat.bash _exeat exeat.fish \
+                exeat-tray.1 exeat-tray.bash _exeat-tray exeat-tray.fish)
 papers: $(PAPERS)
-$(BUILD)/exeat-manual: $(call obj,$(MANUAL_SRC) $(filter-out agent/main.c,$(AGENT_SRC)) $(FLOOR_SRC)) $(BUILD)/sources
+$(BUILD)/exeat-manual: $(call obj,$(MANUAL_SRC) tray/options.c $(filter-out agent/main.c,$(AGENT_SRC)) $(FLOOR_SRC)) $(BUILD)/sources
 	$(call say,link)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(AGENT_LIBS)
 $(BUILD)/papers/%: $(BUILD)/exeat-manual
@@ -228,11 +229,23 @@ bench: ## figures: speed, memory, round trips
 # --- Installing -----------------------------------------------------------------------------------------------------------------------
 
 # What goes where, as SOURCE:PATH:MODE; $(UNITS_SYSTEM) and $(UNITS_USER) hold /usr/local, which becomes PREFIX.
-UNITS_USER   ?= $(PREFIX)/lib/systemd/user
+# A prefix in one's own home (~/.local) is for oneself alone: the user's systemd and the desktop look elsewhere there, and root is not needed.
+AT_HOME      := $(if $(HOME),$(filter $(HOME)/%,$(PREFIX)))
+UNITS_USER   ?= $(PREFIX)/$(if $(AT_HOME),share,lib)/systemd/user
 UNITS_SYSTEM ?= $(PREFIX)/lib/systemd/system
-# Where desktops look for what starts with a session: below /etc, wherever PREFIX is.
-AUTOSTART    ?= /etc/xdg/autostart
+# Where desktops look for what starts with a session: below /etc, wherever else PREFIX is.
+AUTOSTART    ?= $(if $(AT_HOME),$(or $(XDG_CONFIG_HOME),$(HOME)/.config),/etc/xdg)/autostart
 DOC          := $(PREFIX)/share/doc/exeat
+INSTALLED_TRAY = \
+    $(BUILD)/exeat-tray:$(PREFIX)/bin/exeat-tray:755 \
+    config/systemd/exeat-tray.service:$(UNITS_USER)/exeat-tray.service:644 \
+    config/desktop/exeat-tray.desktop:$(PREFIX)/share/applications/exeat-tray.desktop:644 \
+    config/desktop/exeat-tray.desktop:$(AUTOSTART)/exeat-tray.desktop:644 \
+    $(BUILD)/papers/exeat-tray.1:$(PREFIX)/share/man/man1/exeat-tray.1:644 \
+    $(BUILD)/papers/exeat-tray.bash:$(PREFIX)/share/bash-completion/completions/exeat-tray:644 \
+    $(BUILD)/papers/_exeat-tray:$(PREFIX)/share/zsh/site-functions/_exeat-tray:644 \
+    $(BUILD)/papers/exeat-tray.fish:$(PREFIX)/share/fish/vendor_completions.d/exeat-tray.fish:644 \
+    $(foreach icon,$(ICONS),$(icon):$(PREFIX)/share/icons/hicolor/scalable/apps/$(notdir $(icon)):644)
 INSTALLED = \
     $(BUILD)/exeat:$(PREFIX)/bin/exeat:755 \
     $(BUILD)/exeat-keys:$(PREFIX)/libexec/exeat/exeat-keys:755 \
@@ -243,30 +256,28 @@ INSTALLED = \
     $(BUILD)/papers/_exeat:$(PREFIX)/share/zsh/site-functions/_exeat:644 \
     $(BUILD)/papers/exeat.fish:$(PREFIX)/share/fish/vendor_completions.d/exeat.fish:644 \
     $(foreach unit,exeat.service exeat.socket,config/systemd/$(unit):$(UNITS_USER)/$(unit):644) \
-    $(if $(HAVE_TRAY),$(BUILD)/exeat-tray:$(PREFIX)/bin/exeat-tray:755 \
-        config/systemd/exeat-tray.service:$(UNITS_USER)/exeat-tray.service:644 \
-        config/desktop/exeat-tray.desktop:$(PREFIX)/share/applications/exeat-tray.desktop:644 \
-        config/desktop/exeat-tray.desktop:$(AUTOSTART)/exeat-tray.desktop:644 \
-        $(foreach icon,$(ICONS),$(icon):$(PREFIX)/share/icons/hicolor/scalable/apps/$(notdir $(icon)):644)) \
+    $(if $(HAVE_TRAY),$(INSTALLED_TRAY)) \
     config/systemd/exeat@.service:$(UNITS_SYSTEM)/exeat@.service:644 \
     $(foreach paper,README.md LICENSE config/exeat.conf config/coming-from.md,$(paper):$(DOC)/$(notdir $(paper)):644)
 
 field = $(word $(1),$(subst :, ,$(2)))
 install: all ## install below PREFIX=/usr/local (DESTDIR= for packaging)
 	$(foreach one,$(INSTALLED),install -D -m $(call field,3,$(one)) '$(call field,1,$(one))' '$(DESTDIR)$(call field,2,$(one))' &&) true
-	sed -i 's,/usr/local/,$(PREFIX)/,' '$(DESTDIR)$(UNITS_USER)/exeat.service' $(if $(HAVE_TRAY),'$(DESTDIR)$(UNITS_USER)/exeat-tray.service') '$(DESTDIR)$(UNITS_SYSTEM)/exeat@.service'
+	sed -i 's,/usr/local/,$(PREFIX)/,' '$(DESTDIR)$(UNITS_USER)/exeat.service' '$(DESTDIR)$(UNITS_SYSTEM)/exeat@.service'
+	$(if $(HAVE_TRAY),sed -i 's|/usr/local/|$(PREFIX)/|; s|Exec=|&$(PREFIX)/bin/|' '$(DESTDIR)$(UNITS_USER)/exeat-tray.service' \
+	    '$(DESTDIR)$(PREFIX)/share/applications/exeat-tray.desktop' '$(DESTDIR)$(AUTOSTART)/exeat-tray.desktop')
 
 uninstall: ## remove what "make install" put there; your own configuration stays
-	rm -f $(foreach one,$(INSTALLED),'$(DESTDIR)$(call field,2,$(one))') '$(DESTDIR)$(PREFIX)/libexec/exeat/exeat-pac'
+	rm -f $(foreach one,$(INSTALLED) $(INSTALLED_TRAY),'$(DESTDIR)$(call field,2,$(one))') '$(DESTDIR)$(PREFIX)/libexec/exeat/exeat-pac'
 	-rmdir '$(DESTDIR)$(PREFIX)/libexec/exeat' '$(DESTDIR)$(DOC)' 2>/dev/null
 
 # debian/ is config/debian, with the version and its date filled in; the packages are built from a copy of the source, with nothing of this make's environment.
 DEB = $(BUILD)/deb
 deb: ## Debian packages, in $(BUILD)/deb
-	@tests/deps $(DEPS_BUILD) $(DEPS_PAC) $(DEPS_DEB)
+	@tests/deps $(DEPS_BUILD) $(DEPS_PAC) $(DEPS_TRAY) $(DEPS_DEB)
 	rm -rf '$(DEB)'
 	mkdir -p '$(DEB)/source'
-	cp -R Makefile README.md LICENSE agent config '$(DEB)/source'
+	cp -R Makefile README.md LICENSE agent config tray '$(DEB)/source'
 	mv '$(DEB)/source/config/debian' '$(DEB)/source/debian'
 	sed -i 's/@VERSION@/$(VERSION)/; s/@DATE@/$(shell date -u -R -d $(DATE))/' '$(DEB)/source/debian/changelog'
 	cd '$(DEB)/source' && env -i PATH="$$PATH" HOME="$$HOME" dpkg-buildpackage --build=binary --no-sign --jobs=auto >../build.log 2>&1 || \

@@ -12,6 +12,7 @@
 
 #include "base/buf.h"
 #include "config/config.h"
+#include "options.h"
 #include "tray.h"
 
 #define OWN_NAME "net.exeat.Tray"
@@ -21,51 +22,58 @@ struct program {
     GMainLoop *loop;
     GDBusConnection *bus;
     struct tray *tray;
+    const char *kind; /* of icons */
     int code;
 };
 
-static const char help[] =
-    "Usage: exeat-tray [--icons=symbolic|light|dark]\n"
-    "\n"
-    "Shows in the desktop's panel how exeat stands: on, off, direct, busy, a problem. Its menu switches the\n"
-    "proxy on and off, asks for passwords, and has the desktop use exeat or not. Starts the agent where "
-    "none\n"
-    "is running. A second one ends at once.\n"
-    "\n"
-    "  --icons=KIND  symbolic icons take the panel's colour (the default); light ones are for panels that\n"
-    "                are dark, dark ones for light panels\n"
-    "  --version     show the version\n"
-    "  --help        this text\n";
+/* The rows as getopt takes them; what it answers is the number of the row, or '?'. */
+static int next_option(int argc, char **argv)
+{
+    struct option options[8] = {0};
+    char letters[16] = "";
+    size_t n = 0;
+    for (const struct tray_option *o = tray_options; o->name; o++, n++) {
+        options[n] = (struct option){o->name, o->argument ? required_argument : no_argument, NULL, (int)n};
+        if (o->letter)
+            letters[strlen(letters)] = o->letter;
+    }
+    int found = getopt_long(argc, argv, letters, options, NULL);
+    for (size_t i = 0; i < n; i++)
+        if (found > 0 && found == tray_options[i].letter)
+            return (int)i;
+    return found;
+}
+
+/* NULL: it is none of the option's. */
+static const char *value_of(const struct tray_option *o, const char *given)
+{
+    for (size_t i = 0; o->values[i]; i++)
+        if (strcmp(o->values[i], given) == 0)
+            return o->values[i];
+    return NULL;
+}
 
 /* 0: go on; else how to end, plus one. */
 static int read_arguments(int argc, char **argv, struct program *p)
 {
-    static const struct option options[] = {{"icons", required_argument, NULL, 'i'},
-                                            {"version", no_argument, NULL, 'v'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {0}};
-    static const char *const kinds[] = {"-symbolic", "-light", "-dark"};
-    int letter;
-    p->settings.suffix = kinds[0];
-    while ((letter = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-        const char *kind = NULL;
-        for (size_t i = 0; letter == 'i' && i < sizeof kinds / sizeof *kinds; i++)
-            if (strcmp(kinds[i] + 1, optarg) == 0)
-                kind = kinds[i];
-        if (letter == 'v')
+    int row;
+    p->kind = "symbolic";
+    while ((row = next_option(argc, argv)) >= 0 && row != '?') {
+        const struct tray_option *o = &tray_options[row];
+        if (strcmp(o->name, "version") == 0)
             puts("exeat-tray " EXEAT_VERSION);
-        if (letter == 'h')
-            fputs(help, stdout);
-        if (letter == 'v' || letter == 'h')
-            return 1;
-        if (!kind)
+        else if (strcmp(o->name, "help") == 0)
+            tray_help(stdout);
+        if (!o->values)
+            return TRAY_DONE + 1;
+        p->kind = value_of(o, optarg);
+        if (!p->kind)
             break;
-        p->settings.suffix = kind;
     }
-    if (letter == -1 && optind == argc)
+    if (row == -1 && optind == argc)
         return 0;
     fputs("exeat-tray: what is that? \"exeat-tray --help\" says what there is\n", stderr);
-    return 3;
+    return TRAY_USAGE + 1;
 }
 
 /* Beside the program, as in a build tree; else where make install puts them. The caller frees. */
@@ -154,13 +162,16 @@ int main(int argc, char **argv)
         return end;
     }
     char *control = g_strconcat(folder, "/control", NULL), *icons = icons_folder();
+    char *suffix = g_strconcat("-", p.kind, NULL);
     p.settings.control = control;
     p.settings.icons = icons;
+    p.settings.suffix = suffix;
     p.settings.quit = quit;
     p.settings.owner = &p;
     run(&p);
     g_free(control);
     g_free(icons);
+    g_free(suffix);
     free(folder);
     g_object_unref(p.bus);
     return 0;

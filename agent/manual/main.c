@@ -10,10 +10,10 @@ static const struct {
     const char *name;
     void (*make)(struct buf *out, const char *date);
 } products[] = {
-    {"exeat.1", manual_program},
-    {"exeat.conf.5", manual_configuration},
-    {"words", manual_words},
-    {"fish", manual_fish},
+    {"exeat.1", manual_program},      {"exeat.conf.5", manual_configuration},
+    {"words", manual_words},          {"fish", manual_fish},
+    {"exeat-tray.1", manual_tray},    {"exeat-tray.bash", manual_tray_bash},
+    {"_exeat-tray", manual_tray_zsh}, {"exeat-tray.fish", manual_tray_fish},
 };
 
 int main(int argc, char **argv)
@@ -27,6 +27,9 @@ int main(int argc, char **argv)
         buf_free(&text);
         return written ? 0 : 1;
     }
-    fputs("usage: exeat-manual exeat.1|exeat.conf.5|words|fish DATE\n", stderr);
+    fputs("usage: exeat-manual NAME DATE, with one of these names:", stderr);
+    for (size_t i = 0; i < sizeof products / sizeof *products; i++)
+        fprintf(stderr, " %s", products[i].name);
+    fputs("\n", stderr);
     return 2;
 }

@@ -15,4 +15,10 @@ void manual_configuration(struct buf *out, const char *date);
 void manual_words(struct buf *out, const char *date);
 void manual_fish(struct buf *out, const char *date);
 
+/* exeat-tray(1), and all that bash, zsh and fish know of exeat-tray. */
+void manual_tray(struct buf *out, const char *date);
+void manual_tray_bash(struct buf *out, const char *date);
+void manual_tray_zsh(struct buf *out, const char *date);
+void manual_tray_fish(struct buf *out, const char *date);
+
 #endif

@@ -7,11 +7,7 @@
 #include "manual/manual.h"
 #include "manual/roff.h"
 
-struct entry {
-    const char *name, *text;
-};
-
-static const struct entry files[] = {
+static const struct roff_entry files[] = {
     {"$XDG_CONFIG_HOME/exeat/exeat.conf",
      "The configuration, exeat.conf(5); $XDG_CONFIG_HOME is ~/.config where it is not set."},
     {"/etc/exeat/exeat.conf", "Read where the user has none."},
@@ -28,7 +24,7 @@ static const struct entry files[] = {
     {NULL, NULL},
 };
 
-static const struct entry environment[] = {
+static const struct roff_entry environment[] = {
     {"EXEAT_UPSTREAM", "Without a configuration file: the proxy. Before the following ones."},
     {"https_proxy, HTTPS_PROXY, http_proxy, HTTP_PROXY",
      "Without a configuration file: the proxy. Whatever names the agent itself is passed over."},
@@ -58,15 +54,6 @@ static const struct entry environment[] = {
     {"JOURNAL_STREAM", "Set by systemd: the log has no time of its own where it goes to the journal."},
     {NULL, NULL},
 };
-
-static void add_entries(struct buf *out, const char *title, const struct entry *e)
-{
-    roff_macro(out, "SH", title);
-    for (; e->name; e++) {
-        roff_tag(out, e->name);
-        roff_paragraphs(out, e->text, true);
-    }
-}
 
 static void add_option(struct buf *out, const struct verb_option *o)
 {
@@ -122,8 +109,8 @@ void manual_program(struct buf *out, const char *date)
     for (const struct verb *const *v = cli_verbs; *v; v++)
         add_verb(out, *v);
     add_exit_codes(out);
-    add_entries(out, "FILES", files);
-    add_entries(out, "ENVIRONMENT", environment);
+    roff_entries(out, "FILES", files);
+    roff_entries(out, "ENVIRONMENT", environment);
     roff_macro(out, "SH", "SEE ALSO");
-    buf_add_str(out, ".BR exeat.conf (5),\n.BR kinit (1),\n.BR systemd.socket (5)\n");
+    buf_add_str(out, ".BR exeat\\-tray (1),\n.BR exeat.conf (5),\n.BR kinit (1),\n.BR systemd.socket (5)\n");
 }

@@ -66,3 +66,12 @@ void roff_paragraphs(struct buf *out, const char *text, bool indented)
     if (verbatim)
         buf_add_str(out, ".EE\n");
 }
+
+void roff_entries(struct buf *out, const char *title, const struct roff_entry *e)
+{
+    roff_macro(out, "SH", title);
+    for (; e->name; e++) {
+        roff_tag(out, e->name);
+        roff_paragraphs(out, e->text, true);
+    }
+}

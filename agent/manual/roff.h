@@ -19,4 +19,10 @@ void roff_tag(struct buf *out, const char *text);
  * say_paragraphs). `indented`: inside a tagged paragraph. */
 void roff_paragraphs(struct buf *out, const char *text, bool indented);
 
+/* A section of tagged paragraphs; `e`: rows, name NULL at the end. */
+struct roff_entry {
+    const char *name, *text;
+};
+void roff_entries(struct buf *out, const char *title, const struct roff_entry *e);
+
 #endif

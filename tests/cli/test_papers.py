@@ -14,7 +14,8 @@ import place
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PAPERS = os.path.join(agent.build_directory(), "papers")
-PAGES = ("exeat.1", "exeat.conf.5")
+PAGES = ("exeat.1", "exeat.conf.5", "exeat-tray.1")
+TRAY = os.path.join(agent.build_directory(), "exeat-tray")
 
 CONFIG = """[upstream corp]
 proxy = http://127.0.0.1:9
@@ -107,11 +108,53 @@ class Pages(Papers):
                 for name in names:
                     with open(os.path.join(folder, name), encoding="utf-8") as file:
                         text = file.read()
-                    found |= set(re.findall(r"(?:getenv|directory_variable|in_home|value_of|unsetenv)\((?:variable, )?\"(\w+)\"", text))
+                    found |= set(re.findall(r"\b(?:getenv|directory_variable|in_home|value_of|unsetenv)\((?:variable, )?\"(\w+)\"", text))
         self.assertIn("XDG_STATE_HOME", found)
         self.assertIn("NOTIFY_SOCKET", found)
         for name in sorted(found):
             self.assertIn(name, page)
+
+
+    def test_variables_of_the_tray(self):
+        page, found = rendered("exeat-tray.1").split(" ENVIRONMENT ")[1], {"DBUS_SESSION_BUS_ADDRESS", "PATH"}
+        for name in os.listdir(os.path.join(ROOT, "tray")):
+            if name.endswith(".c"):
+                with open(os.path.join(ROOT, "tray", name), encoding="utf-8") as file:
+                    text = file.read()
+                found |= set(re.findall(r"getenv\(\"(\w+)\"", text))
+                found |= {"XDG_STATE_HOME"} if "g_get_user_state_dir" in text else set()
+                found |= {"XDG_RUNTIME_DIR"} if "config_runtime_dir" in text else set()
+        self.assertGreaterEqual(found, {"XDG_CURRENT_DESKTOP", "XDG_RUNTIME_DIR", "XDG_STATE_HOME"})
+        for name in sorted(found):
+            self.assertIn(name, page)
+
+    def test_menu_of_the_tray(self):
+        """The page has a paragraph for each thing that can be chosen, in the words of the menu."""
+        with open(os.path.join(ROOT, "tray", "model.h"), encoding="utf-8") as file:
+            actions = set(re.findall(r"ACTION_\w+", file.read())) - {"ACTION_NONE", "ACTION_SEPARATOR"}
+        with open(os.path.join(ROOT, "tray", "model.c"), encoding="utf-8") as file:
+            labels = re.findall(r'"([A-Z][^"]*)"', file.read())
+        page = run(["man", "-E", "UTF-8", "-l", paper("exeat-tray.1")], env=dict(os.environ, MANWIDTH="500", LC_ALL="C.UTF-8")).stdout
+        shown = re.findall(r"(?m)^ {7}(\S.*?)(?: {2,}.*)?$", re.sub(r".\x08", "", page).split("\nMENU\n")[1].split("\nEXIT STATUS\n")[0])
+        self.assertEqual(len(shown), len(actions), shown)
+        for words in shown:
+            pattern = re.escape(words).replace(r"\ ", ".* ")
+            self.assertTrue(any(re.match(pattern, label) for label in labels), words)
+
+    @unittest.skipUnless(os.path.exists(TRAY), "exeat-tray was not built")
+    def test_options_of_the_tray(self):
+        page, said = rendered("exeat-tray.1"), run([TRAY, "--help"])
+        self.assertEqual((said.returncode, said.stderr), (0, ""))
+        about, options = said.stdout.split("\n", 1)[1].split("\nOptions:\n")
+        self.assertIn(flat(about).strip(), page)
+        self.assertEqual(len(options.splitlines()), 3)
+        for line in options.splitlines():
+            self.assertIn(flat(line).strip(), page)
+        self.assertEqual(run([TRAY, "-h"]).stdout, said.stdout)
+        for words in (["--nonsense"], ["--icons"], ["--icons", "blue"], ["word"]):
+            done = run([TRAY, *words])
+            self.assertEqual((done.returncode, done.stdout), (2, ""), words)
+            self.assertIn('"exeat-tray --help" says what there is', done.stderr)
 
 
 class Completion(Papers):
@@ -126,6 +169,13 @@ class Completion(Papers):
         os.makedirs(os.path.join(self.room, "inner"))
         for name in ("room/one.conf", "room/two.pem"):
             self.write(name, "")
+
+    def check_tray(self, ask):
+        """`ask` of exeat-tray's own completion."""
+        with self.subTest(program="exeat-tray"):
+            self.assertEqual({word.rstrip("=") for word in ask("exeat-tray --")}, {"--icons", "--version", "--help"})
+            self.assertEqual(ask("exeat-tray --icons "), {"symbolic", "light", "dark"})
+            self.assertEqual(ask("exeat-tray --icons d"), {"dark"})
 
     def check(self, ask):
         verbs = self.verbs()
@@ -154,8 +204,10 @@ class Completion(Papers):
     def test_bash(self):
         def ask(line):
             words = line.split(" ")
-            script = ("source %s; COMP_WORDS=(%s); COMP_CWORD=%d; COMP_LINE=%s; COMP_POINT=${#COMP_LINE}; _exeat exeat; printf '%%s\\n' \"${COMPREPLY[@]}\""
-                      % (paper("exeat.bash"), " ".join("'%s'" % word for word in words), len(words) - 1, "'%s'" % line))
+            name = words[0]
+            script = ("source %s; COMP_WORDS=(%s); COMP_CWORD=%d; COMP_LINE=%s; COMP_POINT=${#COMP_LINE}; _%s %s; printf '%%s\\n' \"${COMPREPLY[@]}\""
+                      % (paper(name + ".bash"), " ".join("'%s'" % word for word in words), len(words) - 1, "'%s'" % line,
+                         name.replace("-", "_"), name))
             done = run(["bash", "--norc", "-c", script], env=self.env, cwd=self.room)
             self.assertEqual(done.stderr, "")
             return set(done.stdout.split())
@@ -163,24 +215,28 @@ class Completion(Papers):
         self.assertEqual(ask("exeat login --config = %s l" % self.config), {"lab"})  # how bash cuts --config=FILE
         self.assertEqual(ask("exeat run --config = %s/o" % self.room), {self.room + "/one.conf"})
         self.assertEqual(ask("exeat exec cat --config o"), {"one.conf"})
+        self.check_tray(ask)
+        self.assertEqual(ask("exeat-tray --icons = l"), {"light"})
 
     @unittest.skipUnless(shutil.which("shellcheck"), "no shellcheck here")
     def test_shellcheck(self):
-        done = run(["shellcheck", paper("exeat.bash")])
+        done = run(["shellcheck", paper("exeat.bash"), paper("exeat-tray.bash")])
         self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
 
     @unittest.skipUnless(shutil.which("fish"), "no fish here")
     def test_fish(self):
         def ask(line):
-            done = run(["fish", "--no-config", "-c", "source %s; complete -C '%s'" % (paper("exeat.fish"), line)], env=self.env, cwd=self.room)
+            done = run(["fish", "--no-config", "-c", "source %s; complete -C '%s'" % (paper(line.split()[0] + ".fish"), line)], env=self.env, cwd=self.room)
             self.assertEqual(done.stderr, "")
             return {row.split("\t")[0] for row in done.stdout.splitlines()}
         self.check(ask)
+        self.check_tray(ask)
 
     @unittest.skipUnless(shutil.which("zsh"), "no zsh here")
     def test_zsh(self):
         with Zsh(self.env, self.room) as zsh:
             self.check(zsh.ask)
+            self.check_tray(zsh.ask)
 
 
 class Zsh:
