@@ -27,7 +27,8 @@ DEPS_PRACTICE := python3 squid-openssl|squid curl git npm
 DEPS_TEST     := python3 openssl libcmocka-dev libhttp-parser-dev squid-openssl curl git npm openssh-client openssh-server util-linux dbus-daemon gnome-keyring libsecret-tools \
                  libglib2.0-bin gsettings-desktop-schemas dconf-gsettings-backend patch \
                  man-db mandoc zsh fish $(DEPS_PAC) $(DEPS_TRAY) python3-gi python3-prometheus-client \
-                 xvfb xfce4-panel openbox xdotool imagemagick librsvg2-common adwaita-icon-theme
+                 xvfb xfce4-panel openbox xdotool imagemagick librsvg2-common adwaita-icon-theme \
+                 dconf-cli pinentry-tty pinentry-curses pinentry-gtk2
 DEPS_REALM     = $(shell sed -e 's/\#.*//' tests/realm/packages.txt 2>/dev/null)
 DEPS_LINT     := python3 clang-format-14 clang-tidy-14 cppcheck shellcheck
 DEPS_FUZZ     := clang-14 libclang-rt-14-dev

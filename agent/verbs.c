@@ -180,8 +180,12 @@ static void ask_next(struct status_query *q);
 /* What a program that shows it wants to know without reading sentences. */
 static void add_for_people(json_t *one, const struct keys_msg *m)
 {
-    json_object_set_new(one, "problem", json_boolean(m->verdict != KEYS_OK || m->flags & KEYS_PROBLEM));
-    json_object_set_new(one, "login_helps", json_boolean(m->flags & KEYS_LOGIN_HELPS));
+    bool problem = m->verdict != KEYS_OK || m->flags & KEYS_PROBLEM;
+    bool login = m->flags & KEYS_LOGIN_HELPS;
+    json_object_set_new(one, "problem", json_boolean(problem));
+    json_object_set_new(one, "login_helps", json_boolean(login && problem));
+    if (m->flags & KEYS_RENEW_HELPS)
+        json_object_set_new(one, "renew", json_string(login ? "login" : "kinit"));
     json_object_set_new(one, "ticket_until", json_integer((json_int_t)m->until));
 }
 

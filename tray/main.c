@@ -113,19 +113,28 @@ static void name_ours(GDBusConnection *bus, const char *name, gpointer data)
         p->tray = tray_new(bus, &p->settings);
 }
 
-static void name_not_ours(GDBusConnection *bus, const char *name, gpointer data)
-{
-    struct program *p = data;
-    (void)bus, (void)name;
-    if (!p->tray)
-        fputs("exeat-tray: it is running already\n", stderr);
-    quit(p);
-}
-
 static int fail(const char *sentence, const char *more)
 {
     fprintf(stderr, "exeat-tray: %s%s%s\n", sentence, more ? ": " : "", more ? more : "");
     return 1;
+}
+
+static void name_not_ours(GDBusConnection *bus, const char *name, gpointer data)
+{
+    struct program *p = data;
+    (void)name;
+    if (bus && !g_dbus_connection_is_closed(bus) && !p->tray)
+        fputs("exeat-tray: it is running already\n", stderr);
+    quit(p);
+}
+
+/* A failure, so that systemd starts us again where only the bus was restarted. */
+static void bus_closed(GDBusConnection *bus, gboolean gone, GError *error, gpointer data)
+{
+    struct program *p = data;
+    (void)bus, (void)gone, (void)error;
+    p->code = fail("the session bus has gone", NULL);
+    quit(p);
 }
 
 static void run(struct program *p)
@@ -133,9 +142,12 @@ static void run(struct program *p)
     p->loop = g_main_loop_new(NULL, FALSE);
     g_unix_signal_add(SIGTERM, by_signal, p);
     g_unix_signal_add(SIGINT, by_signal, p);
+    g_dbus_connection_set_exit_on_close(p->bus, FALSE);
+    g_signal_connect(p->bus, "closed", G_CALLBACK(bus_closed), p);
     guint name = g_bus_own_name_on_connection(p->bus, OWN_NAME, G_BUS_NAME_OWNER_FLAGS_DO_NOT_QUEUE,
                                               name_ours, name_not_ours, p, NULL);
     g_main_loop_run(p->loop);
+    g_signal_handlers_disconnect_by_data(p->bus, p);
     g_bus_unown_name(name);
     if (p->tray)
         tray_free(p->tray);
@@ -174,5 +186,5 @@ int main(int argc, char **argv)
     g_free(suffix);
     free(folder);
     g_object_unref(p.bus);
-    return 0;
+    return p.code;
 }

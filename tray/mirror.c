@@ -1,6 +1,8 @@
 /*
- * Two questions in turn: status, and the one that is answered at the next change; each answer leads to the other question. An agent that says that it stops is
- * left alone until it is back; one that just goes away is started again, more slowly each time.
+ * Two questions in turn: status, and the one that is answered at the next change; each answer leads to the other question. An agent that stops says so where it
+ * is asked, and takes its socket away before it closes it: so one that goes between two questions is told apart from one that was killed, whose
+ * socket still lies there. The first is left alone until it is back, the second is started again, more slowly each time. Who waits for one
+ * looks less and less often, and then only when the socket's folder changes.
  */
 #include "mirror.h"
 
@@ -18,11 +20,15 @@ struct mirror {
     void (*changed)(void *owner);
     void *owner;
     GCancellable *cancel;
+    GFileMonitor *folder;
     guint timer;
     unsigned retry_ms;
     unsigned starts; /* since an agent was there */
     bool asking;     /* one of the two questions is under way */
     bool refreshing;
+    bool starting; /* what we have started is not over yet */
+    bool came;     /* there has been an answer since */
+    bool declined; /* it does not let us wait for changes */
 };
 
 static void ask_status(struct mirror *m);
@@ -44,19 +50,33 @@ static gboolean time_to_ask(gpointer data)
 
 /* --- an agent that is not there --- */
 
-static void start_failed(void *owner, const char *why)
+static void start_over(void *owner, const char *why)
 {
     struct mirror *m = owner;
-    if (m->model->agent == AGENT_HERE)
+    m->starting = false;
+    if (!why || m->came || m->model->agent == AGENT_HERE)
         return;
     m->starts = START_TRIES; /* it would be the same again */
     model_gone(m->model, AGENT_MISSING, why);
     m->changed(m->owner);
 }
 
+static void start(struct mirror *m)
+{
+    m->starts++;
+    m->came = false;
+    m->starting = true;
+    run_agent(m->cancel, start_over, m);
+}
+
 void mirror_start_agent(struct mirror *m)
 {
-    run_agent(m->cancel, start_failed, m);
+    m->starts = 0;
+    if (m->model->agent != AGENT_HERE)
+        model_gone(m->model, AGENT_STARTING, NULL);
+    if (!m->starting)
+        start(m);
+    m->changed(m->owner);
     m->retry_ms = RETRY_LEAST_MS;
     later(m, m->retry_ms, time_to_ask);
 }
@@ -69,25 +89,70 @@ static void give_up(struct mirror *m, const char *text)
     free(why);
 }
 
+/* Whoever is killed cannot do that. */
+static bool took_its_socket_away(const struct mirror *m)
+{
+    return !g_file_test(m->path, G_FILE_TEST_EXISTS);
+}
+
+/* `nobody`: there is no socket, or nobody behind it. Somebody who does not answer may find his tongue again. */
+static void look_again(struct mirror *m, bool nobody)
+{
+    bool folder_tells = nobody && m->folder && m->model->agent != AGENT_STARTING;
+    if (!folder_tells || m->retry_ms < RETRY_MOST_MS)
+        later(m, m->retry_ms, time_to_ask);
+    m->retry_ms = m->retry_ms * 2 > RETRY_MOST_MS ? RETRY_MOST_MS : m->retry_ms * 2;
+}
+
 static void is_gone(struct mirror *m, const struct err *e)
 {
+    enum model_agent was = m->model->agent;
     m->asking = false;
-    bool stopped = e->code == ERR_REFUSED || m->model->agent == AGENT_STOPPED;
-    if (stopped)
+    if (was == AGENT_STOPPED || (was == AGENT_HERE && e->code == ERR_GONE && took_its_socket_away(m)))
         model_gone(m->model, AGENT_STOPPED, NULL);
-    else if (e->code == ERR_PROTOCOL)
+    else if (e->code != ERR_GONE)
         model_gone(m->model, AGENT_MISSING, e->text);
-    else if (m->starts >= START_TRIES)
-        give_up(m, e->text);
-    else if (m->model->agent == AGENT_HERE)
+    else if (m->starts >= START_TRIES && !m->starting)
+        give_up(m, "exeat does not start: Diagnose says why");
+    else
         model_gone(m->model, AGENT_STARTING, NULL);
     m->changed(m->owner);
-    if (!stopped && e->code == ERR_GONE && m->starts < START_TRIES) {
-        m->starts++;
-        run_agent(m->cancel, start_failed, m);
+    if (m->model->agent == AGENT_STARTING && !m->starting)
+        start(m);
+    look_again(m, e->code == ERR_GONE);
+}
+
+static void is_stopping(struct mirror *m)
+{
+    m->asking = false;
+    model_gone(m->model, AGENT_STOPPED, NULL);
+    m->changed(m->owner);
+    look_again(m, true);
+}
+
+static void folder_changed(GFileMonitor *folder, GFile *file, GFile *other, GFileMonitorEvent event,
+                           gpointer data)
+{
+    struct mirror *m = data;
+    char *path = g_file_get_path(file);
+    (void)folder, (void)other;
+    if (event == G_FILE_MONITOR_EVENT_CREATED && m->model->agent != AGENT_HERE &&
+        g_strcmp0(path, m->path) == 0) {
+        m->retry_ms = RETRY_LEAST_MS; /* it may not listen yet */
+        later(m, 0, time_to_ask);
     }
-    later(m, m->retry_ms, time_to_ask);
-    m->retry_ms = m->retry_ms * 2 > RETRY_MOST_MS ? RETRY_MOST_MS : m->retry_ms * 2;
+    g_free(path);
+}
+
+static void watch_folder(struct mirror *m)
+{
+    char *name = g_path_get_dirname(m->path);
+    GFile *folder = g_file_new_for_path(name);
+    m->folder = g_file_monitor_directory(folder, G_FILE_MONITOR_NONE, NULL, NULL);
+    if (m->folder)
+        g_signal_connect(m->folder, "changed", G_CALLBACK(folder_changed), m);
+    g_object_unref(folder);
+    g_free(name);
 }
 
 /* --- one that is --- */
@@ -96,28 +161,49 @@ static void state_changed(void *owner, json_t *answer, const struct err *e)
 {
     struct mirror *m = owner;
     m->asking = false;
-    if (!answer)
+    if (!answer && e->code != ERR_REFUSED) {
         is_gone(m, e);
-    else
-        ask_status(m);
+        return;
+    }
+    m->declined = !answer; /* its status says whether that is because it stops */
+    ask_status(m);
+}
+
+static void wait_for_change(struct mirror *m)
+{
+    json_t *question =
+        json_pack("{s:s, s:I, s:i}", "verb", "state", "since", m->model->state, "pause", MIRROR_PAUSE_MS);
+    link_ask(m->path, question, LINK_FOREVER, m->cancel, state_changed, m);
+    json_decref(question);
 }
 
 static void have_status(void *owner, json_t *answer, const struct err *e)
 {
     struct mirror *m = owner;
-    if (!answer || json_is_true(json_object_get(answer, "stopping"))) {
-        static const struct err stopping = {.code = ERR_REFUSED};
-        is_gone(m, answer ? &stopping : e);
+    if (!answer && e->code == ERR_REFUSED && m->model->agent == AGENT_HERE) {
+        m->asking = false;
+        later(m, RETRY_MOST_MS, time_to_ask); /* too many others are asking, say: it is still there */
+        return;
+    }
+    if (!answer) {
+        is_gone(m, e);
+        return;
+    }
+    if (json_is_true(json_object_get(answer, "stopping"))) {
+        is_stopping(m);
         return;
     }
     m->retry_ms = RETRY_LEAST_MS;
     m->starts = 0;
+    m->came = true;
     model_take(m->model, answer);
     m->changed(m->owner);
-    json_t *question =
-        json_pack("{s:s, s:I, s:i}", "verb", "state", "since", m->model->state, "pause", MIRROR_PAUSE_MS);
-    link_ask(m->path, question, LINK_FOREVER, m->cancel, state_changed, m);
-    json_decref(question);
+    if (!m->declined) {
+        wait_for_change(m);
+        return;
+    }
+    m->declined = m->asking = false;
+    later(m, RETRY_MOST_MS, time_to_ask);
 }
 
 static void ask(struct mirror *m, link_answered answered)
@@ -180,6 +266,7 @@ struct mirror *mirror_start(struct model *model, const char *path, void (*change
                          .owner = owner,
                          .cancel = g_cancellable_new(),
                          .retry_ms = RETRY_LEAST_MS};
+    watch_folder(m);
     ask_status(m);
     return m;
 }
@@ -190,6 +277,10 @@ void mirror_free(struct mirror *m)
     g_object_unref(m->cancel);
     if (m->timer)
         g_source_remove(m->timer);
+    if (m->folder) {
+        g_signal_handlers_disconnect_by_data(m->folder, m);
+        g_object_unref(m->folder);
+    }
     free(m->path);
     free(m);
 }

@@ -11,17 +11,21 @@
 /* --- taking --- */
 
 /* A copy without control characters and not too long; cut between characters of UTF-8. */
-static char *text_of(json_t *object, const char *key)
+static char *shown(const char *text)
 {
-    const char *text = json_string_value(json_object_get(object, key));
-    struct span whole = span_str(text ? text : ""), shown = span_head(whole, TEXT_SHOWN);
-    while (shown.n < whole.n && shown.n > 0 && ((unsigned char)whole.p[shown.n] & 0xc0) == 0x80)
-        shown.n--;
-    char *copy = span_dup(shown);
+    struct span whole = span_str(text ? text : ""), head = span_head(whole, TEXT_SHOWN);
+    while (head.n < whole.n && head.n > 0 && ((unsigned char)whole.p[head.n] & 0xc0) == 0x80)
+        head.n--;
+    char *copy = span_dup(head);
     for (char *c = copy; *c; c++)
         if ((unsigned char)*c < 0x20 || *c == 0x7f)
             *c = ' ';
     return copy;
+}
+
+static char *text_of(json_t *object, const char *key)
+{
+    return shown(json_string_value(json_object_get(object, key)));
 }
 
 static uint64_t number_of(json_t *object, const char *key)
@@ -43,6 +47,15 @@ static void forget_upstreams(struct model *m)
     m->n_upstreams = 0;
 }
 
+static enum model_renew renew_of(json_t *from)
+{
+    const char *how = json_string_value(json_object_get(from, "renew"));
+    return !how                        ? RENEW_NOT
+           : strcmp(how, "kinit") == 0 ? RENEW_KINIT
+           : strcmp(how, "login") == 0 ? RENEW_LOGIN
+                                       : RENEW_NOT;
+}
+
 static void take_upstream(struct model_upstream *u, json_t *from)
 {
     char *mode = text_of(from, "mode");
@@ -60,6 +73,7 @@ static void take_upstream(struct model_upstream *u, json_t *from)
         .alarm = json_is_true(json_object_get(from, "alarm")),
         .login_helps = json_is_true(json_object_get(from, "login_helps")),
         .ticket_until = (time_t)number_of(from, "ticket_until"),
+        .renew = renew_of(from),
     };
     free(mode);
 }
@@ -100,6 +114,11 @@ void model_gone(struct model *m, enum model_agent how, const char *why)
     set_text(&m->why, mem_strdup(why));
 }
 
+void model_unsaid(struct model *m, const char *text)
+{
+    set_text(&m->unsaid, text ? shown(text) : NULL);
+}
+
 void model_init(struct model *m)
 {
     *m = (struct model){.agent = AGENT_STARTING, .on = true};
@@ -110,6 +129,7 @@ void model_done(struct model *m)
     forget_upstreams(m);
     free(m->why);
     free(m->last_problem);
+    free(m->unsaid);
     free(m->desktop);
     model_init(m);
 }
@@ -199,6 +219,12 @@ static void add_last_problem(struct buf *out, const struct model *m)
     buf_addf(out, ": %s", m->last_problem);
 }
 
+static void add_more(struct buf *out, const struct model *m, const char *end)
+{
+    if (m->n_upstreams > MODEL_UPSTREAMS_SHOWN)
+        buf_addf(out, "and %zu more: exeat status%s", m->n_upstreams - MODEL_UPSTREAMS_SHOWN, end);
+}
+
 void model_title(const struct model *m, struct buf *out)
 {
     static const char *const gone[] = {[AGENT_STARTING] = "exeat: starting",
@@ -214,6 +240,8 @@ void model_title(const struct model *m, struct buf *out)
 
 void model_tooltip(const struct model *m, struct buf *out)
 {
+    if (m->unsaid)
+        buf_addf(out, "%s\n", m->unsaid);
     if (m->agent != AGENT_HERE) {
         buf_add_str(out, m->why ? m->why : "");
         return;
@@ -228,6 +256,7 @@ void model_tooltip(const struct model *m, struct buf *out)
             buf_addf(out, "%s. %s\n", u->state, u->remedy);
         buf_free(&who);
     }
+    add_more(out, m, "\n");
     add_in_flight(out, m);
     if (m->last_problem) {
         buf_add_str(out, "\n");
@@ -260,6 +289,11 @@ static void upstream_rows(const struct model_upstream *u, struct model_rows *out
         buf_addf(&row->label, "Accept weaker scheme of %s…", u->name);
         row->upstream = u->name;
     }
+    if (u->renew != RENEW_NOT) {
+        row = add_row(out, ACTION_RENEW, "");
+        buf_addf(&row->label, "Renew ticket for %s", u->name);
+        row->upstream = u->name;
+    }
     row = add_row(out, ACTION_PASSWORD, "");
     buf_addf(&row->label, "Enter password for %s…", u->name);
     row->upstream = u->name;
@@ -273,6 +307,8 @@ static void agent_rows(const struct model *m, struct model_rows *out)
     add_row(out, ACTION_SEPARATOR, "");
     for (size_t i = 0; i < m->n_upstreams && i < MODEL_UPSTREAMS_SHOWN; i++)
         upstream_rows(&m->upstreams[i], out);
+    if (m->n_upstreams > MODEL_UPSTREAMS_SHOWN)
+        add_more(&add_row(out, ACTION_NONE, "")->label, m, "");
     add_row(out, ACTION_SEPARATOR, "");
     add_in_flight(&add_row(out, ACTION_NONE, "")->label, m);
     if (m->last_problem)
@@ -289,6 +325,8 @@ static void agent_rows(const struct model *m, struct model_rows *out)
 void model_rows(const struct model *m, struct model_rows *out)
 {
     out->n = 0;
+    if (m->unsaid)
+        add_row(out, ACTION_NONE, m->unsaid);
     if (m->agent == AGENT_HERE) {
         agent_rows(m, out);
     } else {

@@ -18,6 +18,9 @@ enum model_agent {
     AGENT_MISSING, /* it went away, or does not start */
 };
 
+/* How a ticket lasts longer: by itself, or it cannot; by the program that got it for the user; by a password that exeat is given. */
+enum model_renew { RENEW_NOT, RENEW_KINIT, RENEW_LOGIN };
+
 enum model_mode { MODE_PROXY, MODE_DIRECT, MODE_ASLEEP };
 
 struct model_upstream {
@@ -25,6 +28,7 @@ struct model_upstream {
     enum model_mode mode;
     bool problem, alarm, login_helps;
     time_t ticket_until; /* 0: no ticket */
+    enum model_renew renew;
 };
 
 struct model {
@@ -37,6 +41,7 @@ struct model {
     time_t last_problem_at;
     struct model_upstream *upstreams;
     size_t n_upstreams;
+    char *unsaid;         /* what could not be told by a notification; NULL: nothing */
     char *desktop;        /* "GNOME", "KDE"; NULL: none that could be pointed at us */
     bool desktop_uses_us; /* as "exeat apps" has it */
 };
@@ -49,6 +54,7 @@ enum model_action {
     ACTION_SWITCH,
     ACTION_START,
     ACTION_PASSWORD,
+    ACTION_RENEW,
     ACTION_ACCEPT,
     ACTION_DESKTOP,
     ACTION_DIAGNOSE,
@@ -60,11 +66,11 @@ struct model_row {
     enum model_action action;
     struct buf label;
     bool checkable, checked;
-    const char *upstream; /* ACTION_PASSWORD, ACTION_ACCEPT; the model's */
+    const char *upstream; /* ACTION_PASSWORD, ACTION_RENEW, ACTION_ACCEPT; the model's */
 };
 
 #define MODEL_UPSTREAMS_SHOWN 8
-#define MODEL_ROWS_MOST       (12 + MODEL_UPSTREAMS_SHOWN * 5)
+#define MODEL_ROWS_MOST       (14 + MODEL_UPSTREAMS_SHOWN * 6)
 
 struct model_rows {
     struct model_row rows[MODEL_ROWS_MOST];
@@ -77,6 +83,8 @@ void model_done(struct model *m);
 void model_take(struct model *m, json_t *status);
 /* It is not there. `why` only with AGENT_MISSING. */
 void model_gone(struct model *m, enum model_agent how, const char *why);
+/* NULL: all is said. Copied and cut as what the agent says. */
+void model_unsaid(struct model *m, const char *text);
 
 enum model_icon model_icon(const struct model *m);
 const char *model_icon_name(enum model_icon icon);  /* without a suffix for the colour */

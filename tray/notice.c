@@ -101,7 +101,7 @@ static void look_at(struct notices *n, const struct model_upstream *u, time_t wa
 {
     struct buf words = {0}, ticket = {0};
     buf_addf(&words, "%s. %s", u->state, u->remedy);
-    bool ends = u->ticket_until && u->ticket_until - wall <= NOTICE_TICKET_S;
+    bool ends = u->renew != RENEW_NOT && u->ticket_until > wall && u->ticket_until - wall <= NOTICE_TICKET_S;
     if (ends)
         buf_addf(&ticket, "%lld", (long long)u->ticket_until);
     now_is(n, TOPIC_ALARM, u->name, u->alarm ? u->state : "", buf_cstr(&words));
@@ -119,10 +119,16 @@ void notices_look(struct notices *n, const struct model *m, time_t wall)
         look_at(n, &m->upstreams[i], wall);
 }
 
+/* Where tickets live for minutes, there is always one that ends. */
+static uint64_t pause_of(const struct topic *t)
+{
+    return t->kind == TOPIC_TICKET ? NOTICE_TICKET_S : NOTICE_PAUSE_S;
+}
+
 /* Is there something new to tell? *when: the earliest time for that. */
 static bool has_news(const struct topic *t, uint64_t *when)
 {
-    *when = t->told_at ? t->told_at + NOTICE_PAUSE_S : 0;
+    *when = t->told_at ? t->told_at + pause_of(t) : 0;
     return *t->cause && strcmp(t->cause, t->told) != 0;
 }
 
@@ -180,6 +186,21 @@ bool notices_take(struct notices *n, uint64_t now, struct notice *out)
     return false;
 }
 
+void notices_untold(struct notices *n, enum notice_kind kind, const char *upstream, bool at_once)
+{
+    static const enum topic_kind topics[] = {
+        [NOTICE_PASSWORD] = TOPIC_PASSWORD, [NOTICE_ALARM] = TOPIC_ALARM, [NOTICE_TICKET] = TOPIC_TICKET,
+        [NOTICE_DIRECT] = TOPIC_WAY,        [NOTICE_BACK] = TOPIC_WAY,    [NOTICE_AGENT] = TOPIC_AGENT,
+    };
+    struct topic *t = topic_of(n, topics[kind], upstream);
+    if (!t)
+        return;
+    free(t->told);
+    t->told = mem_strdup("");
+    if (at_once)
+        t->told_at = 0;
+}
+
 static uint64_t sooner(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
@@ -196,8 +217,9 @@ uint64_t notices_wait(const struct notices *n, const struct model *m, time_t wal
             wait = sooner(wait, when > now ? when - now : 1);
     }
     for (size_t i = 0; i < m->n_upstreams; i++) {
-        time_t left = m->upstreams[i].ticket_until - NOTICE_TICKET_S - wall;
-        if (m->upstreams[i].ticket_until && left > 0)
+        const struct model_upstream *u = &m->upstreams[i];
+        time_t left = u->ticket_until - NOTICE_TICKET_S - wall;
+        if (u->renew != RENEW_NOT && u->ticket_until && left > 0)
             wait = sooner(wait, (uint64_t)left);
     }
     return wait;

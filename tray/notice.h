@@ -1,7 +1,7 @@
 /*
  * Which changes are worth a notification, and when: for each topic (the way of corp, the password of corp) the cause that was told last is remembered, and
- * the same cause is never told again until another one was; the same topic is told at most every NOTICE_PAUSE_S seconds, and then as it is at that time. No
- * toolkit in here; one thread.
+ * the same cause is never told again until another one was; the same topic is told at most every NOTICE_PAUSE_S seconds (the end of a ticket: every
+ * NOTICE_TICKET_S), and then as it is at that time. No toolkit in here; one thread.
  */
 #ifndef EXEAT_TRAY_NOTICE_H
 #define EXEAT_TRAY_NOTICE_H
@@ -28,6 +28,8 @@ void notices_free(struct notices *n);
 void notices_look(struct notices *n, const struct model *m, time_t wall);
 /* The next that is due; false: none. */
 bool notices_take(struct notices *n, uint64_t now, struct notice *out);
+/* What was taken could not be shown: it is news again, `at_once` or after the usual pause. */
+void notices_untold(struct notices *n, enum notice_kind kind, const char *upstream, bool at_once);
 /* In how many seconds to look again; NOTICE_NEVER. After notices_take has said false. */
 uint64_t notices_wait(const struct notices *n, const struct model *m, time_t wall, uint64_t now);
 

@@ -48,43 +48,55 @@ static void tell_end(struct verb_run *v, bool good, const char *said)
     free(v);
 }
 
+/* Names in it come from files, and need not be UTF-8. */
+static char *text_of(GBytes *bytes)
+{
+    gsize n = 0;
+    const char *all = bytes ? g_bytes_get_data(bytes, &n) : NULL;
+    char *text = g_utf8_make_valid(all ? all : "", (gssize)n);
+    return g_strstrip(text);
+}
+
 static void verb_ended(GObject *source, GAsyncResult *result, gpointer data)
 {
     struct verb_run *v = data;
     GSubprocess *process = G_SUBPROCESS(source);
-    char *out = NULL;
+    GBytes *out = NULL;
     GError *error = NULL;
-    if (g_subprocess_communicate_utf8_finish(process, result, &out, NULL, &error)) {
+    if (g_subprocess_communicate_finish(process, result, &out, NULL, &error)) {
         bool good = g_subprocess_get_if_exited(process) && g_subprocess_get_exit_status(process) == 0;
-        tell_end(v, good, out ? g_strstrip(out) : "");
+        char *text = text_of(out);
+        tell_end(v, good, text);
+        g_free(text);
     } else {
         tell_end(v, false, error->message);
         g_error_free(error);
     }
-    g_free(out);
+    g_clear_pointer(&out, g_bytes_unref);
 }
 
-static gboolean no_exeat(gpointer data)
+static gboolean no_program(gpointer data)
 {
-    tell_end(data, false, "the program exeat is not installed");
+    tell_end(data, false, "that program is not installed");
     return G_SOURCE_REMOVE;
 }
 
-void run_verb(const char *const words[], GCancellable *cancel, run_ended ended, void *owner)
+void run_verb(const char *program, const char *const words[], GCancellable *cancel, run_ended ended,
+              void *owner)
 {
     struct verb_run *v = mem_zero(sizeof *v);
     *v = (struct verb_run){.cancel = g_object_ref(cancel), .ended = ended, .owner = owner};
-    char **command = command_of(NULL, words);
+    char **command = command_of(program, words);
     GSubprocess *process =
         command ? g_subprocess_newv((const char *const *)command,
                                     G_SUBPROCESS_FLAGS_STDOUT_PIPE | G_SUBPROCESS_FLAGS_STDERR_MERGE, NULL)
                 : NULL;
     g_strfreev(command);
     if (!process) {
-        g_idle_add(no_exeat, v);
+        g_idle_add(no_program, v);
         return;
     }
-    g_subprocess_communicate_utf8_async(process, NULL, cancel, verb_ended, v);
+    g_subprocess_communicate_async(process, NULL, cancel, verb_ended, v);
     g_object_unref(process);
 }
 
@@ -136,25 +148,24 @@ bool run_in_terminal(const char *program, const char *const words[])
 
 struct agent_start {
     GCancellable *cancel;
-    void (*failed)(void *owner, const char *why);
+    void (*over)(void *owner, const char *why);
     void *owner;
 };
 
-static void agent_start_free(struct agent_start *s)
+static void end_start(struct agent_start *s, const char *why)
 {
+    if (!g_cancellable_is_cancelled(s->cancel))
+        s->over(s->owner, why);
     g_object_unref(s->cancel);
     free(s);
 }
 
 static void agent_ended(GObject *source, GAsyncResult *result, gpointer data)
 {
-    struct agent_start *s = data;
     GSubprocess *process = G_SUBPROCESS(source);
     bool waited = g_subprocess_wait_finish(process, result, NULL);
-    if (waited && !g_cancellable_is_cancelled(s->cancel) && g_subprocess_get_if_exited(process) &&
-        g_subprocess_get_exit_status(process) != 0)
-        s->failed(s->owner, "exeat does not start: Diagnose says why");
-    agent_start_free(s);
+    bool failed = waited && g_subprocess_get_if_exited(process) && g_subprocess_get_exit_status(process) != 0;
+    end_start(data, failed ? "exeat does not start: Diagnose says why" : NULL);
 }
 
 /* Of our session no more: it outlives us, and no terminal's signal reaches it. */
@@ -178,8 +189,7 @@ static void run_directly(struct agent_start *s)
         g_subprocess_wait_async(process, s->cancel, agent_ended, s);
         g_object_unref(process);
     } else {
-        s->failed(s->owner, "the program exeat is not installed");
-        agent_start_free(s);
+        end_start(s, "the program exeat is not installed");
     }
 }
 
@@ -188,20 +198,26 @@ static void unit_answered(GObject *source, GAsyncResult *result, gpointer data)
     struct agent_start *s = data;
     GVariant *job = g_dbus_connection_call_finish(G_DBUS_CONNECTION(source), result, NULL);
     if (job || g_cancellable_is_cancelled(s->cancel))
-        agent_start_free(s);
+        end_start(s, NULL);
     else /* no systemd, or it has no such unit */
         run_directly(s);
     if (job)
         g_variant_unref(job);
 }
 
-void run_agent(GCancellable *cancel, void (*failed)(void *owner, const char *why), void *owner)
+static gboolean without_bus(gpointer data)
+{
+    run_directly(data);
+    return G_SOURCE_REMOVE;
+}
+
+void run_agent(GCancellable *cancel, void (*over)(void *owner, const char *why), void *owner)
 {
     struct agent_start *s = mem_zero(sizeof *s);
-    *s = (struct agent_start){.cancel = g_object_ref(cancel), .failed = failed, .owner = owner};
+    *s = (struct agent_start){.cancel = g_object_ref(cancel), .over = over, .owner = owner};
     GDBusConnection *bus = g_bus_get_sync(G_BUS_TYPE_SESSION, NULL, NULL); /* ours already: no waiting */
     if (!bus) {
-        run_directly(s);
+        g_idle_add(without_bus, s);
         return;
     }
     g_dbus_connection_call(bus, "org.freedesktop.systemd1", "/org/freedesktop/systemd1",

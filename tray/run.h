@@ -10,11 +10,15 @@
 /* How a verb ended: `good` its status was 0; `said`: what it wrote, without "exeat: " in front. Lent for the call. */
 typedef void (*run_ended)(void *owner, bool good, const char *said);
 
-/* `words` ends with NULL and does not hold "exeat" itself. Without a terminal to ask on. Silent when cancelled. */
-void run_verb(const char *const words[], GCancellable *cancel, run_ended ended, void *owner);
+/* `program` NULL: exeat. `words` ends with NULL and does not hold the program itself. Without input. Silent when cancelled. */
+void run_verb(const char *program, const char *const words[], GCancellable *cancel, run_ended ended,
+              void *owner);
 /* In a terminal window that stays until Return is pressed. `program` NULL: exeat. false: there is no terminal, or no such program. */
 bool run_in_terminal(const char *program, const char *const words[]);
-/* Starts the agent: by the user's systemd where that has a unit for it, else by ourselves. `failed` may be called once, later. */
-void run_agent(GCancellable *cancel, void (*failed)(void *owner, const char *why), void *owner);
+/*
+ * Starts the agent: by the user's systemd where that has a unit for it, else by ourselves. `over` is called once, later: when systemd has taken it, or when
+ * the one that we started has ended. `why` NULL: not for a reason that starting it again would meet again. Silent when cancelled.
+ */
+void run_agent(GCancellable *cancel, void (*over)(void *owner, const char *why), void *owner);
 
 #endif

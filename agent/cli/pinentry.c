@@ -5,6 +5,7 @@
 #include "cli/pinentry.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
@@ -19,6 +20,8 @@
 extern char **environ;
 
 #define TEXT_MOST ((size_t)4 << 10) /* bytes of an error's text */
+#define LINE_MOST                                                                                            \
+    ((size_t)990) /* bytes of a line to pinentry, which ends at one of more than 1000 (libassuan) */
 
 struct talk {
     pid_t pid;
@@ -71,6 +74,8 @@ static bool start(struct talk *t, struct err *e)
     posix_spawn_file_actions_init(&files);
     posix_spawn_file_actions_adddup2(&files, ends[1], STDIN_FILENO);
     posix_spawn_file_actions_adddup2(&files, ends[1], STDOUT_FILENO);
+    /* The toolkit's warnings are not for whoever reads what we say. */
+    posix_spawn_file_actions_addopen(&files, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
     char *words[] = {(char *)path, NULL};
     int error = posix_spawn(&t->pid, path, &files, NULL, words, environ);
     posix_spawn_file_actions_destroy(&files);
@@ -170,17 +175,31 @@ static enum reply receive(struct talk *t, struct secret *data, struct buf *text)
     }
 }
 
+/* Escaped; what does not fit is cut off between characters of UTF-8, and three dots say so. */
+static void add_escaped(struct buf *line, struct span text)
+{
+    size_t character = line->n;
+    for (size_t i = 0; i < text.n; i++) {
+        unsigned char c = (unsigned char)text.p[i];
+        if ((c & 0xc0) != 0x80)
+            character = line->n;
+        if (c == '%' || c < 0x20 || c == 0x7f)
+            buf_addf(line, "%%%02X", c);
+        else
+            buf_add(line, &text.p[i], 1);
+        if (line->n > LINE_MOST) {
+            line->n = character;
+            buf_add_str(line, "…");
+            return;
+        }
+    }
+}
+
 static bool send_line(struct talk *t, const char *command, struct span text)
 {
     struct buf line = {0};
     buf_add_str(&line, command);
-    for (size_t i = 0; i < text.n; i++) {
-        unsigned char c = (unsigned char)text.p[i];
-        if (c == '%' || c < 0x20 || c == 0x7f)
-            buf_addf(&line, "%%%02X", c);
-        else
-            buf_add(&line, &text.p[i], 1);
-    }
+    add_escaped(&line, text);
     buf_add_str(&line, "\n");
     struct span rest = buf_span(&line);
     while (rest.n) {
@@ -195,6 +214,30 @@ static bool send_line(struct talk *t, const char *command, struct span text)
 
 /* --- a question --- */
 
+/* Where and how to show it, for those that can do without a desktop. One that does not know an option says ERR, and goes on. */
+static enum reply send_options(struct talk *t, struct buf *text)
+{
+    static const struct {
+        const char *option;
+        const char *variables[3]; /* the first that is set */
+    } options[] = {
+        {"OPTION ttyname=", {"GPG_TTY"}},
+        {"OPTION ttytype=", {"TERM"}},
+        {"OPTION display=", {"DISPLAY"}},
+        {"OPTION lc-ctype=", {"LC_ALL", "LC_CTYPE", "LANG"}},
+        {"OPTION lc-messages=", {"LC_ALL", "LC_MESSAGES", "LANG"}},
+    };
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+        const char *value = NULL;
+        for (size_t k = 0; k < 3 && !value && options[i].variables[k]; k++)
+            value = is_set(options[i].variables[k]) ? getenv(options[i].variables[k]) : NULL;
+        if (value &&
+            (!send_line(t, options[i].option, span_str(value)) || receive(t, NULL, text) == REPLY_BROKEN))
+            return REPLY_BROKEN;
+    }
+    return REPLY_OK;
+}
+
 static bool failed(enum reply reply, struct buf *text, struct err *e)
 {
     if (reply == REPLY_BROKEN)
@@ -205,7 +248,11 @@ static bool failed(enum reply reply, struct buf *text, struct err *e)
     enum { CANCELED = 99, NOT_CONFIRMED = 114 };
     if (code == CANCELED || code == NOT_CONFIRMED)
         return err_set(e, ERR_SYSTEM, "cancelled: nothing was changed");
-    return err_set(e, ERR_SYSTEM, "pinentry cannot ask (%s)", space ? space + 1 : "no reason given");
+    const char *reason = space ? strchr(space + 1, ' ') : NULL;
+    return err_set(e, ERR_SYSTEM,
+                   "pinentry cannot ask (%s): use a terminal, or install a package like pinentry-gnome3 or "
+                   "pinentry-qt",
+                   reason ? reason + 1 : "no reason given");
 }
 
 static bool converse(struct talk *t, struct span question, const char *button, const char *command,
@@ -222,6 +269,8 @@ static bool converse(struct talk *t, struct span question, const char *button, c
     struct buf text;
     buf_init(&text, TEXT_MOST);
     enum reply reply = receive(t, NULL, &text);
+    if (reply == REPLY_OK)
+        reply = send_options(t, &text);
     for (size_t i = 0; reply == REPLY_OK && i < sizeof lines / sizeof *lines; i++)
         reply = send_line(t, lines[i].command, lines[i].text) ? receive(t, data, &text) : REPLY_BROKEN;
     bool good = reply == REPLY_OK || failed(reply, &text, e);

@@ -54,6 +54,8 @@ static bool find(struct negotiate_job *j, struct ticket *ticket)
 {
     if (j->own)
         j->result = ticket_find(&j->account, ticket, &j->why);
+    if (j->seen)
+        return true;
     if (j->result != TICKET_OK && j->old)
         j->result = ticket_renew(&j->old->ticket, ticket, &j->why);
     if (!j->own && !j->may_acquire)
@@ -61,6 +63,18 @@ static bool find(struct negotiate_job *j, struct ticket *ticket)
     if (j->result != TICKET_OK && j->result != TICKET_UNREACHABLE && j->may_acquire)
         j->realm = ticket_realm(&j->account, &j->why);
     return j->result == TICKET_OK || !j->realm;
+}
+
+/* The one that we have is still what there is; or there is none just now, as while kinit writes another. */
+static bool is_seen(struct negotiate_job *j, struct ticket *ticket)
+{
+    const struct ticket *old = &j->seen->ticket;
+    if (j->result == TICKET_OK && (ticket->until != old->until || strcmp(ticket->cache, old->cache) != 0 ||
+                                   strcmp(ticket->principal, old->principal) != 0))
+        return false;
+    ticket_free(ticket);
+    j->result = TICKET_SAME;
+    return true;
 }
 
 /* The KDC's clock and ours do not agree on what has just come: asking again would bring the same. */
@@ -98,6 +112,8 @@ void negotiate_run(struct job *job)
         j->acquire = true;
         return;
     }
+    if (j->seen && is_seen(j, &ticket))
+        return;
     check_lasts(j, &ticket);
     fetch_services(j, &ticket);
     make_credentials(j, &ticket);
@@ -111,6 +127,7 @@ void negotiate_job_free(struct negotiate_job *j)
     }
     free(j->services);
     bundle_unref(j->old);
+    bundle_unref(j->seen);
     edition_unref(j->e);
     secret_free(&j->password);
     secret_free(&j->nt_hash);

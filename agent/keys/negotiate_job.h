@@ -28,7 +28,8 @@ struct negotiate_job {
     bool own;              /* the user's own ticket will do */
     bool may_acquire;
     bool forwardable;
-    struct bundle *old; /* a reference, where its ticket is ours: it may be renewed */
+    struct bundle *old;  /* a reference, where its ticket is ours: it may be renewed */
+    struct bundle *seen; /* a reference, where its ticket is the user's own: is there a later one by now? */
     char *spn;
     enum canonicalize canonicalize;
     struct wanted_service *services;

@@ -28,6 +28,11 @@ static bool has_ticket(const struct edition *e)
     return is_usable(e->bundle) && e->bundle->ticket.cache;
 }
 
+static bool has_own_ticket(const struct edition *e)
+{
+    return has_ticket(e) && !e->bundle->ticket.private;
+}
+
 /* --- what a job found --- */
 
 static struct guard *guard_of_ticket(const struct edition *e, const struct ticket *t)
@@ -242,7 +247,9 @@ static void submit(struct edition *e, enum look look)
     } else if (look == RENEW && e->bundle->ticket.private && e->bundle->ticket.renew_until > time(NULL)) {
         j->old = bundle_ref(e->bundle);
     }
-    if (has_ticket(e))
+    if (look == PEEK && has_own_ticket(e))
+        j->seen = bundle_ref(e->bundle);
+    else if (has_ticket(e))
         want_services(e, j);
     if (secret_present(&e->nt_hash) && choose_allows(u, AUTH_NTLM) && u->mutual != MUTUAL_REQUIRE)
         secret_set(&j->nt_hash, secret_reveal(&e->nt_hash));
@@ -364,7 +371,9 @@ bool edition_peek(struct edition *e, uint64_t since)
     bool password = u->secret != SECRET_NONE && u->secret != SECRET_KEYTAB;
     if (password && edition_need_secret(e, since, &why) == READY_WAIT)
         return true;
-    if (choose_allows(u, AUTH_NEGOTIATE) && !e->acquire && !is_usable(e->bundle) && may_look(e, since))
+    bool look = has_own_ticket(e) ? e->negotiate_state == PART_READY && e->negotiate_looked < since
+                                  : !is_usable(e->bundle) && may_look(e, since);
+    if (choose_allows(u, AUTH_NEGOTIATE) && !e->acquire && look)
         submit(e, PEEK);
     return e->negotiate_state == PART_RUNNING;
 }

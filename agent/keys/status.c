@@ -67,6 +67,16 @@ static uint32_t ticket_end(const struct edition *e)
     return until > 0 && until <= UINT32_MAX ? (uint32_t)until : 0;
 }
 
+/* What we got ourselves we renew ourselves, while it is in use; the user's own is left to whoever got it. */
+static uint32_t renewing_helps(const struct edition *e)
+{
+    const struct ticket *t = &e->bundle->ticket;
+    uint32_t typing = e->who->u && e->who->u->kerberos == KERBEROS_ACQUIRE ? typing_helps(e) : 0;
+    if (!t->private)
+        return KEYS_RENEW_HELPS | typing;
+    return e->ticket_result != TICKET_OK && typing ? KEYS_RENEW_HELPS | typing : 0;
+}
+
 /* The answer's flags. */
 static uint32_t describe(const struct edition *e, struct buf *why, struct buf *remedy)
 {
@@ -98,6 +108,7 @@ static uint32_t describe(const struct edition *e, struct buf *why, struct buf *r
         add_time(why, "ready, ticket until %s", e->bundle->ticket.until);
         if (e->ticket_result != TICKET_OK) /* of a later one */
             buf_addf(why, " (not renewed: %s)", e->negotiate_why.text);
+        return renewing_helps(e);
     } else if (e->secret_state == PART_READY) {
         buf_add_str(why, "ready");
     } else if (e->secret_state == PART_RUNNING || e->negotiate_state == PART_RUNNING) {

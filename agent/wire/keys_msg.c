@@ -74,7 +74,7 @@ enum call_rule { CALL_ANY, CALL_WANTED, CALL_ZERO };
 #define BODY_FLAGS (KEYS_BODY_NONE | KEYS_BODY_HELD | KEYS_BODY_BIG)
 #define ANSWER_FLAGS                                                                                         \
     (KEYS_KNOCK | KEYS_BINDS | KEYS_REUSABLE | KEYS_FINAL | KEYS_ASIDE | KEYS_ALARM | KEYS_LOGIN_HELPS |     \
-     KEYS_PROBLEM)
+     KEYS_PROBLEM | KEYS_RENEW_HELPS)
 #define REQUEST   (BIT(F_CONTEXT) | BIT(F_METHOD) | BIT(F_TARGET))
 #define SENTENCES (BIT(F_WHY) | BIT(F_REMEDY))
 

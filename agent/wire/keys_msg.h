@@ -102,6 +102,9 @@ enum keys_verdict {
  *             holds back the verdict: anything but a 407 to it is ACCEPTED, and then the request follows without a header
  * In answers that fail (REFUSED, UNAVAILABLE), and to STATUS:
  *   LOGIN_HELPS  another password typed in by exeat login would change it: an EVENT_GENERATION will say when
+ * In answers to STATUS:
+ *   RENEW_HELPS  the ticket will not last longer by itself: the user's own, or one that could not be renewed. With LOGIN_HELPS and without PROBLEM: a
+ *             password typed in gets another
  * In OPEN:
  *   CANDIDATE use the secret that a LOGIN is trying
  * In AUTHORIZE and CHALLENGED, at most one, about the request's body (none: it fits the replay window and can be sent again):
@@ -133,6 +136,7 @@ enum keys_verdict {
 #define KEYS_LOGIN_HELPS 0x1000u
 #define KEYS_SOCKS       0x2000u
 #define KEYS_PROBLEM     0x4000u
+#define KEYS_RENEW_HELPS 0x8000u
 
 /* A finding of EXAMINE: "step TAB mark TAB evidence TAB remedy LF", no control characters but these; the mark is one of: */
 #define KEYS_FOUND_OK          "ok"

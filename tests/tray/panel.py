@@ -18,11 +18,16 @@ NOTIFICATIONS = """<node><interface name='org.freedesktop.Notifications'>
 <method name='Notify'><arg type='s' direction='in'/><arg type='u' direction='in'/><arg type='s' direction='in'/><arg type='s' direction='in'/>
 <arg type='s' direction='in'/><arg type='as' direction='in'/><arg type='a{sv}' direction='in'/><arg type='i' direction='in'/>
 <arg type='u' direction='out'/></method>
+<method name='GetCapabilities'><arg type='as' direction='out'/></method>
+<method name='CloseNotification'><arg type='u' direction='in'/></method>
 <signal name='ActionInvoked'><arg type='u'/><arg type='s'/></signal>
 </interface></node>"""
 SYSTEMD = """<node><interface name='org.freedesktop.systemd1.Manager'>
 <method name='StartUnit'><arg type='s' direction='in'/><arg type='s' direction='in'/><arg type='o' direction='out'/></method>
 </interface></node>"""
+BUS = """<busconfig><type>session</type><listen>unix:path=%s/bus</listen>%s<policy context="default">
+<allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/></policy></busconfig>
+"""
 ITEM, MENU = "org.kde.StatusNotifierItem", "com.canonical.dbusmenu"
 
 
@@ -48,10 +53,13 @@ class Row:
 
 
 class Desktop:
-    """with Desktop() as desktop: ... desktop.env ... panel: whether icons have a place."""
+    """with Desktop() as desktop: ... desktop.env ... panel: whether icons have a place; notifies: whether notifications have one; services:
+    whether the machine's own programs are started for names that nobody has."""
 
-    def __init__(self, panel=True):
-        self.panel = panel
+    def __init__(self, panel=True, notifies=True, services=False):
+        self.panel, self.notifies, self.services = panel, notifies, services
+        self.capabilities = ["actions", "body", "body-markup"]
+        self.closed = []  # numbers of notifications that were withdrawn
         self.registered = []  # names of items
         self.notifications = []  # (number, replaced, title, text, actions)
         self.units = []
@@ -60,14 +68,18 @@ class Desktop:
     def __enter__(self):
         Loop.start()
         self.folder = tempfile.mkdtemp(prefix="exeat-bus-")
-        self._daemon = subprocess.Popen(["dbus-daemon", "--session", "--nofork", "--nopidfile", "--print-address=1",
-                                         "--address=unix:path=%s/bus" % self.folder], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        with open(self.folder + "/bus.conf", "w") as file:
+            file.write(BUS % (self.folder, "<standard_session_servicedirs/>" if self.services else ""))
+        self._daemon = subprocess.Popen(["dbus-daemon", "--nofork", "--nopidfile", "--print-address=1",
+                                         "--config-file=%s/bus.conf" % self.folder], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                         stderr=subprocess.DEVNULL, text=True)
         self.address = self._daemon.stdout.readline().strip()
         self.env = {"DBUS_SESSION_BUS_ADDRESS": self.address}
         self.bus = Gio.DBusConnection.new_for_address_sync(
             self.address, Gio.DBusConnectionFlags.AUTHENTICATION_CLIENT | Gio.DBusConnectionFlags.MESSAGE_BUS_CONNECTION, None, None)
-        self.serve("org.freedesktop.Notifications", "/org/freedesktop/Notifications", NOTIFICATIONS, self._notified)
+        self.served = {}
+        if self.notifies:
+            self.open_notifications()
         self.bus.signal_subscribe(None, ITEM, None, "/StatusNotifierItem", None, Gio.DBusSignalFlags.NONE,
                                   lambda _bus, _from, _path, _interface, signal, _args: self.signals.append(signal))
         if self.panel:
@@ -76,16 +88,32 @@ class Desktop:
 
     def __exit__(self, *_):
         self.bus.set_exit_on_close(False)
-        self.bus.close_sync(None)
+        if not self.bus.is_closed():
+            self.bus.close_sync(None)
         self._daemon.terminate()
         self._daemon.wait(30)
         self._daemon.stdout.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def serve(self, name, path, xml, called, get=None):
-        interface = Gio.DBusNodeInfo.new_for_xml(xml).interfaces[0]
-        self.bus.register_object(path, interface, called, get)
+        if name not in self.served:
+            interface = Gio.DBusNodeInfo.new_for_xml(xml).interfaces[0]
+            self.served[name] = self.bus.register_object(path, interface, called, get)
         self.call("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "RequestName", GLib.Variant("(su)", (name, 0)))
+
+    def leave(self, name):
+        """Whoever played that is gone."""
+        self.call("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "ReleaseName", GLib.Variant("(s)", (name,)))
+
+    def activate_with(self, env):
+        """What the bus starts has this environment."""
+        self.call("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "UpdateActivationEnvironment",
+                  GLib.Variant("(a{ss})", (env,)))
+
+    def end_bus(self):
+        self.bus.set_exit_on_close(False)
+        self._daemon.terminate()
+        self._daemon.wait(30)
 
     def call(self, to, path, interface, method, arguments=None):
         answer = self.bus.call_sync(to, path, interface, method, arguments, None, Gio.DBusCallFlags.NONE, 30000, None)
@@ -138,7 +166,17 @@ class Desktop:
 
     # --- notifications
 
-    def _notified(self, _bus, _sender, _path, _interface, _method, arguments, call):
+    def open_notifications(self):
+        self.serve("org.freedesktop.Notifications", "/org/freedesktop/Notifications", NOTIFICATIONS, self._notified)
+
+    def _notified(self, _bus, _sender, _path, _interface, method, arguments, call):
+        if method == "GetCapabilities":
+            call.return_value(GLib.Variant("(as)", (self.capabilities,)))
+            return
+        if method == "CloseNotification":
+            self.closed.append(arguments.unpack()[0])
+            call.return_value(None)
+            return
         _app, replaced, _icon, title, text, actions, _hints, _time = arguments.unpack()
         number = replaced or len(self.notifications) + 1
         self.notifications.append((number, replaced, title, text, actions))

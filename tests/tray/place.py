@@ -10,7 +10,8 @@ from base import Scenario
 from panel import Desktop
 
 PINENTRY = """#!/usr/bin/python3
-import os, sys
+import os, sys, time
+print("(pinentry:1): Gtk-WARNING **: no such theme", file=sys.stderr)
 print("OK Pleased to meet you", flush=True)
 for line in sys.stdin:
     with open(os.environ["PLAYED"] + "/pinentry.log", "a") as log:
@@ -18,6 +19,9 @@ for line in sys.stdin:
     word = line.split()[0]
     if word == "GETPIN":
         answer = open(os.environ["PLAYED"] + "/answer").read().rstrip("\\n")
+        while answer == "WAIT":
+            time.sleep(0.01)
+            answer = open(os.environ["PLAYED"] + "/answer").read().rstrip("\\n")
         if answer == "CANCEL":
             print("ERR 83886179 Operation cancelled <Pinentry>", flush=True)
             continue
@@ -37,9 +41,11 @@ mv "$PLAYED/terminal.new" "$PLAYED/terminal.log"
 
 class Tray(Scenario):
     log_text = ""
+    expected = 0  # the tray's exit status
+    program = None
 
-    def desktop(self, panel=True):
-        self.desktop_ = self.stack.enter_context(Desktop(panel))
+    def desktop(self, **options):
+        self.desktop_ = self.stack.enter_context(Desktop(**options))
         return self.desktop_
 
     def played(self, agent):
@@ -73,7 +79,7 @@ class Tray(Scenario):
         environment["PATH"] = self.folder + ":" + environment["PATH"]
         environment.update(env)
         self.log_path = os.path.join(agent.directory, "tray-log")
-        self.process = subprocess.Popen([os.path.join(lib.build_directory(), "exeat-tray"), *words], env=environment, cwd=agent.directory,
+        self.process = subprocess.Popen([self.program or os.path.join(lib.build_directory(), "exeat-tray"), *words], env=environment, cwd=agent.directory,
                                         stdin=subprocess.DEVNULL, stdout=open(self.log_path, "ab"), stderr=subprocess.STDOUT)
         self.stack.callback(self.end_tray, self.process)
         return self.process
@@ -100,7 +106,7 @@ class Tray(Scenario):
             process.wait()
             raise
         text = self.log_text = self.said()
-        if status != 0 or "Sanitizer" in text or "CRITICAL" in text or "runtime error" in text:
+        if status != self.expected or "Sanitizer" in text or "CRITICAL" in text or "runtime error" in text:
             raise AssertionError("the tray ended with %d; it said:\n%s" % (status, text))
 
     def prompt_over(self):

@@ -6,6 +6,7 @@ import agent as lib
 from agent import wait_until
 from base import corp
 from desktop import Keyring
+from fake import FakeAgent
 from gates import Basic, Digest
 from place import Tray
 from proxy import Asks, Open
@@ -27,7 +28,7 @@ class Password(Tray):
         self.tray(agent)
         self.answers(SECRET)
         self.desktop_.choose("Enter password for corp")
-        self.desktop_.wait_notified("accepted")
+        self.assertNotIn("Gtk-WARNING", self.desktop_.wait_notified("accepted")[3])
         told = self.note("pinentry")
         self.assertIn("SETDESC Password of alice for the proxy %s (upstream corp)" % self.proxy_.address, told)
         self.assertEqual(self.ask(agent).status, 200)
@@ -78,12 +79,20 @@ class Password(Tray):
             keyring.store("corp", "alice", SECRET)
             keyring.lock()
             self.desktop()
-            _proxy, agent = self.both(Asks(Basic(password=SECRET)), corp("basic", "alice", secret="keyring"), env=keyring.env)
+            gate = Basic(password=SECRET)
+            _proxy, agent = self.both(Asks(gate), corp("basic", "alice", secret="keyring"), env=keyring.env)
             self.tray(agent)
             self.shows("problem")
             wait_until(lambda: self.desktop_.row("the keyring is locked"), "the sentence")
             self.assertIn("Unlock the keyring", self.desktop_.tooltip())
             self.assertEqual(self.desktop_.notified("needs your password"), None)  # typing it would not help
+            self.answers("another one")
+            self.desktop_.choose("Enter password for corp")
+            told = self.desktop_.wait_notified("keyring is locked")
+            self.assertEqual(told[2], "exeat: that did not work")
+            self.assertIn("Unlock the keyring", told[3])
+            self.assertEqual(gate.attempts, 0)  # what has nowhere to stay is not tried
+            self.assertNotIn("no password is stored", told[3])
 
 
 class Accept(Tray):
@@ -152,3 +161,22 @@ class Busy(Tray):
             self.assertLess(len(self.desktop_.signals) - said, 2000)
             self.assertLess(lib.cpu_seconds(pid) - used, (lib.cpu_seconds(agent.pid) - agents) / 2)  # it does not work for each
         self.shows("on")
+
+    def test_nothing_stays_behind(self):
+        """Each of some thousand changes is shown here, and all of it is given back."""
+        self.desktop()
+        agent = self.agent("[upstream corp]\nproxy = http://127.0.0.1:9\n", env=dict(self.desktop_.env), start=False)
+        fake = FakeAgent(agent)
+        self.stack.callback(fake.go)
+
+        def vary(number):
+            words = "%d %s" % (number, "x" * 150)
+            return ({"state": words, "remedy": words, "problem": number % 2 == 0, "login_helps": number % 2 == 0, "identity": words,
+                     "ticket_until": 2000000000, "renew": "kinit", "alarm": number % 3 == 0, "mode": ("proxy", "direct", "asleep")[number % 3]},
+                    {"last_problem": words, "last_problem_at": number, "on": number % 5 > 0})
+        fake.vary = vary
+        self.tray(agent, ASAN_OPTIONS=os.environ.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=1")
+        wait_until(lambda: fake.number > 500, "the first changes")
+        before = lib.memory(self.process.pid)
+        wait_until(lambda: fake.number > 3500, "the changes")
+        self.assertLess(lib.memory(self.process.pid) - before, 768)  # KiB: 256 bytes for each

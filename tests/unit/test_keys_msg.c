@@ -92,6 +92,7 @@ static void test_good(void **state)
             .flags = KEYS_KNOCK | KEYS_BINDS | KEYS_REUSABLE | KEYS_FINAL, .identity = S("CORP\\alice"),
             .scheme = S("NTLM"), .why = S("w"), .remedy = S("r")),
         MSG(ANSWER, .call = 1, .verdict = KEYS_REFUSED, .generation = 2, .flags = KEYS_LOGIN_HELPS),
+        MSG(ANSWER, .call = 1, .verdict = KEYS_OK, .until = 5, .flags = KEYS_LOGIN_HELPS | KEYS_RENEW_HELPS),
         MSG(EVENT_GENERATION, .upstream = S("corp"), .generation = 2, .identity = S("alice")),
         MSG(EVENT_TRIAL, .call = 4, .upstream = S("corp")),
         MSG(EVENT_TRIAL, .trial = 4, .upstream = S("corp")),

@@ -119,19 +119,21 @@ static void ceilings(void **state)
     memset(text, 'x', sizeof text - 1);
     text[sizeof text - 1] = '\0';
     for (int i = 0; i < 100; i++)
-        json_array_append_new(list,
-                              json_pack("{s:s, s:s, s:s, s:b, s:b, s:b}", "name", text, "identity", text,
-                                        "state", "two\nlines", "alarm", 1, "problem", 1, "login_helps", 1));
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:b, s:b, s:b}", "name", text, "identity",
+                                              text, "renew", "kinit", "state", "two\nlines", "alarm", 1,
+                                              "problem", 1, "login_helps", 1));
     json_object_set_new(status, "upstreams", list);
     json_object_set_new(status, "last_problem", json_string(text));
     json_object_set_new(status, "last_problem_at", json_integer(1));
     model_init(&m);
     m.desktop = mem_strdup("GNOME");
+    model_unsaid(&m, text);
     model_take(&m, status);
     json_decref(status);
     model_rows(&m, &rows);
     assert_true(rows.n <= MODEL_ROWS_MOST);
     assert_true(has_line(&rows, "two lines"));
+    assert_true(has_line(&rows, "and 92 more: exeat status"));
     for (size_t i = 0; i < rows.n; i++)
         assert_true(rows.rows[i].label.n < 1000);
     model_rows_free(&rows);
@@ -234,14 +236,50 @@ static void direct_and_back(void **state)
     assert_int_equal(told(w, NULL, 1000, NOTICE_DIRECT), 0);
 }
 
+#define TICKET(until) UPSTREAM(", 'renew': 'kinit', 'ticket_until': " until)
+
 static void ticket_ends(void **state)
 {
     struct world *w = *state;
-    assert_int_equal(told(w, UPSTREAM(", 'ticket_until': 1003600"), 1, NOTICE_TICKET), 0);
+    assert_int_equal(told(w, TICKET("1003600"), 1, NOTICE_TICKET), 0);
     assert_int_equal(notices_wait(w->n, &w->m, NOW, 1), 3000);
-    assert_int_equal(told(w, UPSTREAM(", 'ticket_until': 1000600"), 2, NOTICE_TICKET), 1);
-    assert_int_equal(told(w, UPSTREAM(", 'ticket_until': 1000600"), 100, NOTICE_TICKET), 0);
-    assert_int_equal(told(w, UPSTREAM(", 'ticket_until': 1000500"), 200, NOTICE_TICKET), 1);
+    assert_int_equal(told(w, TICKET("1000600"), 2, NOTICE_TICKET), 1);
+    assert_int_equal(told(w, TICKET("1000600"), 1000, NOTICE_TICKET), 0);
+    assert_int_equal(told(w, TICKET("1000500"), 2000, NOTICE_TICKET), 1);
+}
+
+/* One that has ended ends no more; one that is renewed by itself is nobody's business. */
+static void ticket_that_nobody_need_renew(void **state)
+{
+    struct world *w = *state;
+    assert_int_equal(told(w, TICKET("1000000"), 1, NOTICE_TICKET), 0);
+    assert_int_equal(told(w, TICKET("999000"), 2, NOTICE_TICKET), 0);
+    assert_int_equal(told(w, UPSTREAM(", 'ticket_until': 1000500"), 3, NOTICE_TICKET), 0);
+    assert_int_equal(told(w, UPSTREAM(", 'ticket_until': 1003600"), 4, NOTICE_TICKET), 0);
+    assert_int_equal(notices_wait(w->n, &w->m, NOW, 4), NOTICE_NEVER);
+}
+
+/* Somebody gets one of minutes every few minutes. */
+static void short_tickets(void **state)
+{
+    struct world *w = *state;
+    assert_int_equal(told(w, TICKET("1000200"), 10, NOTICE_TICKET), 1);
+    assert_int_equal(told(w, TICKET("1000300"), 10 + NOTICE_PAUSE_S, NOTICE_TICKET), 0);
+    assert_int_equal(told(w, TICKET("1000400"), 10 + NOTICE_TICKET_S - 1, NOTICE_TICKET), 0);
+    assert_int_equal(told(w, TICKET("1000400"), 10 + NOTICE_TICKET_S, NOTICE_TICKET), 1);
+}
+
+static void what_was_not_shown_is_news(void **state)
+{
+    struct world *w = *state;
+    assert_int_equal(told(w, REFUSED("10:00"), 1, NOTICE_PASSWORD), 1);
+    notices_untold(w->n, NOTICE_PASSWORD, "corp", false);
+    assert_int_equal(told(w, NULL, 2, NOTICE_PASSWORD), 0);
+    assert_int_equal(told(w, NULL, 1 + NOTICE_PAUSE_S, NOTICE_PASSWORD), 1);
+    notices_untold(w->n, NOTICE_PASSWORD, "corp", true);
+    assert_int_equal(told(w, NULL, 2 + NOTICE_PAUSE_S, NOTICE_PASSWORD), 1);
+    notices_untold(w->n, NOTICE_PASSWORD, "corp", true);
+    assert_int_equal(told(w, FINE, 3 + NOTICE_PAUSE_S, NOTICE_PASSWORD), 0);
 }
 
 static void weaker_scheme(void **state)
@@ -274,6 +312,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(not_too_often, begin, end),
         cmocka_unit_test_setup_teardown(direct_and_back, begin, end),
         cmocka_unit_test_setup_teardown(ticket_ends, begin, end),
+        cmocka_unit_test_setup_teardown(ticket_that_nobody_need_renew, begin, end),
+        cmocka_unit_test_setup_teardown(short_tickets, begin, end),
+        cmocka_unit_test_setup_teardown(what_was_not_shown_is_news, begin, end),
         cmocka_unit_test_setup_teardown(weaker_scheme, begin, end),
         cmocka_unit_test_setup_teardown(an_agent_that_does_not_start, begin, end),
     };
