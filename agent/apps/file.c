@@ -49,7 +49,7 @@ static char *resolve(const char *path, struct err *e)
         const char *slash = strrchr(path, '/');
         struct buf joined = {0};
         if (above) {
-            buf_addf(&joined, "%s%s", strcmp(above, "/") == 0 ? "" : above, slash);
+            buf_addf(&joined, "%s/%s", strcmp(above, "/") == 0 ? "" : above, slash ? slash + 1 : path);
             real = mem_strdup(buf_cstr(&joined));
         }
         buf_free(&joined);

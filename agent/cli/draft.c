@@ -7,6 +7,7 @@
 #include "config/ini.h"
 #include "route/route.h"
 
+#define CHECKED   "the new configuration"
 #define FROM_MOST ((size_t)100) /* bytes of a foreign name that are shown */
 
 void draft_free(struct draft *d)
@@ -71,13 +72,24 @@ static const char *without_place(const struct setting *s, const char *sentence)
                                                                                      : sentence;
 }
 
+static bool is_for_tls(const struct setting *s)
+{
+    static const char *const names[] = {"ca", "pin", "certificate", "key"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(s->section, "upstream") == 0 && strcmp(s->name, names[i]) == 0)
+            return true;
+    return false;
+}
+
 /* The smallest configuration with this value in it, for the parser to judge. */
 static bool parser_takes(const struct setting *s, struct span quoted, struct err *e)
 {
     struct buf text = {0};
     bool upstream = strcmp(s->section, "upstream") == 0;
     bool proxy = upstream && strcmp(s->name, "proxy") == 0;
-    buf_addf(&text, "[upstream %s]\n%s", DRAFT_UPSTREAM, proxy ? "" : "proxy = http://proxy.invalid:1\n");
+    buf_addf(&text, "[upstream %s]\n", DRAFT_UPSTREAM);
+    if (!proxy) /* with TLS only where that is what it is for: it takes the time of reading all authorities */
+        buf_addf(&text, "proxy = %s://proxy.invalid:1\n", is_for_tls(s) ? "https" : "http");
     if (!upstream)
         buf_addf(&text, "[%s]\n", s->section);
     buf_addf(&text, "%s = ", s->name);
@@ -103,10 +115,22 @@ static void remember_from(struct buf *list, struct span from)
     buf_free(&name);
 }
 
+/* Twice the same item is the same as once, and for an address where we listen it would be one that is taken. */
+static bool is_there(const struct buf *list, char between, struct span item)
+{
+    struct span rest = buf_span(list);
+    while (rest.n)
+        if (span_eq(span_cut(&rest, between), item))
+            return true;
+    return false;
+}
+
 static void take(struct draft *d, size_t i, struct span quoted)
 {
     const struct setting *s = &settings[i];
     struct buf *v = &d->values[i];
+    if ((s->kind->list || s->repeats) && is_there(v, s->repeats ? '\n' : ' ', quoted))
+        return;
     if (!s->kind->list && !s->repeats)
         buf_clear(v);
     else if (v->n)
@@ -228,10 +252,86 @@ void draft_write(struct draft *d, struct span title, struct buf *out)
 
 bool draft_check(struct span text, struct err *e)
 {
-    struct config *c = config_load_text("the new configuration", text, e);
+    struct config *c = config_load_text(CHECKED, text, e);
     struct route_table *routes = c ? route_table_new(c, e) : NULL;
     bool good = routes != NULL;
     route_table_unref(routes);
     config_unref(c);
     return good;
+}
+
+/* The setting that an error is about, by the line that it names, and its section's header; n_settings: none that could be left out. */
+static size_t blamed(struct span text, const char *sentence, struct span *header)
+{
+    uint64_t number;
+    struct span section = {0}, line = {0}, place = span_str(sentence);
+    if (!span_starts(place, SPAN(CHECKED ":")))
+        return n_settings;
+    place = span_from(place, sizeof CHECKED);
+    if (!span_u64(span_head(place, span_find(place, ':')), &number))
+        return n_settings;
+    for (uint64_t i = 0; i < number && text.n; i++) {
+        line = span_cut(&text, '\n');
+        if (line.n && line.p[0] == '[') {
+            *header = line;
+            section = span_head(span_from(line, 1), span_find(line, ']') - 1);
+        }
+    }
+    const struct section *of = section_find(span_word(&section));
+    const struct setting *s = of ? setting_find(of, span_word(&line)) : NULL;
+    bool needed = s && strcmp(s->section, "upstream") == 0 && strcmp(s->name, "proxy") == 0;
+    return s && !needed ? (size_t)(s - settings) : n_settings;
+}
+
+static void leave_out(struct draft *d, size_t i, const struct err *e)
+{
+    struct buf from = {0};
+    const char *why = strstr(e->text, ": ");
+    buf_add_span(&from, buf_span(&d->from[i]));
+    if (!from.n)
+        buf_add_str(&from, settings[i].name);
+    draft_drop(d, settings[i].section, settings[i].name);
+    draft_note(d, buf_span(&from), why ? why + 2 : e->text);
+    buf_free(&from);
+}
+
+/* A tunnel is a section of its own: it goes as a whole. */
+static bool leave_out_forward(struct draft *d, struct span header, const struct err *e)
+{
+    struct span all = buf_span(&d->forwards);
+    const char *begin = header.n && all.n ? memmem(all.p, all.n, header.p, header.n) : NULL;
+    if (!begin)
+        return false;
+    size_t before = (size_t)(begin - all.p);
+    struct span rest = span_from(all, before + header.n);
+    const char *next = rest.n ? memmem(rest.p, rest.n, "\n[", 2) : NULL;
+    struct buf kept = {0};
+    const char *why = strstr(e->text, ": ");
+    buf_add_span(&kept, span_head(all, before));
+    if (next)
+        buf_add_span(&kept, span_from(rest, (size_t)(next - rest.p) + 1));
+    buf_free(&d->forwards);
+    d->forwards = kept;
+    draft_note(d, SPAN("a tunnel"), why ? why + 2 : e->text);
+    return true;
+}
+
+bool draft_finish(struct draft *d, struct span title, struct buf *out, struct err *e)
+{
+    for (;;) {
+        buf_clear(out);
+        draft_write(d, title, out);
+        if (draft_check(buf_span(out), e))
+            return true;
+        struct span header = {0};
+        size_t i = blamed(buf_span(out), e->text, &header);
+        if (i < n_settings && strcmp(settings[i].section, "forward") == 0) {
+            if (!leave_out_forward(d, header, e))
+                return false;
+        } else if (i < n_settings && d->values[i].n) {
+            leave_out(d, i, e);
+        } else {
+            return false;
+        }
+    }
 }

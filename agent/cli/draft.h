@@ -14,6 +14,7 @@
 #define DRAFT_UPSTREAM "corp" /* the name of the one upstream */
 #define DRAFT_FORWARDS 32     /* fixed tunnels, at most */
 #define DRAFT_ITEMS    4096   /* values, at most */
+#define DRAFT_ROWS     128    /* of a table of foreign settings, at most */
 
 struct draft {
     struct buf values[SETTINGS_MAX]; /* as they stand in the file; of one that repeats, a line each */
@@ -23,6 +24,8 @@ struct draft {
     struct buf notes;                /* a line each: what was left out, and why */
     struct buf hosts, ports;         /* of listeners, where a program keeps them apart; separated by blanks */
     struct secret password, nt_hash; /* for the keyring */
+    unsigned n_known;                /* foreign settings that the table has */
+    bool seen[DRAFT_ROWS];           /* by row of that table */
 };
 
 void draft_free(struct draft *d);
@@ -39,6 +42,8 @@ void draft_note(struct draft *d, struct span from, const char *why);
 
 /* The file's text; `title`: where it came from. */
 void draft_write(struct draft *d, struct span title, struct buf *out);
+/* The text for good: what does not go together with the rest is left out, and noted. false: *e; *out is there all the same. */
+bool draft_finish(struct draft *d, struct span title, struct buf *out, struct err *e);
 /* Whether the parser takes the whole, and the router. */
 bool draft_check(struct span text, struct err *e);
 

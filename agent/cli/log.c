@@ -69,6 +69,10 @@ static int show_file(char *path, char *lines, bool follow)
 {
     char *argv[ARGUMENTS] = {"tail", "-n", lines};
     size_t n = 3;
+    if (!follow && access(path, F_OK) != 0 && errno == ENOENT)
+        return say_error(
+            EXIT_FAILED,
+            "there is no %s yet: nothing has been written there; \"exeat log --follow\" waits for it", path);
     if (follow)
         argv[n++] = "-F";
     argv[n++] = "--";

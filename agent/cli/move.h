@@ -30,10 +30,19 @@ void move_take_one(struct draft *d, enum move_from from, struct span key, struct
 /* What can be said only when all has been read. */
 void move_finish(struct draft *d);
 
+/* --- values that take more than a line --- */
+
+/* move_auth.c: the name of a scheme. */
+void move_take_auth(struct draft *d, const struct move_row *row, struct span key, struct span value);
+/* move_range.c: "10.0.0.1-10.0.0.50", as networks (64 at most). false: it is no such range. */
+bool move_range(struct span word, void (*each)(void *owner, struct span network), void *owner);
+/* Of a proxy's URL, what is compared: host and port. */
+struct span move_authority(struct span url);
+
 /* --- move_read.c: the foreign forms --- */
 
-/* cntlm's or px's, by what it looks like. */
-enum move_from move_read_file(struct draft *d, struct span text);
+/* cntlm's or px's, by what it looks like. false: it looks like neither, and not one key of it is known. */
+bool move_read_file(struct draft *d, struct span text, enum move_from *from);
 /* A command line of alpaca: words, quotes as in a shell. false: a quote is not closed. */
 bool move_read_flags(struct draft *d, struct span line);
 bool move_is_flags(struct span line);

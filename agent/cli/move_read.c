@@ -23,7 +23,18 @@ static bool is_comment(struct span line)
 
 /* --- cntlm: "Key value" --- */
 
-/* A key is letters and digits; what follows is the value, literally but for quotes around all of it. */
+/* In quotes, up to the second one; else up to a number sign. */
+static struct span cntlm_value(struct span text)
+{
+    if (text.n && text.p[0] == '"') {
+        struct span inside = span_from(text, 1);
+        size_t end = span_find(inside, '"');
+        return span_head(inside, end < inside.n ? end : 0);
+    }
+    return trim_all(span_head(text, span_find(text, '#')));
+}
+
+/* A key is letters and digits. */
 static void read_cntlm(struct draft *d, struct span text)
 {
     while (text.n) {
@@ -36,27 +47,44 @@ static void read_cntlm(struct draft *d, struct span text)
         struct span value = trim_all(span_from(line, n));
         if (value.n && value.p[0] == '=')
             value = trim_all(span_from(value, 1));
-        if (value.n >= 2 && value.p[0] == '"' && value.p[value.n - 1] == '"')
-            value = span_make(value.p + 1, value.n - 2);
         if (n)
-            move_take_one(d, MOVE_CNTLM, span_head(line, n), value);
+            move_take_one(d, MOVE_CNTLM, span_head(line, n), cntlm_value(value));
     }
 }
 
 /* --- px: an INI file as Python reads it --- */
 
+/* One setting, which may go on in lines that begin with a blank; these are joined by blanks. */
+static void take_px(struct draft *d, struct buf *entry)
+{
+    struct span text = buf_span(entry);
+    size_t equals = span_find(text, '='), colon = span_find(text, ':');
+    size_t end = equals < colon ? equals : colon;
+    struct span value = trim_all(span_from(text, end + 1));
+    if (end < text.n && value.n)
+        move_take_one(d, MOVE_PX, trim_all(span_head(text, end)), value);
+    if (entry->p)
+        secret_wipe(entry->p, entry->cap);
+    buf_clear(entry);
+}
+
 static void read_px(struct draft *d, struct span text)
 {
+    struct buf entry = {0};
     while (text.n) {
-        struct span line = trim_all(span_cut(&text, '\n'));
-        if (is_comment(line) || line.p[0] == '[')
+        struct span whole = span_cut(&text, '\n'), line = trim_all(whole);
+        bool goes_on = entry.n && line.n && isspace((unsigned char)whole.p[0]);
+        if (line.n && is_comment(line))
             continue;
-        size_t equals = span_find(line, '='), colon = span_find(line, ':');
-        size_t end = equals < colon ? equals : colon;
-        struct span value = trim_all(span_from(line, end + 1));
-        if (end < line.n && value.n)
-            move_take_one(d, MOVE_PX, trim_all(span_head(line, end)), value);
+        if (goes_on)
+            buf_add_str(&entry, " ");
+        else
+            take_px(d, &entry);
+        if (line.n && line.p[0] != '[')
+            buf_add_span(&entry, line);
     }
+    take_px(d, &entry);
+    buf_free(&entry);
 }
 
 static bool looks_like_px(struct span text)
@@ -71,17 +99,17 @@ static bool looks_like_px(struct span text)
     return false;
 }
 
-enum move_from move_read_file(struct draft *d, struct span text)
+bool move_read_file(struct draft *d, struct span text, enum move_from *from)
 {
-    enum move_from from = looks_like_px(text) ? MOVE_PX : MOVE_CNTLM;
     if (span_starts(text, SPAN("\xEF\xBB\xBF")))
         text = span_from(text, 3);
-    if (from == MOVE_PX)
+    *from = looks_like_px(text) ? MOVE_PX : MOVE_CNTLM;
+    if (*from == MOVE_PX)
         read_px(d, text);
     else
         read_cntlm(d, text);
     move_finish(d);
-    return from;
+    return *from == MOVE_PX || d->n_known > 0;
 }
 
 /* --- alpaca: flags as Go reads them --- */
@@ -172,14 +200,45 @@ bool move_read_flags(struct draft *d, struct span line)
 
 /* --- the environment --- */
 
+/* "exeat env" leaves our own address there, as the recipes for other relays on this port do. */
+static bool is_own_address(struct span url)
+{
+    static const char *const forms[] = {"127.0.0.1:3128", "localhost:3128", "[::1]:3128"};
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
+        if (span_ieq(move_authority(url), span_str(forms[i])))
+            return true;
+    return false;
+}
+
+/* The first that names a proxy is for everything. */
+static void read_proxy_variables(struct draft *d)
+{
+    static const char *const names[] = {"https_proxy", "HTTPS_PROXY", "http_proxy",
+                                        "HTTP_PROXY",  "all_proxy",   "ALL_PROXY"};
+    struct span first = {0};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        struct span value = trim_all(span_str(getenv(names[i])));
+        if (!value.n)
+            continue;
+        if (is_own_address(value))
+            draft_note(d, span_str(names[i]),
+                       "it names 127.0.0.1:3128, where exeat itself listens: that would be a circle");
+        else if (!first.n)
+            move_take_one(d, MOVE_ENVIRONMENT, span_str(names[i]), first = value);
+        else if (!span_ieq(move_authority(first), move_authority(value)))
+            draft_note(
+                d, span_str(names[i]),
+                "it names another proxy; exeat goes one way for http and https: see rule = and proxy =");
+    }
+}
+
 void move_read_environment(struct draft *d)
 {
-    static const char *const rows[][5] = {{"https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY", NULL},
-                                          {"no_proxy", "NO_PROXY", NULL},
-                                          {"auto_proxy", NULL}};
+    static const char *const rows[][3] = {{"no_proxy", "NO_PROXY", NULL}, {"auto_proxy", NULL}};
+    read_proxy_variables(d);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         for (size_t k = 0; rows[i][k]; k++) {
-            struct span value = span_trim(span_str(getenv(rows[i][k])));
+            struct span value = trim_all(span_str(getenv(rows[i][k])));
             if (!value.n)
                 continue;
             move_take_one(d, MOVE_ENVIRONMENT, span_str(rows[i][k]), value);

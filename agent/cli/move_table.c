@@ -112,18 +112,30 @@ static void take_user_information(struct draft *d, struct span key, struct span 
     secret_free(&user);
 }
 
+static size_t scheme_length(struct span url)
+{
+    const char *slashes = url.n ? memmem(url.p, url.n, "://", 3) : NULL;
+    return slashes ? (size_t)(slashes - url.p) + 3 : 0;
+}
+
+struct span move_authority(struct span url)
+{
+    struct span rest = span_from(url, scheme_length(url));
+    size_t at = span_rfind(rest, '@');
+    if (at < rest.n)
+        rest = span_from(rest, at + 1);
+    return span_head(rest, span_find(rest, '/'));
+}
+
 static void take_one_proxy(struct draft *d, struct span key, struct span item)
 {
     struct buf url = {0};
-    const char *slashes = memmem(item.p, item.n, "://", 3);
-    size_t front = slashes ? (size_t)(slashes - item.p) + 3 : 0;
+    size_t front = scheme_length(item);
     struct span rest = span_from(item, front);
     size_t at = span_rfind(rest, '@');
-    if (at < rest.n) {
+    if (at < rest.n)
         take_user_information(d, key, span_head(rest, at));
-        rest = span_from(rest, at + 1);
-    }
-    rest = span_head(rest, span_find(rest, '/'));
+    rest = move_authority(item);
     buf_addf(&url, "%.*s", SPAN_ARG(front ? span_head(item, front) : SPAN("http://")));
     buf_add_span(&url, rest);
     draft_put(d, "upstream", "proxy", key, buf_span(&url));
@@ -192,41 +204,6 @@ static void take_basic_credentials(struct draft *d, const struct move_row *row, 
     draft_put(d, "upstream", "auth", key, SPAN("basic"));
     draft_note(d, key,
                "Basic sends the password itself: to a proxy without TLS only with basic-in-clear = yes");
-}
-
-static void take_auth(struct draft *d, const struct move_row *row, struct span key, struct span value)
-{
-    static const struct {
-        const char *word, *schemes, *note;
-    } rows[] = {
-        {"ntlm", "ntlm", NULL},
-        {"ntlmv2", "ntlm", NULL},
-        {"gss", "negotiate", NULL},
-        {"negotiate", "negotiate", NULL},
-        {"kerberos", "negotiate", NULL},
-        {"digest", "digest", NULL},
-        {"basic", "basic",
-         "Basic sends the password itself: to a proxy without TLS only with basic-in-clear = yes"},
-        {"none", "none", NULL},
-        {"any", "",
-         "all schemes but Basic may be answered; name basic in auth = if the proxy takes nothing else"},
-        {"anysafe", "", NULL},
-        {"lm", "ntlm", "NTLM is NTLMv2 always: the older ones can be broken by whoever listens"},
-        {"nt", "ntlm", "NTLM is NTLMv2 always: the older ones can be broken by whoever listens"},
-        {"ntlm2sr", "ntlm", "NTLM is NTLMv2 always: the older ones can be broken by whoever listens"},
-    };
-    (void)row;
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        if (!span_ieq(value, span_str(rows[i].word)))
-            continue;
-        if (*rows[i].schemes)
-            draft_put(d, "upstream", "auth", key, span_str(rows[i].schemes));
-        if (rows[i].note)
-            draft_note(d, key, rows[i].note);
-        return;
-    }
-    if (value.n)
-        draft_note(d, key, "it names no scheme that exeat knows: see auth =");
 }
 
 static void take_acquire(struct draft *d, const struct move_row *row, struct span key, struct span value)
@@ -323,26 +300,37 @@ static void take_tunnel(struct draft *d, const struct move_row *row, struct span
 
 /* --- the rest --- */
 
-static bool is_range(struct span word)
+struct into {
+    struct draft *d;
+    const struct move_row *row;
+    struct span key;
+};
+
+static void put_network(void *owner, struct span network)
 {
-    bool dash = false;
-    for (size_t i = 0; i < word.n; i++) {
+    struct into *into = owner;
+    put_as(into->d, into->row, into->key, network);
+}
+
+static bool is_numbers(struct span word)
+{
+    for (size_t i = 0; i < word.n; i++)
         if (!isdigit((unsigned char)word.p[i]) && word.p[i] != '.' && word.p[i] != '-')
             return false;
-        dash = dash || word.p[i] == '-';
-    }
-    return dash;
+    return true;
 }
 
 static void take_no_proxy(struct draft *d, const struct move_row *row, struct span key, struct span value)
 {
+    struct into into = {d, row, key};
     struct span item;
-    while ((item = next_item(&value)).n) {
-        if (is_range(item))
-            draft_note(d, key, "a range of addresses has to be written as networks, like 10.0.0.0/8");
+    while ((item = next_item(&value)).n)
+        if (move_range(item, put_network, &into))
+            continue;
+        else if (is_numbers(item) && span_find(item, '-') < item.n)
+            draft_note(d, key, "a range of addresses is FIRST-LAST, like 10.0.0.1-10.0.0.50");
         else
             put_as(d, row, key, item);
-    }
 }
 
 static void take_agent(struct draft *d, const struct move_row *row, struct span key, struct span value)
@@ -400,7 +388,7 @@ const struct move_row move_rows[] = {
     {MOVE_CNTLM, "Password", "upstream.secret", take_password, NULL},
     {MOVE_CNTLM, "PassNT", "upstream.secret", take_nt_hash, NULL},
     {MOVE_CNTLM, "PassLM PassNTLMv2", NULL, NULL, TWO_KINDS},
-    {MOVE_CNTLM, "Auth", "upstream.auth", take_auth, NULL},
+    {MOVE_CNTLM, "Auth", "upstream.auth", move_take_auth, NULL},
     {MOVE_CNTLM, "Flags", NULL, NULL, "not offered: they follow from the conversation with the proxy"},
     {MOVE_CNTLM, "SSPI", NULL, NULL, WINDOWS},
     {MOVE_CNTLM, "NTLMToBasic", "upstream.client-credentials", take_translation, NULL},
@@ -425,7 +413,7 @@ const struct move_row move_rows[] = {
     {MOVE_PX, "noproxy", "route.no-proxy", take_no_proxy, NULL},
     {MOVE_PX, "useragent", "headers.set", take_agent, NULL},
     {MOVE_PX, "username", "upstream.user", take_text, NULL},
-    {MOVE_PX, "auth", "upstream.auth", take_auth, NULL},
+    {MOVE_PX, "auth", "upstream.auth upstream.client-credentials", move_take_auth, NULL},
     {MOVE_PX, "kerberos", "upstream.kerberos", take_acquire, NULL},
     {MOVE_PX, "client_auth client_username", "client.token", NULL,
      "NTLM, Negotiate and Digest towards clients are not offered"},
@@ -453,7 +441,8 @@ const struct move_row move_rows[] = {
     {MOVE_ALPACA, "-enable-socks", "listen.socks", take_enable_socks, NULL},
     {MOVE_ALPACA, "-q", "log.level log.requests", take_quiet, NULL},
 
-    {MOVE_ENVIRONMENT, "https_proxy HTTPS_PROXY http_proxy HTTP_PROXY", "upstream.proxy", take_proxies, NULL},
+    {MOVE_ENVIRONMENT, "https_proxy HTTPS_PROXY http_proxy HTTP_PROXY all_proxy ALL_PROXY", "upstream.proxy",
+     take_proxies, NULL},
     {MOVE_ENVIRONMENT, "no_proxy NO_PROXY", "route.no-proxy", take_items, NULL},
     {MOVE_ENVIRONMENT, "auto_proxy", "route.pac", take_text, NULL},
     {0},
@@ -469,17 +458,35 @@ static bool holds_key(const struct move_row *row, struct span key)
     return false;
 }
 
+_Static_assert(sizeof move_rows / sizeof *move_rows <= DRAFT_ROWS, "a place for each row");
+
+/* What may stand in cntlm.conf more than once; of all else the first counts there. */
+static bool may_repeat(const struct move_row *row)
+{
+    static const char *const keys[] = {"Proxy",  "Listen",      "Allow", "NoProxy",
+                                       "Header", "SOCKS5Proxy", "Tunnel"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (row->from != MOVE_CNTLM || !row->take || strcmp(row->keys, keys[i]) == 0)
+            return true;
+    return false;
+}
+
 void move_take_one(struct draft *d, enum move_from from, struct span key, struct span value)
 {
     const struct move_row *row = move_rows;
     while (row->keys && (row->from != from || !holds_key(row, key)))
         row++;
+    bool *seen = &d->seen[row - move_rows];
+    d->n_known += row->keys != NULL;
     if (!row->keys)
         draft_note(d, key, "unknown");
-    else if (row->take)
-        row->take(d, row, key, value);
-    else
+    else if (!row->take)
         draft_note(d, key, row->why);
+    else if (*seen && value.n && !may_repeat(row))
+        draft_note(d, key, "it stands there again: the first one counts, as in cntlm");
+    else
+        row->take(d, row, key, value);
+    *seen = *seen || value.n;
 }
 
 /* --- when all is known --- */

@@ -4,6 +4,7 @@
 #ifndef EXEAT_CLI_NEW_CONFIG_H
 #define EXEAT_CLI_NEW_CONFIG_H
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/secret.h"
 #include "cli/exit.h"
@@ -12,8 +13,11 @@
 char *new_config_path(const char *wanted, struct err *e);
 /* Whether it could be written there; a file that exists only with `force`. */
 bool new_config_may(const char *path, bool force, struct err *e);
-/* Mode 0600, whole or not at all; directories above it are made. Looks again at what may be. */
-bool new_config_write(const char *path, struct span text, bool force, struct err *e);
+/* Mode 0600, whole or not at all; directories above it are made. Looks again at what may be. A file that was there is kept beside it, under the name that
+   is left in *kept; `kept` NULL: it was ours, and is not. */
+bool new_config_write(const char *path, struct span text, bool force, struct buf *kept, struct err *e);
+/* Says that it is written, and where the one before is. */
+void new_config_say(const char *path, struct span kept);
 
 /* An agent runs: a login would go to it, whatever configuration it has. */
 bool new_config_agent_runs(void);

@@ -1,6 +1,6 @@
 /*
- * The look at the proxy in exeat setup: the steps of exeat doctor from its name to its 407, without credentials. One thread, blocking, each step with
- * its limit.
+ * The look at the proxy in exeat setup: the steps of exeat doctor from its name to its 407, without credentials, and where it offers Negotiate what a
+ * keyholder of our own says of tickets. One thread, blocking, each step with its limit.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -13,10 +13,12 @@
 #include "cli/progress.h"
 #include "cli/say.h"
 #include "cli/setup.h"
+#include "wire/keys_msg.h"
 
 extern char **environ;
 
-#define TARGET_HOST "exeat.invalid" /* no such host: RFC 6761 section 6.4 */
+#define NO_AUTHORITY "from an authority" /* in the words for a certificate that nobody vouches for */
+#define TARGET_HOST  "exeat.invalid"     /* no such host: RFC 6761 section 6.4 */
 
 static const struct {
     doctor_walk walk;
@@ -45,7 +47,7 @@ static bool offers(struct span list, const char *scheme)
 static void judge(const struct doctor *d, struct look_at *seen)
 {
     struct span offer = buf_span(&d->offer);
-    seen->answered = d->answer > 0;
+    seen->answered = d->answer > 0 || doctor_signs_nowhere(d->hop);
     seen->asks = d->answer == 407;
     seen->negotiate = offers(offer, "Negotiate");
     seen->ntlm = offers(offer, "NTLM");
@@ -54,60 +56,126 @@ static void judge(const struct doctor *d, struct look_at *seen)
     seen->is_private = config_proxy_is_private(&d->config->upstreams[0].proxies[0]);
 }
 
-static bool walk_all(struct doctor *d)
+static void say_line(struct span text)
+{
+    while (text.n) {
+        struct span line = span_cut(&text, '\n');
+        fputs("  ", stdout);
+        say_clean(stdout, line);
+        fputs("\n", stdout);
+    }
+}
+
+static void finding_done(struct finding *f)
+{
+    buf_free(&f->evidence);
+    buf_free(&f->remedy);
+}
+
+static bool walk_one(struct doctor *d, size_t i, struct look_at *seen)
+{
+    struct finding f = {0};
+    progress_begin(steps[i].waits_for);
+    steps[i].walk(d, &f);
+    progress_end();
+    bool good = f.mark != MARK_BAD;
+    if (f.mark == MARK_OK || !good)
+        say_line(buf_span(&f.evidence));
+    if (!good) {
+        seen->unknown_authority = steps[i].walk == walk_tls && strstr(buf_cstr(&f.evidence), NO_AUTHORITY);
+        if (!seen->unknown_authority)
+            say_line(buf_span(&f.remedy));
+    }
+    finding_done(&f);
+    return good;
+}
+
+static bool walk_all(struct doctor *d, struct look_at *seen)
 {
     struct finding route = {0};
     bool good = true;
     walk_route(d, &route);
-    buf_free(&route.evidence);
-    buf_free(&route.remedy);
-    for (size_t i = 0; good && i < sizeof steps / sizeof *steps; i++) {
-        struct finding f = {0};
-        progress_begin(steps[i].waits_for);
-        steps[i].walk(d, &f);
-        progress_end();
-        good = f.mark != MARK_BAD;
-        if (f.mark == MARK_OK || f.mark == MARK_BAD) {
-            fputs("  ", stdout);
-            say_clean(stdout, buf_span(&f.evidence));
-            fputs("\n", stdout);
-            if (!good && f.remedy.n) {
-                fputs("  ", stdout);
-                say_clean(stdout, buf_span(&f.remedy));
-                fputs("\n", stdout);
-            }
-        }
-        buf_free(&f.evidence);
-        buf_free(&f.remedy);
+    finding_done(&route);
+    for (size_t i = 0; good && i < sizeof steps / sizeof *steps; i++)
+        good = walk_one(d, i, seen);
+    return good;
+}
+
+/* --- the ticket --- */
+
+static bool keyholder_found(struct doctor *d, const char *step)
+{
+    struct span mark, evidence, remedy;
+    if (!doctor_found(d, step, &mark, &evidence, &remedy))
+        return false;
+    bool good = span_eq(mark, span_str(KEYS_FOUND_OK));
+    if (!span_eq(mark, span_str(KEYS_FOUND_SKIP))) {
+        fputs("  Kerberos: ", stdout);
+        say_clean(stdout, evidence);
+        fputs("\n", stdout);
     }
     return good;
 }
 
-void setup_look(const struct draft *d, struct look_at *seen)
+/* Whether a ticket that is here would do: the Kerberos server is asked for one for the proxy, which costs nobody an attempt. */
+static void look_for_ticket(struct doctor *d, struct look_at *seen)
 {
-    struct buf text = {0};
+    struct finding f = {0};
+    progress_begin("looking for a Kerberos ticket for the proxy");
+    walk_keyholder(d, &f);
+    progress_end();
+    seen->ticket = f.mark == MARK_OK && keyholder_found(d, "ticket") && keyholder_found(d, "spn");
+    finding_done(&f);
+}
+
+/* --- all of it --- */
+
+static void walk_proxy(struct doctor *d, struct look_at *seen)
+{
+    if (!walk_all(d, seen))
+        return;
+    judge(d, seen);
+    if (seen->negotiate)
+        look_for_ticket(d, seen);
+}
+
+static void doctor_done(struct doctor *d)
+{
+    line_close(&d->line);
+    if (d->addresses)
+        freeaddrinfo(d->addresses);
+    doctor_own_free(d);
+    route_table_unref(d->routes);
+    config_unref(d->config);
+    buf_free(&d->authority);
+    buf_free(&d->target);
+    buf_free(&d->offer);
+    buf_free(&d->date);
+    buf_free(&d->keys.lines);
+    buf_free(&d->keys.header);
+}
+
+void setup_look(struct draft *d, struct look_at *seen)
+{
     struct err e = {0};
-    struct span proxies = buf_span(
-        &d->values[(size_t)(setting_find(section_find(SPAN("upstream")), SPAN("proxy")) - settings)]);
+    struct buf text = {0};
     struct doctor doctor = {
         .url = "http://" TARGET_HOST "/", .host = SPAN(TARGET_HOST), .port = 80, .line = LINE_NOBODY};
     *seen = (struct look_at){0};
-    buf_addf(&text, "[upstream " DRAFT_UPSTREAM "]\nproxy = %.*s\n", SPAN_ARG(proxies));
+    draft_put(d, "upstream", "secret", SPAN(""), SPAN("none")); /* the keyring is not asked for it */
+    draft_write(d, SPAN("a look"), &text);
+    draft_drop(d, "upstream", "secret");
     buf_add_str(&doctor.authority, TARGET_HOST);
     buf_add_str(&doctor.target, "http://" TARGET_HOST "/");
-    doctor.config = config_load_text("setup", buf_span(&text), &e);
+    const char *path = trial_begin(buf_span(&text), &e);
+    doctor.config = path ? config_load(path, &e) : NULL;
     doctor.routes = doctor.config ? route_table_new(doctor.config, &e) : NULL;
-    if (doctor.routes && walk_all(&doctor))
-        judge(&doctor, seen);
-    line_close(&doctor.line);
-    if (doctor.addresses)
-        freeaddrinfo(doctor.addresses);
-    route_table_unref(doctor.routes);
-    config_unref(doctor.config);
-    buf_free(&doctor.authority);
-    buf_free(&doctor.target);
-    buf_free(&doctor.offer);
-    buf_free(&doctor.date);
+    if (doctor.routes)
+        walk_proxy(&doctor, seen);
+    else
+        say_line(span_str(e.text));
+    doctor_done(&doctor);
+    trial_end();
     buf_free(&text);
 }
 

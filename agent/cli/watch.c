@@ -3,14 +3,16 @@
  * reader of our output does. One thread.
  */
 #include <inttypes.h>
-#include <limits.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "cli/ask_agent.h"
 #include "cli/say.h"
 #include "cli/verb.h"
+
+#define TARGET_LEAST ((size_t)16) /* columns */
 
 static const char *text_of(json_t *object, const char *key, const char *otherwise)
 {
@@ -36,29 +38,105 @@ static void local_clock(const char *stamp, char clock[16])
     strftime(clock, 16, "%H:%M:%S", &tm);
 }
 
-/* "14:02:07  200    35 ms  corp/NTLM (2 legs)  GET http://www.example/ - curl" */
-static void put_line(struct buf *out, json_t *o)
+/* What a peer has chosen, on one line: nothing of it begins another. */
+static void put_text(struct buf *out, const char *text)
+{
+    for (; *text; text++)
+        buf_add(out, (unsigned char)*text < ' ' ? "?" : text, 1);
+}
+
+/* "14:02:07  200    35 ms  corp/NTLM (2 legs)  GET ", "http://www.example/", " - curl" */
+struct shown {
+    struct buf front, target, end;
+};
+
+static void put_front(struct buf *out, json_t *o, bool end)
 {
     char clock[16], status[16];
-    const char *event = text_of(o, "event", "");
-    unsigned legs = (unsigned)number_of(o, "legs");
+    uint64_t code = number_of(o, "status"), legs = number_of(o, "legs");
     local_clock(text_of(o, "time", ""), clock);
-    uint64_t code = number_of(o, "status");
     snprintf(status, sizeof status, code ? "%3" PRIu64 : "---", code);
-    bool end = strcmp(event, "tunnel-end") == 0;
-    buf_addf(out, "%s  %s  %6" PRIu64 " ms  %s%s%s", clock, end ? "end" : status, number_of(o, "ms"),
-             text_of(o, "route", "-"), *text_of(o, "scheme", "") ? "/" : "", text_of(o, "scheme", ""));
+    buf_addf(out, "%s  %s  %6" PRIu64 " ms  ", clock, end ? "end" : status, number_of(o, "ms"));
+    put_text(out, text_of(o, "route", "-"));
+    buf_add_str(out, *text_of(o, "scheme", "") ? "/" : "");
+    put_text(out, text_of(o, "scheme", ""));
     if (legs > 1)
-        buf_addf(out, " (%u legs)", legs);
-    buf_addf(out, "  %s %s", text_of(o, "method", "-"), text_of(o, "target", "-"));
+        buf_addf(out, " (%" PRIu64 " legs)", legs);
+    buf_add_str(out, "  ");
+    put_text(out, text_of(o, "method", "-"));
+    buf_add_str(out, " ");
+}
+
+static void put_end(struct buf *out, json_t *o, bool end)
+{
+    const char *program = text_of(o, "program", ""), *note = text_of(o, "note", "");
     if (end)
         buf_addf(out, ", %" PRIu64 " bytes up, %" PRIu64 " down", number_of(o, "bytes_up"),
                  number_of(o, "bytes_down"));
-    if (*text_of(o, "program", ""))
-        buf_addf(out, " - %s", text_of(o, "program", ""));
-    if (*text_of(o, "note", "") && !end)
-        buf_addf(out, " (%s)", text_of(o, "note", ""));
-    buf_add_str(out, "\n");
+    buf_add_str(out, *program ? " - " : "");
+    put_text(out, program);
+    if (*note && !end) {
+        buf_add_str(out, " (");
+        put_text(out, note);
+        buf_add_str(out, ")");
+    }
+}
+
+/* UTF-8 characters; all are taken to be as wide as one column. */
+static size_t columns(struct span text)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < text.n; i++)
+        n += ((unsigned char)text.p[i] & 0xC0) != 0x80;
+    return n;
+}
+
+static struct span first_columns(struct span text, size_t n)
+{
+    size_t i = 0;
+    while (i < text.n && (n || ((unsigned char)text.p[i] & 0xC0) == 0x80)) {
+        n -= ((unsigned char)text.p[i] & 0xC0) != 0x80;
+        i++;
+    }
+    return span_head(text, i);
+}
+
+/* Of the terminal as it is now; 0: it is none, and lines are whole. */
+static size_t width(void)
+{
+    struct winsize size;
+    return isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
+/* One line of the terminal: the target gives way first, down to TARGET_LEAST, and then the end of the line. */
+static void put_fitting(struct buf *out, const struct shown *s)
+{
+    struct buf line = {0};
+    struct span target = buf_span(&s->target);
+    size_t room = width(), others = columns(buf_span(&s->front)) + columns(buf_span(&s->end));
+    size_t left = room > others + TARGET_LEAST ? room - others : TARGET_LEAST;
+    bool cut = room && columns(target) > left;
+    buf_add_span(&line, buf_span(&s->front));
+    buf_add_span(&line, cut ? first_columns(target, left - 1) : target);
+    buf_add_str(&line, cut ? "\u2026" : "");
+    buf_add_span(&line, buf_span(&s->end));
+    cut = room && columns(buf_span(&line)) > room;
+    buf_add_span(out, cut ? first_columns(buf_span(&line), room - 1) : buf_span(&line));
+    buf_add_str(out, cut ? "\u2026\n" : "\n");
+    buf_free(&line);
+}
+
+static void put_line(struct buf *out, json_t *o)
+{
+    struct shown s = {0};
+    bool end = strcmp(text_of(o, "event", ""), "tunnel-end") == 0;
+    put_front(&s.front, o, end);
+    put_text(&s.target, text_of(o, "target", "-"));
+    put_end(&s.end, o, end);
+    put_fitting(out, &s);
+    buf_free(&s.front);
+    buf_free(&s.target);
+    buf_free(&s.end);
 }
 
 /* false: nobody reads us any more. */
@@ -123,7 +201,7 @@ const struct verb watch_verb = {
             "many requests to the proxy that took (legs), and which program asked. Tunnels show twice, when "
             "they open and when they end. "
             "Queries of addresses are never shown. Runs until it is ended, or until the agent ends (exit "
-            "code 4).\n"
+            "code 4). On a terminal a line is as long as that is wide, and long addresses are cut.\n"
             "\n"
             "With --json each line has these members, and may get more: event (request, tunnel, tunnel-end), "
             "legs, and all that [log] format "

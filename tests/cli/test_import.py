@@ -59,6 +59,56 @@ class Import(place.Place):
         self.expect(0, "is written.", "", "import", path, "--force")
         self.assertIn("proxy = http://proxy.corp.example:8080\n", self.read())
 
+    def test_the_file_before_is_kept(self):
+        path = self.write("px.ini", PX)
+        for number in range(3):
+            self.configure("# mine %d\n" % number)
+            old = self.own() + (".old" if number == 0 else ".old-%d" % (number + 1))
+            self.expect(0, "The one before is kept as %s.\n" % old, "", "import", path, "--force")
+            self.assertEqual(self.read(old), "# mine %d\n" % number)
+            self.assertEqual(stat.S_IMODE(os.stat(old).st_mode), 0o600)
+        self.assertEqual(self.read(self.own() + ".old"), "# mine 0\n")
+
+    def test_no_more_than_so_many_of_them(self):
+        path = self.write("px.ini", PX)
+        for number in range(1, 100):
+            self.write("home/.config/exeat/exeat.conf.old" + ("-%d" % number if number > 1 else ""), "")
+        self.configure("# mine\n")
+        self.expect(3, "", "exeat.conf.old and 98 more are there: delete some of them", "import", path, "--force")
+        self.assertEqual(self.read(), "# mine\n")
+
+    def test_what_to_do_next(self):
+        path = self.write("px.ini", PX)
+        self.expect(0, 'Next: "exeat login" if the proxy asks for a password, and "exeat run".\n', "", "import", path)
+        self.expect(0, 'Next: "exeat login --config x.conf" if the proxy asks for a password, and "exeat run --config x.conf".\n', "",
+                    "import", path, "-o", "x.conf")
+        self.fake_agent({})
+        self.expect(0, 'and "exeat reload", for the agent that is running.\n', "", "import", path, "--force")
+
+    def test_a_name_without_a_directory(self):
+        self.expect(0, "x.conf is written.", "", "import", self.write("px.ini", PX), "-o", "x.conf")
+        self.assertIn("proxy = ", self.read(self.path("x.conf")))
+
+    def test_standard_input(self):
+        answer = self.expect(0, "# Made from the configuration of cntlm (standard input).\n", "the password would be tried", "import", "-", "-n", input=CNTLM)
+        self.assertNotIn("hunter2", answer.stdout + answer.stderr)
+        self.expect(2, "", "standard input is neither a cntlm.conf nor a px.ini", "import", "-")
+
+    def test_a_file_of_another_kind(self):
+        path = self.write("netrc", "machine proxy.corp.example login alice password hunter2\n")
+        answer = self.expect(2, "", "netrc is neither a cntlm.conf nor a px.ini: none of its settings is known", "import", path, "--proxy", "p:1")
+        self.assertNotIn("hunter2", answer.stderr)
+
+    def test_what_does_not_go_together(self):
+        """The rest is taken, and the parser takes all of it."""
+        path = self.write("cntlm.conf", "Proxy socks5://p:1080\nNTLMToBasic yes\nListen 3128\nSOCKS5Proxy 3128\nTunnel 3128:h:1\nTunnel 3129:h:2\nTunnel 3129:h:3\n")
+        self.expect(0, "is written.", "", "import", path)
+        text = self.read()
+        for line in ("#   NTLMToBasic: client-credentials: use is for HTTP proxies", "#   a tunnel: 127.0.0.1:3129 has another use already",
+                     "proxy = socks5://p:1080", "target = h:2"):
+            self.assertIn("\n" + line, text)
+        self.expect(0, "ok", "", "check")
+
     def test_elsewhere(self):
         path = self.write("px.ini", PX)
         self.expect(0, "new/dir/x.conf is written.", "", "import", path, "-o", self.path("new/dir/x.conf"))
@@ -83,6 +133,20 @@ class Import(place.Place):
         answer = self.expect(0, "user = bob\n", "the password would be tried", "import", "environment", "-n", env=env)
         self.assertIn("no-proxy = localhost .x.example\n", answer.stdout)
         self.assertNotIn("cret", answer.stdout.replace("\"exeat", ""))
+
+    def test_the_environment_that_names_us(self):
+        for name in ("https_proxy", "HTTP_PROXY", "all_proxy"):
+            self.expect(3, "", "%s: it names 127.0.0.1:3128, where exeat itself listens" % name, "import", "environment", env={name: "http://127.0.0.1:3128/"})
+        answer = self.exeat("import", "environment", "-n", env={"https_proxy": "http://[::1]:3128", "all_proxy": "http://p:8080"})
+        self.assertEqual(answer.returncode, 0, answer)
+        self.assertIn("proxy = http://p:8080\n", answer.stdout)
+
+    def test_two_proxies_in_the_environment(self):
+        answer = self.exeat("import", "environment", "-n", env={"https_proxy": "http://p:1", "http_proxy": "http://q:2", "HTTP_PROXY": "HTTP://P:1/"})
+        self.assertEqual(answer.returncode, 0, answer)
+        self.assertIn("\nproxy = http://p:1\n", answer.stdout)
+        self.assertEqual(answer.stdout.count("it names another proxy"), 1)
+        self.assertIn("#   http_proxy: it names another proxy", answer.stdout)
 
     def test_alpaca(self):
         env = {"NTLM_CREDENTIALS": "bob@CORP:77b9081511704ee852f94227cf48a793"}
@@ -146,23 +210,33 @@ class Log(place.Place):
         self.expect(0, "journalctl %s--unit=exeat --lines 7 --follow\n" % user, "", "log", "-f", "--lines", "7")
 
     def test_the_file(self):
-        self.fake_agent({"log": {"ok": True, "journal": False, "requests": "/x/-requests"}})
-        self.expect(0, "tail -n 200 -- /x/-requests\n", "", "log")
-        self.expect(0, "tail -n 5 -F -- /x/-requests\n", "", "log", "-fn5")
+        self.fake_agent({"log": {"ok": True, "journal": False, "requests": self.write("-requests", "")}})
+        self.expect(0, "tail -n 200 -- %s\n" % self.path("-requests"), "", "log")
+        self.expect(0, "tail -n 5 -F -- %s\n" % self.path("-requests"), "", "log", "-fn5")
 
     def test_both(self):
-        self.fake_agent({"log": {"ok": True, "journal": True, "requests": "/x/y"}})
-        self.expect(0, "journalctl", "the lines about requests are in /x/y", "log")
-        self.expect(0, "tail -n 200 -- /x/y\n", "", "log", "--requests")
+        self.fake_agent({"log": {"ok": True, "journal": True, "requests": self.write("y", "")}})
+        self.expect(0, "journalctl", "the lines about requests are in %s" % self.path("y"), "log")
+        self.expect(0, "tail -n 200 -- %s\n" % self.path("y"), "", "log", "--requests")
 
     def test_neither(self):
         self.fake_agent({"log": {"ok": True, "journal": False, "requests": None}})
         self.expect(1, "", "the agent writes its log to the terminal or the program that started it", "log")
         self.expect(1, "", "have no file of their own", "log", "-r")
 
+    def test_no_journalctl(self):
+        self.fake_agent({"log": {"ok": True, "journal": True, "requests": None}})
+        self.env["PATH"] = self.path("empty")
+        self.expect(1, "", "journalctl cannot be run: No such file or directory", "log")
+
+    def test_a_file_that_is_not_there_yet(self):
+        self.fake_agent({"log": {"ok": True, "journal": False, "requests": self.path("none")}})
+        self.expect(1, "", "there is no %s yet" % self.path("none"), "log")
+        self.expect(0, "tail -n 200 -F -- %s\n" % self.path("none"), "", "log", "-f")  # it waits for it
+
     def test_wrong(self):
         self.expect(2, "", "--lines needs a number", "log", "--lines", "x")
 
     def test_no_agent_but_a_file(self):
-        self.configure("[upstream corp]\nproxy = http://p:1\n[log]\nfile = /x/y\n")
-        self.expect(0, "tail -n 200 -- /x/y\n", "", "log", "-r")
+        self.configure("[upstream corp]\nproxy = http://p:1\n[log]\nfile = %s\n" % self.write("y", ""))
+        self.expect(0, "tail -n 200 -- %s\n" % self.path("y"), "", "log", "-r")

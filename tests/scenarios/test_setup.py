@@ -1,105 +1,12 @@
 """exeat setup on a terminal, against proxies that offer each scheme: what it asks, what it writes, and that leaving in between leaves nothing."""
 
 import os
-import pty
-import select
 import signal
-import time
 
-from agent import PATIENCE
-from base import Scenario
 from behaviours import Silent
 from gates import Basic, Digest, Ntlm
 from proxy import Asks, Open
-
-
-class Dialogue:
-    """exeat setup on a terminal of its own."""
-
-    def __init__(self, agent, *words):
-        self.seen = ""
-        pid, self.fd = pty.fork()
-        if pid == 0:
-            os.execve(os.path.join(agent.build, "exeat"), ["exeat", "setup", *words], agent.env)
-        self.pid = pid
-        self.code = None
-
-    def wait_for(self, text):
-        """Reads up to `text`; what stood in front of it."""
-        deadline = time.monotonic() + PATIENCE
-        while text not in self.seen:
-            ready, _, _ = select.select([self.fd], [], [], max(0, deadline - time.monotonic()))
-            try:
-                data = os.read(self.fd, 65536) if ready else b""
-            except OSError:
-                data = b""
-            if not data:
-                raise AssertionError("no %r in\n%s" % (text, self.seen))
-            self.seen += data.decode().replace("\r\n", "\n")
-        before, _, self.seen = self.seen.partition(text)
-        return before
-
-    def answer(self, question, text):
-        before = self.wait_for(question)
-        rest = self.wait_for(": ")
-        os.write(self.fd, text.encode() + b"\n")
-        return before + rest
-
-    def end(self):
-        """All that is left, and the exit code."""
-        while True:
-            try:
-                data = os.read(self.fd, 65536)
-            except OSError:
-                data = b""
-            if not data:
-                break
-            self.seen += data.decode().replace("\r\n", "\n")
-        _, status = os.waitpid(self.pid, 0)
-        self.code = os.waitstatus_to_exitcode(status)
-        return self.seen, self.code
-
-    def close(self):
-        if self.code is None:
-            os.kill(self.pid, signal.SIGKILL)
-            os.waitpid(self.pid, 0)
-        os.close(self.fd)
-
-
-class Setup(Scenario):
-    def lab(self, behaviour):
-        proxy = self.proxy(behaviour)
-        agent = self.agent(proxy.upstream("auth = none"), start=False)
-        agent.env.update(SECRET_BACKEND="file", SECRET_FILE_TEST_PATH=os.path.join(agent.directory, "keyring"), SECRET_FILE_TEST_PASSWORD="master",
-                         USER="alice", XDG_CONFIG_HOME=os.path.join(agent.directory, "own"), PATH="/nowhere")
-        for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "no_proxy", "XDG_CURRENT_DESKTOP"):
-            agent.env.pop(name, None)
-        self.path = os.path.join(agent.directory, "own/exeat/exeat.conf")
-        return proxy, agent
-
-    def dialogue(self, agent, *words):
-        d = Dialogue(agent, *words)
-        self.stack.callback(d.close)
-        return d
-
-    def text(self):
-        with open(self.path) as file:
-            return file.read()
-
-    def routes(self, d):
-        d.answer("PAC script", "")
-        d.answer("(WPAD)", "")
-        d.answer("Reached without the proxy", "")
-
-    def finish(self, d):
-        d.answer("write this to", "")
-        d.wait_for("is written.")
-        d.answer("Point git", "")
-        return d.end()
-
-    def nothing_is_left(self, agent):
-        self.assertFalse(os.path.exists(self.path))
-        self.assertFalse(os.path.exists(os.path.join(agent.env["XDG_RUNTIME_DIR"], "exeat/setup.conf")))
+from setups import Setup
 
 
 class Schemes(Setup):
@@ -149,11 +56,21 @@ class Schemes(Setup):
         d = self.dialogue(agent)
         d.answer("The proxy", proxy.address)
         d.answer("Do that", "n")
-        d.answer("Your user name", "")
-        d.answer("Password", "")
+        d.answer("Go on without signing in", "y")
         self.routes(d)
         self.finish(d)
         self.assertNotIn("basic", self.text())
+        self.assertNotIn("user", self.text())
+
+    def test_nor_is_anything_written_then(self):
+        proxy, agent = self.lab(Asks(Basic()))
+        d = self.dialogue(agent)
+        d.answer("The proxy", proxy.address)
+        d.answer("Do that", "n")
+        d.answer("Go on without signing in", "")
+        said, code = d.end()
+        self.assertEqual(code, 1, said)
+        self.nothing_is_left(agent)
 
 
 class Trial(Setup):
@@ -191,7 +108,7 @@ class Trial(Setup):
 class Leaving(Setup):
     def test_at_each_question(self):
         proxy, agent = self.lab(Asks(Ntlm()))
-        questions = [("The proxy", proxy.address), ("Your user name", "CORP\\alice"), ("Password", "secret"), ("PAC script", ""), ("(WPAD)", ""),
+        questions = [("The proxy", proxy.address), ("Your user name", "CORP\\alice"), ("Password", "secret"),
                      ("Reached without", ""), ("write this to", "")]
         for last in range(len(questions)):
             for how in (b"\x03", b"\x04"):
@@ -203,9 +120,12 @@ class Leaving(Setup):
                         d.answer(question, answer)
                     d.wait_for(questions[last][0])
                     d.wait_for(": ")
+                    self.assertEqual(d.echoes(), questions[last][0] != "Password")
                     os.write(d.fd, how)
                     _, code = d.end()
-                    self.assertEqual(code, -signal.SIGINT if how == b"\x03" else 1)
+                    self.assertTrue(d.echoes())
+                    nobody = 2 if last == 0 else 1
+                    self.assertEqual(code, -signal.SIGINT if how == b"\x03" else nobody)
                     self.nothing_is_left(agent)
         self.assertFalse(os.path.exists(agent.env["SECRET_FILE_TEST_PATH"]))
 
@@ -223,6 +143,17 @@ class Leaving(Setup):
         os.write(d.fd, b"\x03")
         _, code = d.end()
         self.assertEqual(code, -signal.SIGINT)
+        self.nothing_is_left(agent)
+
+    def test_during_the_look(self):
+        silent = Silent()
+        proxy, agent = self.lab(silent)
+        self.stack.callback(silent.release.set)
+        d = self.dialogue(agent)
+        d.answer("The proxy", proxy.address)
+        d.wait_for("asking the proxy what it wants")
+        os.write(d.fd, b"\x03")
+        self.assertEqual(d.end()[1], -signal.SIGINT)
         self.nothing_is_left(agent)
 
     def test_an_existing_file_stays(self):

@@ -164,9 +164,11 @@ static void test_words_and_table(void **state)
 
 static void made_of(struct buf *out, struct draft *d, const char *text)
 {
+    enum move_from from;
     *d = (struct draft){0};
-    move_read_file(d, span_str(text));
-    draft_write(d, SPAN("a test"), out);
+    struct err e;
+    move_read_file(d, span_str(text), &from);
+    draft_finish(d, SPAN("a test"), out, &e);
 }
 
 static void test_files(void **state)
@@ -202,9 +204,15 @@ static void test_files(void **state)
         {"Proxy p:1\nTunnel 2222:git.example:22",
          "[forward tunnel-1]\nlisten = 127.0.0.1:2222\ntarget = git.example:22\n", NULL},
         {"Proxy p:1\nTunnel 192.0.2.1:2222:git.example:22", "Tunnel: it is not", "[forward t"},
+        {"Proxy p:1\nTunnel 2222:git.example:22\nTunnel 2222:h:1\nTunnel 2223:h:2",
+         "[forward tunnel-3]\nlisten = 127.0.0.1:2223\ntarget = h:2\n", "tunnel-2"},
+        {"Proxy p:1\nTunnel 3129:git.example:22\nListen 3129",
+         "a tunnel: 127.0.0.1:3129 has another use already", "[forward"},
         {"Proxy p:1\nTunnel x", "Tunnel: it is not", NULL},
         {"Proxy p:1\nSOCKS5Proxy 8010\nSOCKS5User dave:hunter2", "socks = 127.0.0.1:8010\n", "hunter2"},
         {"Proxy p:1\nNTLMToBasic yes", "client-credentials = use\n", NULL},
+        {"Proxy socks5://p:1080\nNTLMToBasic yes", "NTLMToBasic: client-credentials: use is for HTTP proxies",
+         "\nclient-credentials"},
         {"Proxy p:1\nNTLMToBasic no", NULL, "client-credentials"},
         {"Proxy p:1\nPac http://wpad.example/p.pac", "pac = http://wpad.example/p.pac\n", NULL},
         {"Proxy p:1\nPac http://bob:hunter2@wpad.example/p.pac", "Pac: ", "hunter2"},
@@ -214,7 +222,20 @@ static void test_files(void **state)
         {"Proxy p:1\nUsername a\x01"
          "b",
          "Username: a control character", NULL},
-        {"Proxy p:1\nUsername a # \"b\"", "user = \"a # \\\"b\\\"\"\n", NULL},
+        {"Proxy p:1\nUsername alice # \"b\"", "user = alice\n", NULL},
+        {"Proxy p:1\nUsername \"a # b\" c", "user = \"a # b\"\n", NULL},
+        {"Proxy p:1\nUsername \"alice", NULL, "user ="},
+        {"Proxy p:1\nUsername alice\n[more]\nusername bob\n", "user = alice\n", "bob"},
+        {"Proxy p:1\nUsername alice\nUsername bob\n", "Username: it stands there again", "bob"},
+        {"Proxy p:1\nUsername\nUsername bob\n", "user = bob\n", "again"},
+        {"Proxy p:1\nPassword # hunter2", NULL, "hunter2"},
+        {"Proxy p:1\nPassNTLMv2 D5826E9C665C37C80B53397D5C07BBCB    # Only for user 'alice', domain 'CORP'",
+         "PassNTLMv2: cannot", "Only"},
+        {"Proxy p:1\nPassNT 77B9081511704EE852F94227CF48A793 # of alice", "secret = nt-hash\n", "77B9"},
+        {"Proxy p:1\nListen 3128\nListen 127.0.0.1:3129", "http = 127.0.0.1:3128 127.0.0.1:3129\n",
+         "not taken"},
+        {"Proxy p:1\nListen 3128\nListen 127.0.0.1:3128\nListen 192.0.2.1:3128", "http = 127.0.0.1:3128\n",
+         NULL},
         {"Proxy p:1\nDomain [upstream x]", "Domain: ", "[upstream x]"},
         {"Proxy p:1\nISAScannerSize 1024", "ISAScannerSize: not offered: ", NULL},
 
@@ -224,10 +245,24 @@ static void test_files(void **state)
         {"[proxy]\nserver = p:1\ngateway = 1\n", "gateway: others", NULL},
         {"[proxy]\nserver = p:1\ngateway = 0\nworkers =\n", NULL, "gateway"},
         {"[proxy]\nserver = p:1\nnoproxy = 127.0.0.*,10.0.0.0-10.0.0.255,<local>\n",
-         "no-proxy = 127.0.0.* <local>\n", NULL},
-        {"[proxy]\nserver = p:1\nnoproxy = 10.0.0.0-10.0.0.255\n", "noproxy: a range", NULL},
+         "no-proxy = 127.0.0.* 10.0.0.0/24 <local>\n", NULL},
+        {"[proxy]\nserver = p:1\nnoproxy = 10.0.0.1-10.0.0.6,192.0.2.7-192.0.2.7\n",
+         "no-proxy = 10.0.0.1 10.0.0.2/31 10.0.0.4/31 10.0.0.6 192.0.2.7\n", NULL},
+        {"[proxy]\nserver = p:1\nnoproxy = 0.0.0.0-255.255.255.255\n", "no-proxy = 0.0.0.0/0\n", NULL},
+        {"[proxy]\nserver = p:1\nnoproxy = 192.168.0.1/24,example.com,*.example.org\n",
+         "no-proxy = 192.168.0.1/24 example.com *.example.org\n", NULL},
+        {"[proxy]\nserver = p:1\nnoproxy = 10.0.0.9-10.0.0.1\n", "noproxy: ", "no-proxy ="},
+        {"[proxy]\nserver = p:1\nnoproxy =\n    10.0.0.1,\n    # a comment\n\t10.0.0.2\nport = 3129\n",
+         "no-proxy = 10.0.0.1 10.0.0.2\n", "comment"},
+        {"\xEF\xBB\xBF[proxy]\r\nserver = p:1\r\nport = 3129\r\n", "http = 127.0.0.1:3129\n", "unknown"},
         {"[proxy]\nserver = p:1\nuseragent = x/1\n", "set = * User-Agent: x/1\n", NULL},
-        {"[proxy]\nserver = p:1\nauth = NONE\n", "auth = none\n", NULL},
+        {"[proxy]\nserver = p:1\nauth = NONE\n", "client-credentials = pass\n", "auth = none"},
+        {"[proxy]\nserver = p:1\nauth = ONLYNTLM\n", "auth = ntlm\n", NULL},
+        {"[proxy]\nserver = p:1\nauth = onlybasic\n", "auth = basic\n", NULL},
+        {"[proxy]\nserver = p:1\nauth = NONTLM\n", "auth = negotiate digest\n", NULL},
+        {"[proxy]\nserver = p:1\nauth = SAFENONEGOTIATE\n", "auth = ntlm digest\n", NULL},
+        {"[proxy]\nserver = p:1\nauth = NOZEBRA\n", "auth: it names no scheme", "\nauth ="},
+        {"[proxy]\nserver = p:1\nauth = AWS_SIGV4\n", "auth: it names no scheme", NULL},
         {"[proxy]\nserver = p:1\n[settings]\nworkers = 2\nlog = 1\n", "workers: one loop", NULL},
         {"[proxy]\nserver = p:1\n[settings]\nlog = 1\n", "level = debug\n", NULL},
         {"[proxy]\nserver = p:1\nkerberos = 1\n", "kerberos = acquire\n", NULL},
