@@ -61,6 +61,7 @@ enum app_result {
     APP_DONE,
     APP_ALREADY, /* nothing was to be done */
     APP_NOT,     /* not done, for a reason that *e tells */
+    APP_NOT_YET, /* the same, and the reason is that it has never run */
 };
 
 enum app_result app_set(struct apps *a, const struct app *app, struct err *e);

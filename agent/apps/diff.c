@@ -198,15 +198,22 @@ static void print_group(struct buf *out, struct span old, struct span new, const
     print_lines(out, ' ', span_make(old.p + from, to - from));
 }
 
+/* A tab ends a name with blanks in it, as diff does it: else patch takes what is behind the blank for a date. */
+static void print_name(struct buf *out, const char *sign, const char *name)
+{
+    buf_addf(out, "%s %s%s\n", sign, name ? name : "/dev/null", name && strchr(name, ' ') ? "\t" : "");
+}
+
 void diff_print(struct buf *out, const char *old_name, struct span old, const char *new_name, struct span new)
 {
     struct diff d;
     old.p = old.p ? old.p : "";
     new.p = new.p ? new.p : "";
     diff_make(&d, old, new);
-    if (d.n || !old_name || !new_name)
-        buf_addf(out, "--- %s\n+++ %s\n", old_name ? old_name : "/dev/null",
-                 new_name ? new_name : "/dev/null");
+    if (d.n || !old_name || !new_name) {
+        print_name(out, "---", old_name);
+        print_name(out, "+++", new_name);
+    }
     for (size_t i = 0; i < d.n;) {
         size_t last = i;
         while (last + 1 < d.n && count_lines(span_make(old.p + d.hunks[last].old_at + d.hunks[last].old_n,

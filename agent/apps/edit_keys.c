@@ -58,7 +58,8 @@ static bool goes_on(const struct style *s, struct span text, struct span line, s
 static struct span trim_name(const struct style *s, struct span name)
 {
     name = span_trim(name);
-    if (s->toml && name.n > 1 && (name.p[0] == '"' || name.p[0] == '\'') && name.p[name.n - 1] == name.p[0])
+    if ((s->toml || s->yaml) && name.n > 1 && (name.p[0] == '"' || name.p[0] == '\'') &&
+        name.p[name.n - 1] == name.p[0])
         return span_make(name.p + 1, name.n - 2);
     while (s->dashes && name.n && name.p[0] == '-')
         name = span_from(name, 1);
@@ -228,7 +229,7 @@ static bool plain(const struct style *s, struct span text, const char *key, stru
     cut_key(key, &section);
     if (!body.n)
         return true;
-    if (memchr(text.p, 0, text.n))
+    if (span_find(body, '\0') < body.n)
         return err_set(e, ERR_CONFIG, "it is not a text file");
     if (s->toml && (memmem(body.p, body.n, "\"\"\"", 3) || memmem(body.p, body.n, "'''", 3)))
         return err_set(e, ERR_CONFIG, "it has strings over several lines, which exeat does not edit around");

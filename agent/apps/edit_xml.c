@@ -105,10 +105,13 @@ static bool next_child(struct span text, size_t *at, size_t end, struct element 
 /* name="text" in the tag, or <name>text</name> in the element. */
 static bool fits(struct span text, const struct element *x, struct span name, struct span wanted)
 {
-    struct buf attribute = {0};
-    buf_addf(&attribute, "%.*s=\"%.*s\"", SPAN_ARG(name), SPAN_ARG(wanted));
-    bool ok = memmem(text.p + x->open.begin, x->open.end - x->open.begin, attribute.p, attribute.n) != NULL;
-    buf_free(&attribute);
+    bool ok = false;
+    for (const char *quote = "\"'"; *quote && !ok; quote++) {
+        struct buf attribute = {0};
+        buf_addf(&attribute, "%.*s=%c%.*s%c", SPAN_ARG(name), *quote, SPAN_ARG(wanted), *quote);
+        ok = memmem(text.p + x->open.begin, x->open.end - x->open.begin, attribute.p, attribute.n) != NULL;
+        buf_free(&attribute);
+    }
     struct element child;
     for (size_t at = x->open.end; !ok && next_child(text, &at, x->inside_end, &child);)
         ok =

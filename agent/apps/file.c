@@ -4,6 +4,7 @@
  */
 #include "apps/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
@@ -11,6 +12,7 @@
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 void file_digest(struct span text, char digest[65])
@@ -170,9 +172,53 @@ static void sync_folder(const char *path)
     free(copy);
 }
 
+/* Access lists, labels, what else hangs on the old one. What the kernel keeps for itself, or gives to every new file, may be refused when it is
+   there already. */
+static bool copy_attributes(const char *from, int to)
+{
+    char names[65536];
+    ssize_t n = listxattr(from, names, sizeof names);
+    bool ok = n >= 0 || errno == ENOTSUP;
+    for (char *name = names; ok && n > 0 && name < names + n; name += strlen(name) + 1) {
+        char value[65536], there[sizeof value];
+        ssize_t size = getxattr(from, name, value, sizeof value);
+        ssize_t own = fgetxattr(to, name, there, sizeof there);
+        bool same = size >= 0 && own == size && memcmp(value, there, (size_t)size) == 0;
+        ok = size >= 0 && (same || fsetxattr(to, name, value, (size_t)size, 0) == 0);
+    }
+    return ok;
+}
+
+void file_sweep(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char *folder = span_dup(span_make(path, (size_t)(slash + 1 - path)));
+    size_t n = strlen(slash + 1), mark = strlen(".exeat-XXXXXX");
+    DIR *all = opendir(folder);
+    for (struct dirent *one; all && (one = readdir(all));)
+        if (strlen(one->d_name) == n + mark && strncmp(one->d_name, slash + 1, n) == 0 &&
+            strncmp(one->d_name + n, ".exeat-", mark - 6) == 0)
+            unlinkat(dirfd(all), one->d_name, 0);
+    if (all)
+        closedir(all);
+    free(folder);
+}
+
+/* Is it still the file that was read? */
+static bool unchanged(const struct file *f)
+{
+    struct stat now;
+    return stat(f->path, &now) == 0 && now.st_dev == f->st.st_dev && now.st_ino == f->st.st_ino &&
+           now.st_size == f->st.st_size && now.st_mtim.tv_sec == f->st.st_mtim.tv_sec &&
+           now.st_mtim.tv_nsec == f->st.st_mtim.tv_nsec;
+}
+
 bool file_write(const struct file *f, struct span text, mode_t mode, struct err *e)
 {
     struct buf temporary = {0};
+    if (f->existed && !unchanged(f))
+        return err_set(e, ERR_SYSTEM, "%s has been changed by another program just now: try again", f->path);
+    file_sweep(f->path);
     buf_addf(&temporary, "%s.exeat-XXXXXX", f->path);
     buf_cstr(&temporary);
     int fd = mkostemp(temporary.p, O_CLOEXEC);
@@ -184,6 +230,7 @@ bool file_write(const struct file *f, struct span text, mode_t mode, struct err 
     if (f->existed && (f->st.st_uid != geteuid() || f->st.st_gid != getegid()))
         ok = ok && fchown(fd, f->st.st_uid, f->st.st_gid) == 0;
     ok = ok && fchmod(fd, f->existed ? f->st.st_mode & 07777 : mode) == 0;
+    ok = ok && (!f->existed || copy_attributes(f->path, fd));
     ok = close(fd) == 0 && ok;
     ok = ok && rename(temporary.p, f->path) == 0;
     if (!ok) {

@@ -29,8 +29,11 @@ void file_free(struct file *f);
 /* Directories above `path` that are not there, made with `mode`; their names are appended to *made, newline behind each, from the top down. */
 bool file_make_folders(const char *path, mode_t mode, struct buf *made, struct err *e);
 
-/* `mode`: of a file that did not exist. */
+/* `mode`: of a file that did not exist. One that did keeps owner, mode, access lists and attributes, and is left alone when somebody has changed it since
+   it was read. */
 bool file_write(const struct file *f, struct span text, mode_t mode, struct err *e);
+/* Removes what an earlier run left beside `path` that was killed; for whoever holds the journal, for then none runs. file_write does it, too. */
+void file_sweep(const char *path);
 bool file_remove(const struct file *f, struct err *e);
 
 /* 32 bytes of SHA-256 as 64 hexadecimal digits and a NUL. */

@@ -112,7 +112,7 @@ void places_find(struct places *p, const char *paths, const char *root)
             buf_free(&path);
             continue;
         }
-        by_variable = by_variable || a.variable;
+        by_variable = by_variable || (a.variable && a.mark != '!');
         const char *name = buf_cstr(&path);
         if (strchr(name, '*')) {
             add_glob(p, name, a.mark);

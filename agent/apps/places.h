@@ -3,7 +3,7 @@
  *
  * Alternatives are separated by "|". "$NAME" and "$NAME/rest": only when that variable is set, and then no others but those; "~" is the home directory, "~config"
  * $XDG_CONFIG_HOME or ~/.config. A star in the path before the last slash stands for each directory that fits. In front: "+" where a new file goes when none of the
- * alternatives is there (without it: the first), "?" only if its directory is there, "!" only if the file is there.
+ * alternatives is there (without it: the first), "?" only if its directory is there, "!" only if the file is there ("!$NAME": and then first of all, but the others count as well).
  */
 #ifndef EXEAT_APPS_PLACES_H
 #define EXEAT_APPS_PLACES_H

@@ -220,7 +220,7 @@ static enum app_result set_files(struct apps *a, const struct app *app, struct j
     if (n)
         return all;
     err_set(e, ERR_SYSTEM, "%s has no place for its settings here yet: start it once", app->title);
-    return APP_NOT;
+    return APP_NOT_YET;
 }
 
 /* --- GNOME --- */
@@ -335,10 +335,14 @@ static bool undo_file(struct change *c, json_t *entry, struct err *e)
     struct buf path = {0};
     bool existed = json_is_true(json_object_get(entry, "existed"));
     journal_read_bytes(json_object_get(entry, "path"), &path);
-    bool ok = file_read(&c->file, buf_cstr(&path), root_for(c->a, c->app), e);
+    bool ok = span_starts(buf_span(&path), SPAN("/"))
+                  ? file_read(&c->file, buf_cstr(&path), root_for(c->a, c->app), e)
+                  : err_set(e, ERR_SYSTEM, "the journal names no file for %s: it is damaged", c->app->name);
     buf_free(&path);
     if (!ok)
         return false;
+    if (!c->a->dry_run)
+        file_sweep(c->file.path);
     if (!c->file.existed) {
         if (existed)
             buf_addf(&c->a->out, "%s: %s is gone: there is nothing to put back\n", c->app->name,

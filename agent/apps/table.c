@@ -40,6 +40,17 @@ static const struct app_key gnome[] = {
         path, &edit_jsonc, {{"http.proxy", "\"{url}\"", true}, {"http.noProxy", "{json}", false}}, text      \
     }
 
+#define NUGET(path, text)                                                                                    \
+    {                                                                                                        \
+        path, &edit_xml,                                                                                     \
+            {{"configuration/config/add[key=http_proxy]", "<add key=\"http_proxy\" value=\"{url}\" />",      \
+              true}},                                                                                        \
+            text                                                                                             \
+    }
+
+#define PODMAN_LINES                                                                                         \
+    "[engine]\nenv = [\"http_proxy={url}\", \"https_proxy={url}\", \"no_proxy={no_proxy}\"]\n"
+
 const struct app app_rows[] = {
     {.name = "apt",
      .title = "apt",
@@ -79,7 +90,8 @@ const struct app app_rows[] = {
     {.name = "curl",
      .title = "curl",
      .find = "curl",
-     .files = {{"$CURL_HOME/.curlrc|~config/curlrc|+~/.curlrc",
+     .files = {{"!$CURL_HOME/.curlrc|!$XDG_CONFIG_HOME/.curlrc|~/.curlrc|!$XDG_CONFIG_HOME/curlrc|!~/.config/"
+                "curlrc",
                 &edit_curl,
                 {{"proxy", "\"{url}\"", true}, {"noproxy", "\"{no_proxy}\"", false}},
                 "`~/.curlrc` (`CURL_HOME`): `proxy`, `noproxy`"}},
@@ -235,12 +247,10 @@ const struct app app_rows[] = {
     {.name = "nuget",
      .title = "NuGet",
      .find = "nuget|dotnet|~/.nuget",
-     .files = {{"~/.nuget/NuGet/NuGet.Config|~config/NuGet/NuGet.Config",
-                &edit_xml,
-                {{"configuration/config/add[key=http_proxy]", "<add key=\"http_proxy\" value=\"{url}\" />",
-                  true}},
-                "`~/.nuget/NuGet/NuGet.Config`: `http_proxy`"}},
-     .environment = true},
+     .files = {NUGET("!~/.nuget/NuGet/NuGet.Config", "`~/.nuget/NuGet/NuGet.Config` (dotnet): `http_proxy`"),
+               NUGET("!~config/NuGet/NuGet.Config", "`~/.config/NuGet/NuGet.Config` (mono): the same")},
+     .environment = true,
+     .note = "where it has made the file: one without package sources would leave it without any"},
     {.name = "pip",
      .title = "pip",
      .find = "pip|pip3",
@@ -262,12 +272,21 @@ const struct app app_rows[] = {
      .find = "podman",
      .files = {{"~config/containers/containers.conf.d/50-exeat.conf",
                 &edit_lines,
-                {{"engine",
-                  "[engine]\nenv = [\"http_proxy={url}\", \"https_proxy={url}\", \"no_proxy={no_proxy}\"]\n",
-                  true}},
+                {{"engine", PODMAN_LINES, true}},
                 "`~/.config/containers/containers.conf.d/50-exeat.conf`, a file of our own"}},
      .environment = true,
-     .note = "for its own downloads; in a container, 127.0.0.1 is the container"},
+     .note = "for its own downloads, but for root's; in a container, 127.0.0.1 is the container"},
+    {.name = "podman-root",
+     .title = "Podman (as root)",
+     .find = "podman",
+     .scope = SCOPE_SYSTEM,
+     .files = {{"/etc/containers/containers.conf.d/50-exeat.conf",
+                &edit_lines,
+                {{"engine", PODMAN_LINES, true}},
+                "`/etc/containers/containers.conf.d/50-exeat.conf`, a file of our own"}},
+     .runs_as = "root",
+     .by_name = FOR_EVERYBODY,
+     .note = "root does not read a home's; not part of `all`: for every user of the machine"},
     {.name = "snap",
      .title = "snap",
      .find = "snap",

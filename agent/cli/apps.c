@@ -133,16 +133,18 @@ static void offer_uid(const struct job *job, const struct app *app)
     buf_free(&line);
 }
 
-static void one(struct job *job, const struct app *app)
+/* false: it could not be done. */
+static bool one(struct job *job, const struct app *app)
 {
     struct err e = {0};
     enum app_result result = job->set ? app_set(&job->apps, app, &e) : app_unset(&job->apps, app, &e);
     print(&job->apps.out);
     fflush(stdout);
-    if (result == APP_NOT) {
+    if (result == APP_NOT || result == APP_NOT_YET) {
         say_failure(&e);
-        job->code = EXIT_FAILED;
-        return;
+        if (result == APP_NOT || !job->all)
+            job->code = EXIT_FAILED;
+        return false;
     }
     if (result == APP_ALREADY && !job->all && !job->apps.dry_run)
         printf(job->set ? "%s: uses exeat already\n"
@@ -152,6 +154,7 @@ static void one(struct job *job, const struct app *app)
         offer_uid(job, app);
     if (result == APP_DONE && app->after && !job->apps.dry_run)
         printf("%s: for this to take effect: %s\n", app->name, app->after);
+    return true;
 }
 
 static void everything(struct job *job)
@@ -198,8 +201,7 @@ static int change(struct job *job, const struct verb_call *call)
             everything(job);
             continue;
         }
-        one(job, app);
-        if (app->by_name && job->set && !job->apps.dry_run)
+        if (one(job, app) && app->by_name && job->set && !job->apps.dry_run)
             fprintf(stderr, "%s: note that %s\n", app->name, app->by_name);
     }
     return job->code;
@@ -263,8 +265,8 @@ const struct verb apps_verb = {
             "named by \"set\", with what to do instead. The names:\n"
             "\n"
             "    apt cargo composer conda curl dnf docker dockerd environment firefox gem\n"
-            "    git gnome go gradle java jetbrains kde maven npm nuget pip pnpm podman\n"
-            "    snap ssh uv vscode wget yarn",
+            "    git gnome go gradle java jetbrains kde maven npm nuget pip pnpm\n"
+            "    podman podman-root snap ssh uv vscode wget yarn",
     .options = options,
     .run = run,
 };

@@ -82,7 +82,7 @@ static int run_exec(const struct verb_call *call)
 }
 
 static const struct verb_option env_options[] = {
-    {"shell", 's', "NAME", "for sh, bash, zsh, fish or pwsh, not $SHELL"},
+    {"shell", 's', "NAME", "for sh, bash, zsh, fish or pwsh, not who asks"},
     {"undo", 'u', NULL, "put back what was there before"},
     {"proxy", 'p', "URL", "this address, instead of the agent's own"},
     {"config", 'c', "FILE", "the address that FILE has, not the agent's own"},

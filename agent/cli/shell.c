@@ -8,6 +8,7 @@
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define SAVED "EXEAT_ENV_BEFORE"
 
@@ -72,20 +73,37 @@ static const struct shell shells[] = {
     {" pwsh powershell ", set_powershell, "Remove-Item Env:%s -ErrorAction SilentlyContinue;\n"},
 };
 
-const struct shell *shell_named(const char *name, struct err *e)
+static const struct shell *find(const char *path)
 {
-    if (!name)
-        name = getenv("SHELL");
-    if (!name || !*name)
-        name = "sh";
-    const char *slash = strrchr(name, '/');
+    const char *slash = strrchr(path, '/');
     struct buf word = {0};
     const struct shell *found = NULL;
-    buf_addf(&word, " %s ", slash ? slash + 1 : name);
+    buf_addf(&word, " %s ", slash ? slash + 1 : path);
     for (size_t i = 0; !found && i < sizeof shells / sizeof *shells; i++)
         if (strstr(shells[i].names, buf_cstr(&word)))
             found = &shells[i];
     buf_free(&word);
+    return found;
+}
+
+/* The shell that has started us: a script, or a shell typed into another one, is none of $SHELL's. */
+static const struct shell *find_parent(void)
+{
+    char link[64], path[4096];
+    snprintf(link, sizeof link, "/proc/%d/exe", (int)getppid());
+    ssize_t n = readlink(link, path, sizeof path - 1);
+    path[n > 0 ? n : 0] = '\0';
+    return find(path);
+}
+
+const struct shell *shell_named(const char *name, struct err *e)
+{
+    const struct shell *found = name ? NULL : find_parent();
+    if (!name)
+        name = getenv("SHELL");
+    if (!name || !*name)
+        name = "sh";
+    found = found ? found : find(name);
     if (!found)
         err_set(e, ERR_USAGE,
                 "\"%s\" is not a shell whose words exeat knows: say --shell sh (for bash, zsh and their "

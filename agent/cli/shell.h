@@ -9,7 +9,7 @@
 
 struct shell;
 
-/* By name ("bash", "fish", "pwsh") or path; NULL: $SHELL, else sh. NULL with *e: none that we know. */
+/* By name ("bash", "fish", "pwsh") or path; NULL: the one that has started us, else $SHELL, else sh. NULL with *e: none that we know. */
 const struct shell *shell_named(const char *name, struct err *e);
 
 /* Statements for `eval` that set the variables, or that put back what was there before (false: nothing was changed, there is nothing to put back). */

@@ -53,6 +53,20 @@ class Env(place.Place):
     def test_fish(self):
         self.check_shell("fish", '"$EXEAT" env | source', '"$EXEAT" env --undo | source')
 
+    def test_the_shell_that_asks_counts(self):
+        """Not the one of the login: in a script of another, or in a shell typed into another one."""
+        self.fake_agent(LISTENING)
+        for shell, login in (("sh", "fish"), ("bash", "tcsh"), ("zsh", "pwsh"), ("sh", "")):
+            if shutil.which(shell):
+                now = self.run_in(shell, 'eval "$("$EXEAT" env)"; env -0', SHELL=login)
+                self.assertEqual(now["https_proxy"], URL)
+        if shutil.which("fish"):
+            now = self.run_in("fish", '"$EXEAT" env | source; env -0', SHELL="/bin/sh", https_proxy="\\")
+            self.assertEqual((now["https_proxy"], now["EXEAT_ENV_BEFORE"].split()[1]), (URL, "https_proxy=%5C"))
+        script = self.write("script", '#!/bin/sh\neval "$("$EXEAT" env)"; env -0\n')
+        os.chmod(script, 0o700)
+        self.assertEqual(self.run_in("sh", "exec " + script, SHELL="fish")["https_proxy"], URL)
+
     def test_powershell_words(self):
         self.fake_agent(LISTENING)
         out = self.exeat("env", "--shell", "pwsh").stdout
@@ -133,7 +147,7 @@ BEFORE = {
     "/etc/apt/apt.conf.d/70debconf": b"// here to make the directory\n",
 }
 USER = "git npm yarn pip cargo maven gradle conda curl wget gem nuget docker ssh vscode jetbrains kde pnpm podman environment".split()
-SYSTEM = "apt dnf dockerd snap firefox java".split()
+SYSTEM = "apt dnf dockerd snap firefox java podman-root".split()
 
 
 class Apps(place.Place):
@@ -201,7 +215,7 @@ class Apps(place.Place):
         os.makedirs(self.path("home/.config/JetBrains/Idea/options"))
         os.makedirs(self.path("home/.config/Code/User"))
         before = self.tree()
-        self.apps("set", *[name for name in USER + SYSTEM if name != "java"])
+        self.apps("set", *[name for name in USER + SYSTEM if name not in ("java", "nuget")])
         self.assertGreater(len(self.tree()), len(before) + 30)
         self.assertEqual(stat.S_IMODE(os.stat(self.path("home/.ssh/config")).st_mode), 0o600)
         self.assertEqual(stat.S_IMODE(os.stat(self.path("root/etc/apt/apt.conf.d/90exeat")).st_mode), 0o644)
@@ -270,6 +284,75 @@ class Apps(place.Place):
         self.assertEqual(contents(self.tree()), contents(patched))
         undo = self.apps("unset", "--dry-run", "git").stdout
         self.assertIn("+\tproxy = http://user:secret@old.example:8080 ; why\n", undo)
+
+    def test_dry_run_where_names_have_blanks(self):
+        """GNU patch, like all who read differences, takes what follows a blank for a date, unless a tab says where the name ends."""
+        home = {"HOME": self.path("home/my own")}
+        git, npm = self.put("my own/.gitconfig", BEFORE[".gitconfig"]), self.place_of("my own/.npmrc")
+        said = self.apps("set", "--dry-run", "git", "npm", env=home)
+        subprocess.run(["patch", "--binary", "-s", "-p0", "-d", "/"], input=said.stdout.encode(), check=True, timeout=place.PATIENCE)
+        patched = self.read("my own/.gitconfig"), self.read("my own/.npmrc")
+        os.unlink(npm)
+        with open(git, "wb") as file:
+            file.write(BEFORE[".gitconfig"])
+        self.apps("set", "git", "npm", env=home)
+        self.assertEqual((self.read("my own/.gitconfig"), self.read("my own/.npmrc")), patched)
+        self.apps("unset", "all", env=home)
+        self.assertEqual(self.read("my own/.gitconfig"), BEFORE[".gitconfig"])
+        self.assertFalse(os.path.exists(npm))
+
+    def test_attributes_are_kept(self):
+        path = self.put(".npmrc", b"a=1\n", 0o640)
+        access = bytes.fromhex("0200000001000600ffffffff020004003930000004000400ffffffff10000400ffffffff20000000ffffffff")  # u::rw-,u:12345:r--,g::r--,m::r--
+        for name, value in (("user.mine", b"\0\xff"), ("system.posix_acl_access", access)):
+            try:
+                os.setxattr(path, name, value)
+            except OSError as error:
+                self.skipTest("no %s here: %s" % (name, error))
+        before = {name: os.getxattr(path, name) for name in os.listxattr(path)}
+        for verb in ("set", "unset"):
+            self.apps(verb, "npm")
+            self.assertEqual({name: os.getxattr(path, name) for name in os.listxattr(path)}, before)
+            self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), 0o640)
+
+    def test_what_a_killed_run_left_is_swept_away(self):
+        self.put(".npmrc", b"a=1\n")
+        self.put(".npmrc.exeat-longer-than-ours", b"")
+        before = self.tree()
+        self.put(".npmrc.exeat-AbCd3f", b"half")
+        self.apps("set", "npm")
+        self.put(".npmrc", b"a=1\n")
+        self.assertFalse(os.path.exists(self.place_of(".npmrc.exeat-AbCd3f")))
+        self.put(".npmrc.exeat-gHiJkL", b"half")  # killed before the rename: the journal has it, the file is as it was
+        self.apps("unset", "--dry-run", "npm")
+        self.assertTrue(os.path.exists(self.place_of(".npmrc.exeat-gHiJkL")))
+        self.apps("unset", "npm")
+        self.assertEqual(self.tree(), before)
+
+    def test_curl_reads_one_file_alone(self):
+        """A new one in CURL_HOME would hide the one at home, which curl reads where that has none."""
+        self.put(".curlrc", BEFORE[".curlrc"])
+        self.put(".config/curlrc", b"-v\n")
+        os.mkdir(self.place_of("c"))
+        self.apps("set", "curl", env={"CURL_HOME": self.place_of("c")})
+        self.assertIn(b"4001", self.read(".curlrc"))
+        self.assertEqual((os.listdir(self.place_of("c")), self.read(".config/curlrc")), ([], b"-v\n"))
+        self.apps("unset", "curl")
+        os.unlink(self.place_of(".curlrc"))
+        self.apps("set", "curl")
+        self.assertIn(b"4001", self.read(".config/curlrc"))
+
+    def test_nuget_is_to_make_its_file_itself(self):
+        """One without sources, made by us, would keep it from adding its own."""
+        self.assertIn("start it once", self.apps("set", "nuget", code=1).stderr)
+        self.put("tools/nuget", b"", 0o755)
+        self.assertIn("start it once", self.apps("set", "all", env={"PATH": self.place_of("tools")}).stderr)
+        self.assertFalse(os.path.exists(self.place_of(".config/NuGet")))
+        self.put(".config/NuGet/NuGet.Config", b"<configuration><config><add key='http_proxy' value='x'/></config></configuration>")
+        self.apps("set", "nuget")
+        self.assertEqual(self.read(".config/NuGet/NuGet.Config"),
+                         b'<configuration><config><add key="http_proxy" value="%s" /></config></configuration>' % URL.encode())
+        self.assertFalse(os.path.exists(self.place_of(".nuget")))
 
     def test_journal_keeps_no_copy_of_tokens(self):
         for name in (".npmrc", ".docker/config.json"):
@@ -361,7 +444,7 @@ class Apps(place.Place):
             self.apps("set", name, env={variable: self.path("home/" + file)})
             self.assertIn(b"4001", self.read(file))
         for variable, name, file in (("CARGO_HOME", "cargo", "config.toml"), ("GRADLE_USER_HOME", "gradle", "gradle.properties"),
-                                     ("DOCKER_CONFIG", "docker", "config.json"), ("CURL_HOME", "curl", ".curlrc")):
+                                     ("DOCKER_CONFIG", "docker", "config.json")):
             self.apps("set", name, env={variable: self.path("home/" + name)})
             self.assertIn(b"4001", self.read(name + "/" + file))
         self.apps("unset", "all")  # without the variables
@@ -444,6 +527,18 @@ class Apps(place.Place):
         self.assertIn("cannot be read", self.apps("set", "npm", code=1).stderr)
         self.assertIn("cannot be read", self.apps("unset", "git", code=1).stderr)
         self.assertEqual(self.tree(), before)
+
+    def test_journal_with_nonsense_in_it(self):
+        self.apps("set", "git")
+        with open(self.path("state/exeat/apps.json")) as file:
+            journal = json.load(file)
+        for path in ("relative", ""):
+            journal["entries"][0]["path"] = path
+            with open(self.path("state/exeat/apps.json"), "w") as file:
+                json.dump(journal, file)
+            before = self.tree()
+            self.assertIn("it is damaged", self.apps("unset", "git", code=1).stderr)
+            self.assertEqual(self.tree(), before)
 
     def test_two_at_once(self):
         runs = [subprocess.Popen([self.program, "apps", "set", name], env=self.env, stdout=subprocess.DEVNULL) for name in ("git", "npm", "pip", "curl", "wget")]

@@ -1,35 +1,31 @@
-"""Real programs that "exeat apps set" has pointed at the agent, with a Squid behind it that demands NTLM: each downloads something, and after
-"exeat apps unset" every file is what it was. The programs know nothing of a proxy by themselves: no variable names one.
-
-By their files alone, in tests/cli: what Debian does not package, or what is too large for here or needs a desktop."""
+"""Real programs that "exeat apps set" has pointed at the agent: downloaders and package managers. (Java and its builders, containers, desktops: the files
+beside this one.) By their files alone, in tests/cli: what Debian does not package."""
 
 import json
 import os
-import shutil
-import stat
 import subprocess
-import tempfile
-import unittest
 
 import content
 import world
-from session import HTTP, HTTPS, agent_for, watching
+from programs import Kind, ProgramTest, add_tests
+from session import HTTP, HTTPS
 
 FILES = "/files"
-# What stands in each file before; None: it is not there.
-BEFORE = {
-    "apt": {},
-    "cargo": {".cargo/config.toml": "[term]\nquiet = true\n"},
-    "curl": {".curlrc": "# mine\n-s"},
-    "dnf": {},
-    "gem": {".gemrc": "---\n:verbose: true\n"},
-    "git": {".gitconfig": "[user]\n\tname = alice\n[http]\n\tproxy = http://127.0.0.1:9 # old\n"},
-    "maven": {},
-    "npm": {".npmrc": "fund=false\r\nproxy=http://127.0.0.1:9\r\n"},
-    "pip": {".config/pip/pip.conf": "[global]\ndisable-pip-version-check = yes"},
-    "ssh": {".ssh/config": "Host nothing\n    Port 1\n"},
-    "wget": {".wgetrc": "http_proxy = http://127.0.0.1:9\n"},
-    "yarn": {".yarnrc": "disable-self-update-check true\n"},
+KINDS = {
+    "apt": Kind("apt-get", tunnel=False, found=("/usr/bin/apt-get",), more="[listen]\nhttp = 127.0.0.1:0\nallow-uids = self root _apt\n"),
+    "cargo": Kind("/usr/bin/cargo", {".cargo/config.toml": "[term]\nquiet = true\n"}, plain=False),
+    "composer": Kind("composer", None, plain=False),
+    "curl": Kind("curl", {".curlrc": "# mine\n-s"}),
+    "dnf": Kind("dnf", found=("/usr/bin/dnf",)),
+    "gem": Kind("gem", {".gemrc": "---\n:verbose: true\n"}),
+    "git": Kind("git", {".gitconfig": "[user]\n\tname = alice\n[http]\n\tproxy = http://127.0.0.1:9 # old\n"}),
+    "go": Kind("go", None, plain=False),
+    "maven": Kind("mvn", plain=False),
+    "npm": Kind("npm", {".npmrc": "fund=false\r\nproxy=http://127.0.0.1:9\r\n"}),
+    "pip": Kind("/usr/bin/pip3", {".config/pip/pip.conf": "[global]\ndisable-pip-version-check = yes"}),
+    "ssh": Kind("ssh", {".ssh/config": "Host nothing\n    Port 1\n"}, plain=False),
+    "wget": Kind("wget", {".wgetrc": "http_proxy = http://127.0.0.1:9\n"}),
+    "yarn": Kind("yarnpkg", {".yarnrc": "disable-self-update-check true\n"}),
 }
 
 
@@ -151,102 +147,8 @@ class Downloads:
         test.assertTrue(os.path.exists(test.work + "/go/%s@v1.0.0/tiny.go" % content.GO))
 
 
-COMMAND = {"cargo": "/usr/bin/cargo", "yarn": "yarnpkg", "apt": "apt-get", "maven": "mvn", "pip": "/usr/bin/pip3"}
-PLAIN_ONLY, TUNNELS_ONLY = ("apt",), ("cargo", "maven", "composer", "go", "ssh")
+class AppsTest(ProgramTest):
+    """A test for each program."""
 
 
-class AppsTest(unittest.TestCase):
-    """Filled in below: a test for each program."""
-
-    maxDiff = None
-
-    def start(self, more=""):
-        self.agent = agent_for("ntlm", auth="ntlm", more=more)
-        self.agent.__enter__()
-        self.addCleanup(lambda: self.agent.__exit__(None, None, None))
-        self.home = self.agent.env["HOME"]
-        self.work = tempfile.mkdtemp(dir=world.TMP)
-        self.addCleanup(shutil.rmtree, self.work, ignore_errors=True)
-        self.root = self.agent.directory + "/root"
-        os.makedirs(self.root)
-
-    def run_program(self, *command, cwd="", check=True, text=True, through_exec=False, **more):
-        if through_exec:
-            command = (os.path.join(self.agent.build, "exeat"), "exec", "--", *command)
-        kept = ("PATH", "LANG", "HOME", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR", "XDG_STATE_HOME", "ASAN_OPTIONS", "LSAN_OPTIONS", "UBSAN_OPTIONS")
-        environment = {name: self.agent.env[name] for name in kept if name in self.agent.env}
-        environment.update(TMPDIR=world.TMP, SSL_CERT_FILE=world.CA_BUNDLE, NODE_EXTRA_CA_CERTS=world.CA_CERT, GIT_TERMINAL_PROMPT="0", **more)
-        run = subprocess.run(command, env=environment, cwd=os.path.join(self.work, cwd), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                             stderr=subprocess.PIPE, text=text, timeout=100)
-        if check and run.returncode != 0:
-            self.fail("%s ended with %d:\n%s%s" % (" ".join(command), run.returncode, run.stdout[-3000:], run.stderr[-3000:]))
-        return run.stdout if check else run
-
-    def write_package(self, number):
-        os.makedirs(self.work + "/node-%d" % number)
-        with open(self.work + "/node-%d/package.json" % number, "w") as file:
-            file.write('{"name": "here", "version": "1.0.0", "license": "MIT"}\n')
-
-    def exeat(self, *words):
-        answer = self.agent.exeat(*words)
-        self.assertEqual(answer.returncode, 0, answer)
-        return answer
-
-    def settings(self, names):
-        """Mode and bytes of these files, None for those that are not there."""
-        found = {}
-        for name in names:
-            path = os.path.join(self.home, name)
-            if os.path.exists(path):
-                with open(path, "rb") as file:
-                    found[name] = (stat.S_IMODE(os.stat(path).st_mode), file.read())
-            else:
-                found[name] = None
-        return found
-
-    def written(self, name):
-        state = [one for one in json.loads(self.exeat("apps", "--json", "--root", self.root).stdout)["apps"] if one["name"] == name]
-        self.assertEqual([one["state"] for one in state], ["exeat"], state)
-        return [path for path in state[0]["files"]]
-
-
-def program(name):
-    def test(self):
-        more = "[listen]\nhttp = 127.0.0.1:0\nallow-uids = self root _apt\n" if name == "apt" else ""
-        self.start(more)
-        for file, text in BEFORE.get(name, {}).items():
-            path = os.path.join(self.home, file)
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-            with open(path, "w", newline="") as out:
-                out.write(text)
-        if name in BEFORE:
-            for path in ("/usr/bin/apt-get", "/usr/bin/dnf"):  # what `apps` finds below the root
-                os.makedirs(self.root + "/usr/bin", exist_ok=True)
-                with open(self.root + path, "w") as out:
-                    os.chmod(out.fileno(), 0o755)
-            self.exeat("apps", "set", "--root", self.root, name)
-            paths = self.written(name)
-            self.exeat("apps", "unset", "--root", self.root, name)
-            before = self.settings(paths)
-            self.assertEqual({os.path.relpath(path, self.home): entry[1].decode() for path, entry in before.items() if entry}, BEFORE[name])
-            said = self.exeat("apps", "set", "--root", self.root, name).stderr
-            self.assertNotIn("allow-uids", said)
-            self.assertNotEqual(self.settings(paths), before)
-        with watching("ntlm") as lines:
-            getattr(Downloads, name)(self)
-        done = {line.method for line in lines if line.status == 200}
-        if name not in TUNNELS_ONLY:
-            self.assertIn("GET", done)
-        if name not in PLAIN_ONLY:
-            self.assertIn("CONNECT", done)
-        if name in BEFORE:
-            self.exeat("apps", "unset", "--root", self.root, name)
-            self.assertEqual(self.settings(paths), before)
-    return test
-
-
-for _name in sorted(name for name in vars(Downloads) if not name.startswith("_")):
-    _test = program(_name)
-    if shutil.which(COMMAND.get(_name, _name)) is None:
-        _test = unittest.skip("%s is not installed" % _name)(_test)
-    setattr(AppsTest, "test_" + _name, _test)
+add_tests(AppsTest, Downloads, KINDS)

@@ -110,7 +110,7 @@ def npm_packument(registry, tarball):
 
 # --- what other package managers ask for: path below /files/ -> bytes
 
-WHEEL, GEM, PHP, GO = "tiny-lab-wheel", "tiny-lab-gem", "lab/tiny", "lab.example/tiny"
+WHEEL, GEM, PHP, GO, NUGET = "tiny-lab-wheel", "tiny-lab-gem", "lab/tiny", "lab.example/tiny", "Tiny.Lab"
 
 
 def _zip(files):
@@ -137,6 +137,28 @@ def _dnf():
                                                        len(primary))).encode()}
 
 
+def _nuget():
+    """A feed of one package, as NuGet 2 asks for it (OData)."""
+    spec = ('<package xmlns="http://schemas.microsoft.com/packaging/2010/07/nuspec.xsd"><metadata><id>%s</id><version>1.0.0</version><authors>lab</authors>'
+            '<description>tiny</description></metadata></package>' % NUGET)
+    package = _zip({NUGET + ".nuspec": spec, "content/tiny.txt": "tiny\n",
+                    "[Content_Types].xml": '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"><Default Extension="nuspec" '
+                                           'ContentType="application/octet"/><Default Extension="txt" ContentType="application/octet"/><Default Extension="rels" '
+                                           'ContentType="application/vnd.openxmlformats-package.relationships+xml"/></Types>',
+                    "_rels/.rels": '<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship '
+                                   'Type="http://schemas.microsoft.com/packaging/2010/07/manifest" Target="/%s.nuspec" Id="R1"/></Relationships>' % NUGET})
+    base = "http://origin.example/files/nuget"
+    digest = base64.b64encode(hashlib.sha512(package).digest()).decode()
+    entry = ('<entry xml:base="%s/" xmlns="http://www.w3.org/2005/Atom" xmlns:d="http://schemas.microsoft.com/ado/2007/08/dataservices" '
+             'xmlns:m="http://schemas.microsoft.com/ado/2007/08/dataservices/metadata"><id>%s/Packages(Id=\'%s\',Version=\'1.0.0\')</id>'
+             '<title type="text">%s</title><updated>2024-01-01T00:00:00Z</updated><author><name>lab</name></author>'
+             '<content type="application/zip" src="%s/tiny.nupkg"/><m:properties><d:Id>%s</d:Id><d:Version>1.0.0</d:Version>'
+             '<d:PackageHash>%s</d:PackageHash><d:PackageHashAlgorithm>SHA512</d:PackageHashAlgorithm>'
+             '<d:PackageSize m:type="Edm.Int64">%d</d:PackageSize><d:Published m:type="Edm.DateTime">2024-01-01T00:00:00</d:Published>'
+             '<d:IsLatestVersion m:type="Edm.Boolean">true</d:IsLatestVersion></m:properties></entry>' % (base, base, NUGET, NUGET, base, NUGET, digest, len(package)))
+    return {"nuget/Packages(Id=%%27%s%%27,Version=%%271.0.0%%27)" % NUGET: entry.encode(), "nuget/tiny.nupkg": package, "nuget/": b"<service/>", "nuget": b"<service/>"}
+
+
 def files():
     pom = "<project><modelVersion>4.0.0</modelVersion><groupId>lab</groupId><artifactId>parent</artifactId><version>1</version><packaging>pom</packaging></project>"
     module = "module %s\n" % GO
@@ -155,4 +177,34 @@ def files():
         "maven/lab/parent/1/parent-1.pom.sha1": hashlib.sha1(pom.encode()).hexdigest().encode(),
         "apt/./Packages": b"Package: tiny-lab-deb\nVersion: 1.0\nArchitecture: all\nMaintainer: Lab <lab@lab.example>\nFilename: ./tiny.deb\nSize: 1\nDescription: tiny\n",
         **_dnf(),
+        **_nuget(),
     }
+
+
+# --- an image for containers: path below /v2/ -> (its kind, bytes)
+
+IMAGE = "lab/tiny:1"
+_KIND = "application/vnd.docker.distribution.manifest.v2+json"
+
+
+def image():
+    """One layer: places to mount this machine's directories on."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as tar:
+        for name in ("usr", "lib", "lib64", "bin", "etc"):
+            entry = tarfile.TarInfo(name)
+            entry.type, entry.mode = tarfile.DIRTYPE, 0o755
+            tar.addfile(entry)
+    layer = gzip.compress(out.getvalue(), mtime=0)
+    config = json.dumps({"architecture": "amd64", "os": "linux", "config": {},
+                         "rootfs": {"type": "layers", "diff_ids": ["sha256:" + hashlib.sha256(out.getvalue()).hexdigest()]}}).encode()
+    blobs = {"sha256:" + hashlib.sha256(blob).hexdigest(): blob for blob in (layer, config)}
+    parts = [{"mediaType": kind, "size": len(blobs[name]), "digest": name}
+             for name, kind in zip(blobs, ("application/vnd.docker.image.rootfs.diff.tar.gzip", "application/vnd.docker.container.image.v1+json"))]
+    manifest = json.dumps({"schemaVersion": 2, "mediaType": _KIND, "config": parts[1], "layers": parts[:1]}).encode()
+    name, _, tag = IMAGE.partition(":")
+    found = {"": ("application/json", b"{}")}
+    for reference in (tag, "sha256:" + hashlib.sha256(manifest).hexdigest()):
+        found["%s/manifests/%s" % (name, reference)] = (_KIND, manifest)
+    found.update(("%s/blobs/%s" % (name, digest), ("application/octet-stream", blob)) for digest, blob in blobs.items())
+    return found

@@ -9,6 +9,7 @@
     /ntlm             200 only on a connection that has proved to be alice by NTLM (401 otherwise)
     /ws               WebSocket echo                       /git/, /npm/  a repository, a registry
     /files/...        what other package managers ask for: content.py
+    /v2/...           a registry of container images
 
     Ports: 80, 8080, 443 (TLS); raw TCP 7007 (answers after end of file), 7008 (speaks first, then echoes), 7009 (echoes, passes on half-closes).
 Every request goes into a log, one line of JSON, before its answer is sent. `origin.py ADDRESS` is a second one, on the client side."""
@@ -35,6 +36,7 @@ _held = {}
 _held_lock = threading.Lock()
 _tarball = content.npm_tarball()
 _files = content.files()
+_image = content.image()
 
 
 class Gone(Exception):
@@ -356,12 +358,20 @@ def files(c, argument):
     body = _files.get(argument)
     if body is None:
         return not_found(c, argument)
-    return c.answer(200, body, kind="text/html" if argument.endswith("/") else "application/octet-stream")
+    return c.answer(200, body, kind="text/html" if argument.endswith("/") else "application/atom+xml" if body.startswith(b"<entry") else "application/octet-stream")
+
+
+def registry(c, argument):
+    """A registry of container images (the distribution API, version 2)."""
+    kind, body = _image.get(argument, ("", None))
+    if body is None:
+        return not_found(c, argument)
+    return c.answer(200, body, "Docker-Distribution-Api-Version: registry/2.0", "Docker-Content-Digest: sha256:" + hashlib.sha256(body).hexdigest(), kind=kind)
 
 
 _PATHS = {"": root, "bytes": send_bytes, "chunked": send_chunked, "trailers": send_trailers, "close": send_close, "truncated": send_truncated,
           "status": send_status, "echo": echo, "hints": hints, "redirect": redirect, "expect-refused": expect_refused, "hold": hold,
-          "release": release, "ntlm": ntlm, "ws": web_socket, "git": git, "npm": npm, "files": files}
+          "release": release, "ntlm": ntlm, "ws": web_socket, "git": git, "npm": npm, "files": files, "v2": registry}
 _OWN_BODY = (echo, expect_refused, git, web_socket)
 
 

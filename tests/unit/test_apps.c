@@ -8,6 +8,7 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "apps/apps.h"
 #include "apps/diff.h"
@@ -105,6 +106,9 @@ static const struct edit_case edits[] = {
      "proxy_servers:\n    https: " URL "\n    http: x\nssl_verify: true\n"},
     {&edit_yaml, "proxy_servers:\n  http: x # c\n", "proxy_servers/http", URL,
      "proxy_servers:\n  http: " URL "\n"},
+    {&edit_yaml, "\"proxy_servers\":\n  'http': x\n", "proxy_servers/http", URL,
+     "\"proxy_servers\":\n  'http': " URL "\n"},
+    {&edit_yaml, "\"proxy_servers\": {}\n", "proxy_servers/http", URL, NULL},
     {&edit_yaml, "proxy_servers: {http: x}\n", "proxy_servers/http", URL, NULL},
     {&edit_yaml, "{a: b}\n", ":http_proxy", URL, NULL},
     {&edit_yaml, "---\n:sources:\n- https://rubygems.org/\n", ":http_proxy", URL,
@@ -150,6 +154,8 @@ static const struct edit_case edits[] = {
      "<c>\n  <d>\n    <p id=\"x\"/>\n  </d>\n</c>\n"},
     {&edit_xml, "<c><![CDATA[<d>]]></c>", "c/p[id=x]", "<p id=\"x\"/>",
      "<c>\n  <p id=\"x\"/>\n<![CDATA[<d>]]></c>"},
+    {&edit_xml, "<c><p id='y'/><p id='x' z='1'/></c>", "c/p[id=x]", "<p id=\"x\"/>",
+     "<c><p id='y'/><p id=\"x\"/></c>"},
     {&edit_xml, "<other/>", "c/p[id=x]", "<p id=\"x\"/>", NULL},
     {&edit_xml, "<c><p>", "c/p[id=x]", "<p id=\"x\"/>", NULL},
     {&edit_xml, "<c a='>", "c/p[id=x]", "<p id=\"x\"/>", NULL},
@@ -550,6 +556,28 @@ static void rows_write(void **state)
     aim_free(&a);
 }
 
+/* What another program has written between our reading and our writing is not lost. */
+static void changed_meanwhile(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/test-apps-XXXXXX";
+    int fd = mkstemp(path);
+    struct file f, now;
+    struct err e = {0};
+    assert_int_equal(write(fd, "old\n", 4), 4);
+    assert_true(file_read(&f, path, NULL, &e));
+    assert_int_equal(write(fd, "new\n", 4), 4);
+    assert_false(file_write(&f, SPAN("ours\n"), 0600, &e));
+    assert_non_null(strstr(e.text, "try again"));
+    file_free(&f);
+    assert_true(file_read(&now, path, NULL, &e));
+    assert_string_equal(buf_cstr(&now.text), "old\nnew\n");
+    assert_true(file_write(&now, SPAN("ours\n"), 0600, &e));
+    file_free(&now);
+    close(fd);
+    unlink(path);
+}
+
 static void readme(void **state)
 {
     (void)state;
@@ -591,6 +619,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(exceptions),
         cmocka_unit_test(rows),
         cmocka_unit_test(rows_write),
+        cmocka_unit_test(changed_meanwhile),
         cmocka_unit_test(readme),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
