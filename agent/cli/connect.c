@@ -13,6 +13,7 @@
 #include "base/buf.h"
 #include "cli/ask_agent.h"
 #include "cli/both_ways.h"
+#include "cli/progress.h"
 #include "cli/say.h"
 #include "cli/verb.h"
 #include "config/config.h"
@@ -232,7 +233,10 @@ static int through(int fd, struct span authority)
     struct buf in = {.max = ANSWER_MOST * 2};
     struct head h = {0};
     struct err e = {0};
-    if (!ask(fd, authority, &e) || !hear_head(fd, &in, &h, &e)) {
+    progress_begin("waiting for the tunnel");
+    bool heard = ask(fd, authority, &e) && hear_head(fd, &in, &h, &e);
+    progress_end();
+    if (!heard) {
         buf_free(&in);
         close(fd);
         return say_failure(&e);

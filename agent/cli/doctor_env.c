@@ -60,7 +60,7 @@ static bool is_ours(const struct place *p, json_t *listeners)
 
 static void add_export(struct finding *f, json_t *listeners)
 {
-    const char *place = json_string_value(json_array_get(listeners, 0));
+    const char *place = doctor_our_listener(listeners);
     if (place && strncmp(place, "unix:", 5) != 0 && !span_ends(span_str(place), SPAN(":0")))
         buf_addf(&f->remedy, "For programs of this shell: export http_proxy=http://%s https_proxy=http://%s",
                  place, place);
@@ -83,6 +83,16 @@ static bool is_wrong(const char *name, struct span value, bool good, bool ours, 
     else
         return false;
     return true;
+}
+
+/* The variable that makes all others void; NULL: there is none. */
+static const char *nothing_by_proxy(void)
+{
+    static const char *const names[] = {"no_proxy", "NO_PROXY"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (span_eq(span_trim(span_str(getenv(names[i]))), SPAN("*")))
+            return names[i];
+    return NULL;
 }
 
 void walk_environment(struct doctor *d, struct finding *f)
@@ -118,6 +128,10 @@ void walk_environment(struct doctor *d, struct finding *f)
         buf_add_str(&f->remedy, "Write the proxy into a file (exeat help check), or set EXEAT_UPSTREAM.");
     } else if (ours.n && !d->agent && !d->config_path) {
         finding_say(f, MARK_NOTE, "%s: to exeat, which is not running", buf_cstr(&ours));
+    } else if (ours.n && nothing_by_proxy()) {
+        finding_say(f, MARK_NOTE, "%s: to exeat; but %s = * leads programs past every proxy", buf_cstr(&ours),
+                    nothing_by_proxy());
+        buf_addf(&f->remedy, "For programs of this shell: unset %s", nothing_by_proxy());
     } else if (ours.n) {
         finding_say(f, MARK_OK, "%s: to exeat", buf_cstr(&ours));
     } else {

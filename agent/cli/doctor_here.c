@@ -10,7 +10,6 @@
 #include "cli/say.h"
 #include "config/keys.h"
 
-#define AGENT_MS  10000
 #define LISTEN_MS 3000
 
 static const char start_it[] = "Start it with: exeat run (or: systemctl --user start exeat)";
@@ -18,16 +17,39 @@ static const char start_it[] = "Start it with: exeat run (or: systemctl --user s
 static json_t *ask(struct control_link *l, const char *verb, struct err *e)
 {
     json_t *question = json_pack("{s:s}", "verb", verb);
-    json_t *answer = control_question(l, question, AGENT_MS, e);
+    json_t *answer = control_question(l, question, AGENT_PATIENCE_MS, e);
     json_decref(question);
     return answer;
+}
+
+static void describe_agent(const struct doctor *d, struct finding *f)
+{
+    const char *version = json_string_value(json_object_get(d->status, "version"));
+    const char *when_off = json_string_value(json_object_get(d->status, "when_off"));
+    finding_say(f, MARK_OK, "running, process %lld, version %s",
+                (long long)json_integer_value(json_object_get(d->status, "pid")),
+                version ? version : "unknown");
+    if (!version || strcmp(version, EXEAT_VERSION) != 0) {
+        f->mark = MARK_NOTE;
+        buf_add_str(&f->evidence, "; this program is " EXEAT_VERSION);
+        buf_add_str(&f->remedy,
+                    "Start it anew, so that both are the same: exeat stop, then exeat run (or: systemctl "
+                    "--user restart exeat)");
+    }
+    if (json_is_false(json_object_get(d->status, "on"))) {
+        f->mark = MARK_NOTE;
+        buf_addf(&f->evidence, "; it is switched off: requests %s",
+                 when_off && strcmp(when_off, "refuse") == 0 ? "are refused" : "go past the proxies");
+        buf_clear(&f->remedy);
+        buf_add_str(&f->remedy, "Switch it on: exeat on");
+    }
 }
 
 void walk_agent(struct doctor *d, struct finding *f)
 {
     struct err e = {0};
     char *path = say_socket_path("control", &e);
-    struct control_link *l = path ? control_open(path, AGENT_MS, &e) : NULL;
+    struct control_link *l = path ? control_open(path, AGENT_PATIENCE_MS, &e) : NULL;
     free(path);
     if (d->config_path) {
         finding_say(f, MARK_NOTE, "not asked: --config names a file of its own%s",
@@ -45,8 +67,7 @@ void walk_agent(struct doctor *d, struct finding *f)
         return;
     }
     d->agent = l;
-    finding_say(f, MARK_OK, "running, process %lld",
-                (long long)json_integer_value(json_object_get(d->status, "pid")));
+    describe_agent(d, f);
 }
 
 /* --- the configuration --- */
@@ -116,6 +137,27 @@ json_t *doctor_listeners(const struct doctor *d)
         buf_free(&text);
     }
     return list;
+}
+
+/* Where clients from beyond this machine come in, a token would be asked of us too. */
+static bool is_ours(const char *place)
+{
+    struct span text = span_str(place);
+    return span_starts(text, SPAN("unix:")) || span_starts(text, SPAN("127.")) ||
+           span_starts(text, SPAN("[::1]:")) || span_istarts(text, SPAN("localhost:"));
+}
+
+const char *doctor_our_listener(json_t *listeners)
+{
+    json_t *name;
+    size_t i;
+    json_array_foreach(listeners, i, name)
+    {
+        const char *place = json_string_value(name);
+        if (place && is_ours(place))
+            return place;
+    }
+    return NULL;
 }
 
 /* --- the listeners --- */
@@ -198,6 +240,18 @@ static bool ask_listener(const char *place, unsigned *status, struct err *e)
     return good;
 }
 
+static void try_listener(const char *place, struct finding *f)
+{
+    struct err e = {0};
+    unsigned status;
+    if (!ask_listener(place, &status, &e))
+        finding_fail(f, EXIT_UNREACHABLE, "Look into the agent's log; exeat stop, then exeat run",
+                     "the agent does not answer on %s: %s", place, e.text);
+    else if (status == 403)
+        finding_fail(f, EXIT_FAILED, "Name this user in allow-uids of [listen], then: exeat reload",
+                     "the agent turns this user away on %s (403)", place);
+}
+
 void walk_listener(struct doctor *d, struct finding *f)
 {
     if (!d->agent) {
@@ -206,23 +260,21 @@ void walk_listener(struct doctor *d, struct finding *f)
     }
     json_t *list = doctor_listeners(d), *name;
     size_t i;
-    finding_say(f, MARK_OK, "%s",
-                json_array_size(list) ? "the agent answers on" : "the agent has no HTTP listener");
+    finding_say(f, MARK_OK, "the agent answers on");
     json_array_foreach(list, i, name)
     {
-        struct err e = {0};
-        unsigned status;
         const char *place = json_string_value(name) ? json_string_value(name) : "?";
-        if (!ask_listener(place, &status, &e))
-            finding_fail(f, EXIT_UNREACHABLE, "Look into the agent's log; exeat stop, then exeat run",
-                         "the agent does not answer on %s: %s", place, e.text);
-        else if (status == 403)
-            finding_fail(f, EXIT_FAILED, "Name this user in allow-uids of [listen], then: exeat reload",
-                         "the agent turns this user away on %s (403)", place);
-        else
-            buf_addf(&f->evidence, "%s %s", i ? "," : "", place);
+        if (is_ours(place))
+            try_listener(place, f);
         if (f->mark == MARK_BAD)
             break;
+        buf_addf(&f->evidence, "%s %s%s", i ? "," : "", place,
+                 is_ours(place) ? "" : " (not asked: a token is needed there)");
+    }
+    if (f->mark != MARK_BAD && !doctor_our_listener(list)) {
+        finding_say(f, MARK_NOTE, "the agent has no listener for programs of this machine");
+        buf_add_str(&f->remedy,
+                    "If they are to use it: http = 127.0.0.1:3128 in [listen], then: exeat reload");
     }
     json_decref(list);
 }

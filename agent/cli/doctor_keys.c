@@ -99,9 +99,9 @@ static bool ask(struct doctor *d, struct span lines, struct examined *to, struct
 {
     struct keys_msg answer, question = {.type = KEYS_EXAMINE,
                                         .call = 1,
-                                        .upstream = span_str(d->hop->upstream),
-                                        .host = span_str(d->hop->host),
-                                        .port = d->hop->port,
+                                        .upstream = span_str(d->at->hop->upstream),
+                                        .host = span_str(d->at->hop->host),
+                                        .port = d->at->hop->port,
                                         .lines = lines};
     if (!d->agent)
         return ask_own(d, &question, to, e);
@@ -119,30 +119,33 @@ static bool ask(struct doctor *d, struct span lines, struct examined *to, struct
 void walk_keyholder(struct doctor *d, struct finding *f)
 {
     struct err e = {0};
-    if (doctor_signs_nowhere(d->hop)) {
+    if (doctor_signs_nowhere(d->at)) {
         finding_say(f, MARK_SKIP, "nobody needs to sign in on this way");
         return;
     }
-    if (d->hop->found) {
+    if (d->at->hop->found) {
         finding_say(f, MARK_SKIP, "no upstream names this proxy: it gets no credentials");
         return;
     }
     uint64_t begun = line_now();
-    bool good = ask(d, buf_span(&d->offer), &d->keys, &e);
-    d->keys_ms = (unsigned)(line_now() - begun);
+    bool good = ask(d, buf_span(&d->at->offer), &d->at->keys, &e);
     if (good)
-        finding_say(f, MARK_OK, "exeat-keys answers (%u ms)", d->keys_ms);
+        finding_say(f, MARK_OK, "exeat-keys answers (%" PRIu64 " ms)", line_now() - begun);
     else if (d->agent && e.code == ERR_GONE)
         finding_fail(f, EXIT_FAILED, "exeat stop, then exeat run; the log says why it ended",
                      "the agent is running, but the program that keeps its passwords (exeat-keys) is not");
+    else if (e.code == ERR_TIMEOUT)
+        finding_fail(f, EXIT_UNREACHABLE,
+                     "exeat stop, then exeat run; if that does not help, look into the log",
+                     "the program that keeps the passwords (exeat-keys) does not answer");
     else
         finding_fail_err(f, &e, "Install exeat and exeat-keys together, from the same version");
 }
 
-bool doctor_found(const struct doctor *d, const char *step, struct span *mark, struct span *evidence,
+bool doctor_found(const struct stop *s, const char *step, struct span *mark, struct span *evidence,
                   struct span *remedy)
 {
-    struct span rest = buf_span(step[0] == 'n' ? &d->ntlm.lines : &d->keys.lines);
+    struct span rest = buf_span(step[0] == 'n' ? &s->ntlm.lines : &s->keys.lines);
     while (rest.n) {
         struct span line = span_cut(&rest, '\n');
         if (!span_eq(span_cut(&line, '\t'), span_str(step)))
@@ -153,6 +156,16 @@ bool doctor_found(const struct doctor *d, const char *step, struct span *mark, s
         return true;
     }
     return false;
+}
+
+/* SOCKS has no schemes to choose from. */
+static void explain_socks(struct doctor *d, struct finding *f)
+{
+    struct span mark, evidence, remedy;
+    if (doctor_found(d->at, "attempt", &mark, &evidence, &remedy) && span_eq(mark, SPAN(KEYS_FOUND_BAD)))
+        finding_fail(f, EXIT_FAILED, "Mend what is marked above.", "none: %.*s", SPAN_ARG(evidence));
+    else
+        finding_say(f, MARK_OK, "user and password, as SOCKS5 has it");
 }
 
 void walk_found(struct doctor *d, struct finding *f)
@@ -166,8 +179,12 @@ void walk_found(struct doctor *d, struct finding *f)
         {KEYS_FOUND_REFUSED, MARK_BAD, EXIT_REFUSED}, {KEYS_FOUND_UNREACHABLE, MARK_BAD, EXIT_UNREACHABLE},
         {KEYS_FOUND_NOTE, MARK_NOTE, EXIT_DONE},      {KEYS_FOUND_SKIP, MARK_SKIP, EXIT_DONE}};
     struct span mark, evidence, remedy;
-    const char *step = doctor_step_name(d, f);
-    if (!doctor_found(d, step, &mark, &evidence, &remedy)) {
+    if (f->step == STEP_SCHEME && d->at->hop->socks && d->at->asks) {
+        explain_socks(d, f);
+        return;
+    }
+    const char *step = doctor_step_name(f->step);
+    if (!doctor_found(d->at, step, &mark, &evidence, &remedy)) {
         finding_say(f, MARK_SKIP, "not needed on this way");
         return;
     }
@@ -177,7 +194,7 @@ void walk_found(struct doctor *d, struct finding *f)
             f->mark = marks[i].mark;
             f->code = marks[i].code;
         }
-    if (f->mark == MARK_BAD && d->answer && d->answer != 407)
+    if (f->mark == MARK_BAD && d->at->answer && d->at->answer != 407)
         f->mark = MARK_NOTE; /* what nobody has asked for is not missed */
     buf_add_span(&f->evidence, evidence);
     buf_add_span(&f->remedy, remedy);
@@ -186,17 +203,15 @@ void walk_found(struct doctor *d, struct finding *f)
 /* On a new connection: the other one has had its 407, and may be closed. */
 static bool bring_out(struct doctor *d, struct buf *lines, struct err *e)
 {
-    struct line l = LINE_NOBODY;
+    struct line l;
     struct head h = {0};
     struct buf question = {0};
-    const struct addrinfo *chosen;
     buf_addf(&question,
              "GET " KEYS_ASIDE_TARGET " HTTP/1.1\r\nHost: " KEYS_ASIDE_HOST
              "\r\nProxy-Connection: keep-alive\r\nProxy-Authorization: %s\r\n\r\n",
-             buf_cstr(&d->keys.header));
-    bool good = line_connect(&l, d->addresses, NTLM_MS, &chosen, e) &&
-                (!d->hop->tls || line_secure(&l, d->hop->tls, NTLM_MS, e)) &&
-                line_send(&l, buf_span(&question), NTLM_MS, e) && line_head(&l, NTLM_MS, &h, e);
+             buf_cstr(&d->at->keys.header));
+    bool good = stop_dial(d->at, NTLM_MS, &l, e) && line_send(&l, buf_span(&question), NTLM_MS, e) &&
+                line_head(&l, NTLM_MS, &h, e);
     for (const struct field *x = head_field(&h, "Proxy-Authenticate"); good && x; x = head_field_next(&h, x))
         if (span_istarts(x->value, SPAN("NTLM ")))
             buf_addf(lines, "%.*s\n", SPAN_ARG(x->value));
@@ -212,11 +227,11 @@ void walk_ntlm(struct doctor *d, struct finding *f)
 {
     struct buf lines = {0};
     struct err e = {0};
-    if (!d->keys.header.n) {
+    if (!d->at->keys.header.n) {
         finding_say(f, MARK_SKIP, "NTLM is not offered, or not named in auth =");
         return;
     }
-    if (bring_out(d, &lines, &e) && ask(d, buf_span(&lines), &d->ntlm, &e))
+    if (bring_out(d, &lines, &e) && ask(d, buf_span(&lines), &d->at->ntlm, &e))
         walk_found(d, f);
     else
         finding_fail(f, exit_from_err(e.code),

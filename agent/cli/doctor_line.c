@@ -76,8 +76,10 @@ bool line_resolve(const char *host, uint16_t port, unsigned ms, struct addrinfo 
         return err_set(e, ERR_TIMEOUT, "no name server said within %u seconds where %s is", ms / 1000, host);
     *out = l->ask.ar_result;
     free(l);
-    return code == 0 ||
-           err_set(e, ERR_UNREACHABLE, "the name %s cannot be found (%s)", host, gai_strerror(code));
+    return code == 0 || err_set(e, ERR_UNREACHABLE, "the name %s cannot be found: %s", host,
+                                code == EAI_AGAIN                          ? "no name server answers"
+                                : code == EAI_NONAME || code == EAI_NODATA ? "the name servers do not know it"
+                                                                           : gai_strerror(code));
 }
 
 /* --- connections --- */
@@ -121,6 +123,8 @@ static bool connect_failed(const struct addrinfo *a, int number, unsigned ms, st
                        ms / 1000 == 1 ? "" : "s");
     if (number == ECONNREFUSED)
         return err_set(e, ERR_UNREACHABLE, "%s refuses the connection: nobody listens on that port", text);
+    if (number == ENETUNREACH)
+        return err_set(e, ERR_UNREACHABLE, "this computer is on no network that leads to %s", text);
     return err_errno(e, ERR_UNREACHABLE, number, "%s cannot be reached", text);
 }
 
@@ -275,7 +279,13 @@ static bool receive(struct line *l, uint64_t until, struct err *e)
     l->ended = n == 0;
     if (l->tls && n)
         return take_records(l, span_make(raw, n), until, e);
-    return buf_add(&l->in, raw, n) || err_set(e, ERR_LIMIT, "it says too much");
+    return buf_add(&l->in, raw, n) || err_set(e, ERR_LIMIT, "its answer is larger than any that exeat reads");
+}
+
+bool line_more(struct line *l, uint64_t until, struct err *e)
+{
+    l->in.max = HEAD_MOST;
+    return l->ended ? hung_up(e) : receive(l, until, e);
 }
 
 bool line_secure(struct line *l, struct tls_client *client, unsigned ms, struct err *e)
@@ -330,6 +340,16 @@ static bool check_beginning(const struct line *l, struct err *e)
     return true;
 }
 
+/* The sentence of *e, where something has come. */
+static bool cut_short(const struct line *l, struct err *e)
+{
+    if (l->in.n && e->code == ERR_GONE)
+        err_set(e, ERR_GONE, "it closed the connection in the middle of its answer");
+    if (l->in.n && e->code == ERR_TIMEOUT)
+        err_set(e, ERR_TIMEOUT, "it began its answer and did not end it");
+    return false;
+}
+
 bool line_head(struct line *l, unsigned ms, struct head *h, struct err *e)
 {
     uint64_t until = line_now() + ms;
@@ -341,10 +361,8 @@ bool line_head(struct line *l, unsigned ms, struct head *h, struct err *e)
             return false;
         n = head_end(buf_span(&l->in), &scanned);
         if (n == 0) {
-            if (l->ended)
-                return hung_up(e);
-            if (!receive(l, until, e))
-                return false;
+            if (!line_more(l, until, e))
+                return cut_short(l, e);
             continue;
         }
         if (!head_read_response(h, span_head(buf_span(&l->in), n), &head_limits_default, true, &fault))

@@ -31,6 +31,8 @@ bool line_secure(struct line *l, struct tls_client *client, unsigned ms, struct 
 bool line_send(struct line *l, struct span bytes, unsigned ms, struct err *e);
 /* The final answer's head; what follows it stays in l->in. The caller frees it. */
 bool line_head(struct line *l, unsigned ms, struct head *h, struct err *e);
+/* What has come is in l->in: waits for more. `until`: line_now. The end comes once as no more, then as ERR_GONE. */
+bool line_more(struct line *l, uint64_t until, struct err *e);
 /* Reads on until the other side ends, or so many bytes are there. false: the time was over, or it broke. */
 bool line_rest(struct line *l, size_t most, unsigned ms, struct err *e);
 /* The connection leads to a listener of this very machine, at that address. */

@@ -92,7 +92,7 @@ static bool converse(struct doctor *d, struct line *l, struct reply *r, struct e
 static bool ask_agent_for_it(struct doctor *d, struct reply *r, struct err *e)
 {
     json_t *list = doctor_listeners(d);
-    const char *place = json_string_value(json_array_get(list, 0));
+    const char *place = doctor_our_listener(list);
     struct counted before, after;
     struct line l;
     count(d, &before);
@@ -190,7 +190,7 @@ static bool ask_alone(struct doctor *d, struct reply *r, struct err *e)
                                   .fresh = true};
     x->loop = out->loop;
     x->reply = r;
-    ask_start(&x->ask, out, d->goal, &request, "doctor", &events, x);
+    ask_start(&x->ask, out, d->end->hop, &request, "doctor", &events, x);
     loop_run(out->loop);
     buf_addf(&r->legs, "%u leg%s, asked who we are %" PRIu64 " time%s", x->legs, x->legs == 1 ? "" : "s",
              out->counters.challenges, out->counters.challenges == 1 ? "" : "s");
@@ -203,7 +203,8 @@ static bool ask_alone(struct doctor *d, struct reply *r, struct err *e)
 
 /* --- what it says --- */
 
-static enum exit_code code_of(struct span error)
+/* The agent's own "denied" with another status is about this program, not about a password. */
+static enum exit_code code_of(struct span error, unsigned status)
 {
     static const struct {
         const char *word;
@@ -215,24 +216,25 @@ static enum exit_code code_of(struct span error)
                 {"dns_error", EXIT_UNREACHABLE}};
     for (size_t i = 0; error.n && i < sizeof rows / sizeof *rows; i++)
         if (memmem(error.p, error.n, rows[i].word, strlen(rows[i].word)))
-            return rows[i].code;
+            return rows[i].code == EXIT_REFUSED && status != 502 ? EXIT_FAILED : rows[i].code;
     return EXIT_FAILED;
 }
 
 static void judge(struct doctor *d, struct reply *r, struct finding *f)
 {
     if (r->error.n || r->why.n) {
-        finding_fail(f, code_of(buf_span(&r->error)), buf_cstr(&r->remedy), "%s", buf_cstr(&r->why));
+        finding_fail(f, code_of(buf_span(&r->error), r->status), buf_cstr(&r->remedy), "%s",
+                     buf_cstr(&r->why));
     } else if (r->status == 407) {
         finding_fail(f, EXIT_REFUSED,
                      "Name schemes in auth =, unless the programs are to sign in themselves.",
                      "the proxy asks who we are (407), and the configuration says that nothing is answered");
     } else if (!d->chosen_url) {
-        finding_say(
-            f, MARK_OK,
-            "the proxy let us in: it answered %u for %s, a name that cannot exist; exeat doctor URL asks for "
-            "a real one",
-            r->status, d->host.p ? KEYS_ASIDE_HOST : "");
+        finding_say(f, MARK_OK,
+                    "the proxy %s %u for " KEYS_ASIDE_HOST
+                    ", a name that cannot exist; exeat doctor URL asks for a "
+                    "real one",
+                    d->end->asks || !d->end->answered ? "let us in: it answered" : "answered", r->status);
     } else if (r->status == 403) {
         finding_fail(f, EXIT_FAILED,
                      "That is its policy, not exeat's: ask your administrator about this address.",
@@ -250,27 +252,55 @@ static void judge(struct doctor *d, struct reply *r, struct finding *f)
     }
 }
 
-/* What a request would cost. false: it is not sent. */
-static bool may_send(const struct doctor *d, struct finding *f)
+/* What a request would cost there. false: it is not sent. One that could not be asked may want to know who we are. */
+static bool may_send_to(const struct doctor *d, const struct stop *s, struct finding *f)
 {
     struct span mark, evidence, remedy;
-    bool asked = d->answer == 407 && doctor_found(d, "attempt", &mark, &evidence, &remedy);
+    bool asked = (s->asks || !s->answered) && doctor_found(s, "attempt", &mark, &evidence, &remedy);
     if (!asked || span_eq(mark, SPAN(KEYS_FOUND_OK)) || span_eq(mark, SPAN(KEYS_FOUND_SKIP)))
         return true;
     if (d->spend && span_eq(mark, SPAN(KEYS_FOUND_NOTE)))
         return true;
-    finding_say(f, MARK_NOTE, "not sent: %.*s, and a wrong one would count as an attempt",
-                SPAN_ARG(evidence));
-    buf_add_str(&f->remedy, "exeat doctor --try spends one attempt");
+    bool none = span_eq(mark, SPAN(KEYS_FOUND_BAD));
+    finding_say(f, MARK_NOTE, "not sent: %.*s%s", SPAN_ARG(evidence),
+                none ? "" : ", and a wrong one would count as an attempt");
+    if (d->n_stops > 1)
+        buf_addf(&f->evidence, " (%s)", s->hop->name);
+    if (!none)
+        buf_add_str(&f->remedy, "exeat doctor --try spends one attempt");
     return false;
+}
+
+static bool may_send(const struct doctor *d, struct finding *f)
+{
+    for (const struct stop *s = d->end; s; s = s->before)
+        if (!may_send_to(d, s, f))
+            return false;
+    return true;
+}
+
+static bool has_entrance(const struct doctor *d)
+{
+    json_t *list = doctor_listeners(d);
+    bool found = doctor_our_listener(list) != NULL;
+    json_decref(list);
+    return found;
 }
 
 void walk_request(struct doctor *d, struct finding *f)
 {
     struct err e = {0};
     struct reply r = {0};
-    if (!d->agent && (doctor_signs_nowhere(d->hop) || hop_wants_beyond(d->goal, d->tunnel))) {
+    if (!d->agent && (hop_is_direct(d->end->hop) || hop_wants_beyond(d->end->hop, d->tunnel))) {
         finding_say(f, MARK_SKIP, "not sent: on this way only a running agent can send it");
+        return;
+    }
+    if (!d->chosen_url && json_is_false(json_object_get(d->status, "on"))) {
+        finding_say(f, MARK_SKIP, "not sent: exeat is switched off");
+        return;
+    }
+    if (d->agent && !has_entrance(d)) {
+        finding_say(f, MARK_SKIP, "not sent: the agent has no listener for programs of this machine");
         return;
     }
     if (!may_send(d, f))
@@ -287,6 +317,15 @@ void walk_request(struct doctor *d, struct finding *f)
     reply_free(&r);
 }
 
+/* On the way that the request goes. */
+static unsigned spent_on(const struct doctor *d, enum doctor_step step)
+{
+    unsigned ms = d->findings[step].ms;
+    for (const struct stop *s = d->end; s; s = s->before)
+        ms += s->findings[step].ms;
+    return ms;
+}
+
 void walk_duration(struct doctor *d, struct finding *f)
 {
     static const struct {
@@ -299,13 +338,15 @@ void walk_duration(struct doctor *d, struct finding *f)
                 {STEP_KEYHOLDER, "secrets and Kerberos"},
                 {STEP_REQUEST, "the request"}};
     size_t most = 0;
+    unsigned longest = 0;
     finding_say(f, MARK_OK, "%s", "");
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         if (rows[i].step == STEP_REQUEST && d->findings[STEP_REQUEST].mark != MARK_OK)
             continue; /* it was not sent */
-        buf_addf(&f->evidence, "%s%s %u ms", i ? ", " : "", rows[i].what, d->findings[rows[i].step].ms);
-        if (d->findings[rows[i].step].ms > d->findings[rows[most].step].ms)
-            most = i;
+        unsigned ms = spent_on(d, rows[i].step);
+        buf_addf(&f->evidence, "%s%s %u ms", i ? ", " : "", rows[i].what, ms);
+        most = ms > longest ? i : most;
+        longest = ms > longest ? ms : longest;
     }
     buf_addf(&f->evidence, "; most in %s", rows[most].what);
 }

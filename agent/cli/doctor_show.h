@@ -9,10 +9,12 @@
 struct show {
     json_t *steps; /* NULL: lines */
     bool utf8;
+    size_t columns; /* 0: lines stay whole */
 };
 
 void show_begin(struct show *s, bool json);
-void show_finding(const struct show *s, const char *name, const struct finding *f);
+/* `proxy`: whom it is about, where there are several; NULL: that is plain. */
+void show_finding(const struct show *s, const char *name, const struct finding *f, const char *proxy);
 /* `whole`: nothing had to be left out. */
 void show_end(struct show *s, const char *url, enum exit_code code, unsigned faults, bool whole);
 

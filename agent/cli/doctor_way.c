@@ -1,24 +1,24 @@
 /*
- * The steps on the way to the proxy, walked on a connection of our own and without any credentials: route, name, TCP, TLS, what the proxy says to
- * somebody whom it does not know, and what time it is there.
+ * The steps on the way to the proxy's door, walked on a connection of our own and without any credentials: route, name, TCP, TLS. What it says there is
+ * doctor_offer.c.
  */
 #include <inttypes.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "cli/ask_agent.h"
 #include "cli/doctor.h"
 #include "cli/say.h"
+#include "wire/keys_msg.h"
 
 #define DNS_MS     10000
-#define STEP_MOST  20000 /* one wait, whatever the configuration allows */
-#define SKEW_MOST  300
-#define SKEW_NOTE  60
+#define STEP_MOST  20000 /* one wait, whatever the configuration allows, */
+#define SPARE_MOST 5000  /* and where others are there */
 #define PROXY_DOWN "Check that you are on the right network or VPN, and proxy = of [upstream %s]"
 
-static unsigned at_most(unsigned ms)
+unsigned doctor_patience(const struct stop *s, unsigned ms)
 {
-    return ms == 0 || ms > STEP_MOST ? STEP_MOST : ms;
+    unsigned most = s->spare ? SPARE_MOST : STEP_MOST;
+    return ms == 0 || ms > most ? most : ms;
 }
 
 static void fail_with(struct finding *f, const struct err *e, const char *remedy, const char *before)
@@ -30,15 +30,21 @@ static void fail_with(struct finding *f, const struct err *e, const char *remedy
 static void fail_network(const struct doctor *d, struct finding *f, const struct err *e)
 {
     fail_with(f, e, "", "");
-    if (d->hop->upstream)
-        buf_addf(&f->remedy, PROXY_DOWN, d->hop->upstream);
+    if (d->at->hop->upstream)
+        buf_addf(&f->remedy, PROXY_DOWN, d->at->hop->upstream);
+    else if (hop_is_direct(d->at->hop))
+        buf_add_str(
+            &f->remedy,
+            "Check the address, and that you are on the right network or VPN: no proxy is asked for it");
     else
-        buf_add_str(&f->remedy, "Check that you are on the right network or VPN");
+        buf_add_str(&f->remedy,
+                    "Check that you are on the right network or VPN: the PAC script names this proxy");
 }
 
-bool doctor_signs_nowhere(const struct hop *h)
+bool doctor_signs_nowhere(const struct stop *s)
 {
-    return h->socks || hop_is_direct(h);
+    bool unknown = !s->answered && s->hop->socks_password;
+    return hop_is_direct(s->hop) || (s->hop->socks && !s->asks && !unknown);
 }
 
 /* --- which way --- */
@@ -57,23 +63,31 @@ static void find_route(struct doctor *d, struct route *route)
     route->why = why ? why : "";
 }
 
-static void choose_hop(struct doctor *d, const struct route *route, struct finding *f)
+static void describe(const struct doctor *d, const struct route *route, struct finding *f)
+{
+    const struct hop *first = route->hops[0];
+    if (!hop_is_direct(first))
+        finding_say(f, MARK_OK, "%s by %s %s (%s)", d->url, first->socks ? "SOCKS server" : "proxy",
+                    first->name, route->why);
+    else if (d->chosen_url)
+        finding_say(f, MARK_OK, "direct to %s (%s)", first->name, route->why);
+    else {
+        finding_say(f, MARK_NOTE, KEYS_ASIDE_HOST " would go without a proxy (%s)", route->why);
+        buf_add_str(&f->remedy, "Name an address to look at: exeat doctor URL");
+        f->blocked = true; /* there is nobody to look at */
+    }
+}
+
+static void choose_stops(struct doctor *d, const struct route *route, struct finding *f)
 {
     if (route->n == 0) {
         finding_fail(f, EXIT_FAILED, "Change that rule in [route], or ask for another address.",
                      "%s is blocked by the configuration (%s)", d->url, route->why);
         return;
     }
-    d->goal = d->hop = route->hops[0];
-    while (d->hop->n_through)
-        d->hop = d->hop->through[0];
-    if (d->hop != d->goal)
-        finding_say(f, MARK_OK, "%s by %s, through %s, which is looked at here (%s)", d->url, d->goal->name,
-                    d->hop->name, route->why);
-    else if (hop_is_direct(d->hop))
-        finding_say(f, MARK_OK, "direct to %s (%s)", d->hop->name, route->why);
-    else
-        finding_say(f, MARK_OK, "%s by proxy %s (%s)", d->url, d->hop->name, route->why);
+    describe(d, route, f);
+    if (!f->blocked)
+        stops_of(d, route->hops, route->n);
 }
 
 void walk_route(struct doctor *d, struct finding *f)
@@ -81,7 +95,7 @@ void walk_route(struct doctor *d, struct finding *f)
     struct route route;
     struct buf alone = {0};
     find_route(d, &route);
-    choose_hop(d, &route, f);
+    choose_stops(d, &route, f);
     const char *text = json_string_value(json_object_get(d->way, "text")); /* it knows which proxies sleep */
     if (!text)
         route_explain(d->routes, d->host, d->port, &alone);
@@ -98,19 +112,23 @@ void walk_route(struct doctor *d, struct finding *f)
 void walk_dns(struct doctor *d, struct finding *f)
 {
     struct err e = {0};
-    if (!line_resolve(d->hop->host, d->hop->port, DNS_MS, &d->addresses, &e)) {
+    if (d->at->before) {
+        finding_say(f, MARK_SKIP, "%s finds its name", d->at->before->hop->name);
+        return;
+    }
+    if (!line_resolve(d->at->hop->host, d->at->hop->port, DNS_MS, &d->at->addresses, &e)) {
         fail_network(d, f, &e);
         return;
     }
     char text[64];
-    line_address(d->addresses, text);
-    if (strcmp(text, d->hop->host) == 0) {
+    line_address(d->at->addresses, text);
+    if (strcmp(text, d->at->hop->host) == 0) {
         finding_say(f, MARK_OK, "%s is an address already", text);
         return;
     }
-    finding_say(f, MARK_OK, "%s is", d->hop->host);
+    finding_say(f, MARK_OK, "%s is", d->at->hop->host);
     unsigned n = 0;
-    for (const struct addrinfo *a = d->addresses; a; a = a->ai_next, n++) {
+    for (const struct addrinfo *a = d->at->addresses; a; a = a->ai_next, n++) {
         line_address(a, text);
         if (n < 4)
             buf_addf(&f->evidence, "%s %s", n ? "," : "", text);
@@ -130,12 +148,12 @@ static bool leads_to_ourselves(const struct doctor *d)
     {
         uint64_t n;
         struct span text = span_str(json_string_value(name));
-        port = port || (span_u64(span_from(text, span_rfind(text, ':') + 1), &n) && n == d->hop->port);
+        port = port || (span_u64(span_from(text, span_rfind(text, ':') + 1), &n) && n == d->at->hop->port);
     }
     json_decref(list);
-    if (!port || !line_is_local(&d->line))
+    if (!port || !line_is_local(&d->at->line))
         return false;
-    port_owner_find(&owner, NULL, d->hop->port);
+    port_owner_find(&owner, NULL, d->at->hop->port);
     return owner.found && owner.known && strcmp(owner.name, "exeat") == 0;
 }
 
@@ -145,16 +163,21 @@ void walk_tcp(struct doctor *d, struct finding *f)
     const struct addrinfo *chosen;
     char text[64];
     uint64_t begun = line_now();
-    if (!line_connect(&d->line, d->addresses, at_most(d->hop->dial_ms), &chosen, &e)) {
+    if (d->at->before) {
+        walk_tunnel(d, f);
+        return;
+    }
+    unsigned ms = doctor_patience(d->at, d->at->hop->dial_ms);
+    if (!line_connect(&d->at->line, d->at->addresses, ms, &chosen, &e)) {
         fail_network(d, f, &e);
         return;
     }
     line_address(chosen, text);
     if (leads_to_ourselves(d))
         finding_fail(f, EXIT_CONFIG, "Name the real proxy in proxy =, or give exeat another port.",
-                     "%s is this agent itself: each request would go round in a circle", d->hop->name);
+                     "%s is this agent itself: each request would go round in a circle", d->at->hop->name);
     else
-        finding_say(f, MARK_OK, "%s port %u takes connections (%" PRIu64 " ms)", text, d->hop->port,
+        finding_say(f, MARK_OK, "%s port %u takes connections (%" PRIu64 " ms)", text, d->at->hop->port,
                     line_now() - begun);
 }
 
@@ -177,124 +200,32 @@ static const char *tls_remedy(const struct err *e)
     return "Ask your administrator which certificate and which versions of TLS the proxy has";
 }
 
+static const char *why_no_tls(const struct hop *h)
+{
+    return hop_is_direct(h) ? "not looked at: it is between the program and that address"
+           : h->socks       ? "not used: SOCKS has none"
+           : h->upstream    ? "not used: proxy = names it by http://"
+                            : "not used";
+}
+
 void walk_tls(struct doctor *d, struct finding *f)
 {
     struct err e = {0};
     char text[128];
     uint64_t begun = line_now();
-    if (!d->hop->tls) {
-        finding_say(f, MARK_SKIP, "%s",
-                    d->hop->upstream ? "not used: proxy = names it by http://" : "not used");
+    if (!d->at->hop->tls) {
+        finding_say(f, MARK_SKIP, "%s", why_no_tls(d->at->hop));
         return;
     }
-    if (!line_secure(&d->line, d->hop->tls, at_most(d->hop->dial_ms), &e)) {
+    if (d->at->line.fd < 0) {
+        finding_say(f, MARK_SKIP, "not looked at: it lies behind another proxy");
+        return;
+    }
+    if (!line_secure(&d->at->line, d->at->hop->tls, doctor_patience(d->at, d->at->hop->dial_ms), &e)) {
         fail_with(f, &e, tls_remedy(&e), "the proxy: ");
         return;
     }
-    tls_describe(d->line.tls, text, sizeof text);
-    finding_say(f, MARK_OK, "%s; its certificate is good for %s (%" PRIu64 " ms)", text, d->hop->host,
+    tls_describe(d->at->line.tls, text, sizeof text);
+    finding_say(f, MARK_OK, "%s; its certificate is good for %s (%" PRIu64 " ms)", text, d->at->hop->host,
                 line_now() - begun);
-}
-
-/* --- what it says --- */
-
-static void write_question(struct doctor *d, struct buf *out)
-{
-    const char *host = buf_cstr(&d->authority);
-    if (d->tunnel)
-        buf_addf(out, "CONNECT %s HTTP/1.1\r\nHost: %s\r\n", host, host);
-    else
-        buf_addf(out, "GET %s HTTP/1.1\r\nHost: %s\r\n", buf_cstr(&d->target), host);
-    buf_add_str(out, "User-Agent: exeat/" EXEAT_VERSION "\r\nAccept: */*\r\n\r\n");
-}
-
-static void keep_answer(struct doctor *d, const struct head *h)
-{
-    d->answer = h->status;
-    for (const struct field *x = head_field(h, "Proxy-Authenticate"); x && h->status == 407;
-         x = head_field_next(h, x))
-        buf_addf(&d->offer, "%.*s\n", SPAN_ARG(x->value));
-    const struct field *date = head_field(h, "Date");
-    if (date)
-        buf_add_span(&d->date, date->value);
-}
-
-static void offer_failed(const struct doctor *d, struct finding *f, const struct err *e)
-{
-    bool tls = strstr(e->text, "speaks TLS") != NULL;
-    if (e->code == ERR_PROTOCOL)
-        finding_fail(f, EXIT_FAILED,
-                     tls ? "Write https:// instead of http:// in proxy ="
-                         : "Check host and port of proxy =: something else answers there",
-                     "%s is no HTTP proxy: %s", d->hop->name, e->text);
-    else if (e->code == ERR_TIMEOUT)
-        finding_fail(
-            f, EXIT_UNREACHABLE,
-            "It may be overloaded, or no HTTP proxy: ask your administrator; answer-timeout = says how "
-            "long exeat waits",
-            "%s takes connections and does not answer (waited %u ms)", d->hop->name,
-            at_most(d->hop->answer_ms));
-    else
-        finding_fail(f, EXIT_FAILED,
-                     "Check host and port of proxy =; a proxy may also turn away whole networks",
-                     "%s gave no answer: %s", d->hop->name, e->text);
-}
-
-void walk_offer(struct doctor *d, struct finding *f)
-{
-    struct err e = {0};
-    struct head h = {0};
-    struct buf question = {0};
-    uint64_t begun = line_now();
-    unsigned ms = at_most(d->hop->answer_ms);
-    if (doctor_signs_nowhere(d->hop)) {
-        finding_say(f, MARK_SKIP, "%s",
-                    d->hop->socks ? "not asked: a SOCKS server" : "there is no proxy on this way");
-        return;
-    }
-    write_question(d, &question);
-    bool good = line_send(&d->line, buf_span(&question), ms, &e) && line_head(&d->line, ms, &h, &e);
-    buf_free(&question);
-    if (!good) {
-        offer_failed(d, f, &e);
-        return;
-    }
-    keep_answer(d, &h);
-    uint64_t took = line_now() - begun;
-    if (h.status == 407 && d->offer.n == 0)
-        finding_fail(f, EXIT_FAILED, "Ask your administrator: a 407 must name a scheme.",
-                     "it asks who we are (407) and names no scheme at all");
-    else if (h.status == 407)
-        finding_say(f, MARK_OK, "it asks who we are (407, %" PRIu64 " ms):", took);
-    else
-        finding_say(f, MARK_OK,
-                    "it does not ask who we are: it answered %u to a request without credentials "
-                    "(%" PRIu64 " ms)",
-                    h.status, took);
-    struct span rest = buf_span(&d->offer);
-    while (rest.n) {
-        struct span line = span_cut(&rest, '\n');
-        buf_addf(&f->evidence, "\nProxy-Authenticate: %.*s", SPAN_ARG(line));
-    }
-    head_free(&h);
-}
-
-void walk_time(struct doctor *d, struct finding *f)
-{
-    struct tm tm = {0};
-    const char *end = d->date.n ? strptime(buf_cstr(&d->date), "%a, %d %b %Y %H:%M:%S GMT", &tm) : NULL;
-    if (!end || *end) {
-        finding_say(f, MARK_SKIP, "the proxy does not say what time it is");
-        return;
-    }
-    long long offset = (long long)(timegm(&tm) - time(NULL));
-    long long size = offset < 0 ? -offset : offset;
-    finding_say(f, size > SKEW_NOTE ? MARK_NOTE : MARK_OK,
-                "this computer's clock is %lld second%s %s the proxy's", size, size == 1 ? "" : "s",
-                offset > 0 ? "behind" : "ahead of");
-    if (size > SKEW_MOST) {
-        f->mark = MARK_BAD;
-        f->code = EXIT_FAILED;
-        buf_add_str(&f->remedy, "Set the clock, for instance with: timedatectl set-ntp true");
-    }
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "cli/ask_agent.h"
+#include "cli/progress.h"
 #include "config/config.h"
 #include "config/paths.h"
 
@@ -88,7 +89,9 @@ static json_t *ask_behind_sudo(void)
         return NULL;
     buf_addf(&path, "/run/user/%s/exeat/control", uid);
     json_t *question = json_pack("{s:s}", "verb", "listening");
+    progress_begin("waiting for the agent");
     json_t *answer = control_ask(buf_cstr(&path), question, AGENT_PATIENCE_MS, NULL);
+    progress_end();
     json_decref(question);
     buf_free(&path);
     return answer;

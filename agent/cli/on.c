@@ -10,7 +10,7 @@ static int switch_to(bool on)
     struct err e = {0};
     struct control_link *l = open_agent(&e);
     json_t *question = json_pack("{s:s, s:b}", "verb", "proxy", "on", (int)on);
-    json_t *answer = l ? control_question(l, question, AGENT_PATIENCE_MS, &e) : NULL;
+    json_t *answer = l ? ask_question(l, question, &e) : NULL;
     json_decref(question);
     control_close(l);
     if (!answer)

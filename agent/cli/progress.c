@@ -7,6 +7,9 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -17,6 +20,7 @@ static struct {
     const char *what; /* NULL: nothing */
     unsigned number;  /* of the step, so that a new one is told from the old */
     bool running, over, shown;
+    bool plain; /* the terminal cannot go back on its line */
 } p = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static void wait_second(void)
@@ -25,6 +29,21 @@ static void wait_second(void)
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec++;
     pthread_cond_timedwait(&p.changed, &p.lock, &until);
+}
+
+/* The line stands where it can be wiped away; else it is said once, and stays. */
+static void show(unsigned seconds)
+{
+    struct winsize w;
+    char line[160];
+    snprintf(line, sizeof line, "  %s: %u s ...", p.what, seconds);
+    bool known = ioctl(STDERR_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col > 0;
+    int most = known && w.ws_col <= sizeof line ? w.ws_col - 1 : (int)sizeof line;
+    if (p.plain && seconds == 1)
+        fprintf(stderr, "  %s ...\n", p.what);
+    if (!p.plain)
+        fprintf(stderr, "\r%.*s\033[K", most, line);
+    p.shown = !p.plain;
 }
 
 static void *watch(void *unused)
@@ -41,8 +60,7 @@ static void *watch(void *unused)
         number = p.number;
         wait_second();
         if (p.what && number == p.number && !p.over) {
-            fprintf(stderr, "\r  %s: %u s ...\033[K", p.what, ++seconds);
-            p.shown = true;
+            show(++seconds);
         }
     }
     pthread_mutex_unlock(&p.lock);
@@ -55,6 +73,8 @@ void progress_start(void)
     sigset_t all, before;
     if (p.running || !isatty(STDERR_FILENO))
         return;
+    const char *terminal = getenv("TERM");
+    p.plain = terminal && strcmp(terminal, "dumb") == 0;
     p.over = p.shown = false;
     p.what = NULL;
     pthread_condattr_init(&monotonic);

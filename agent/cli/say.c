@@ -7,20 +7,48 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
+#include "base/escape.h"
 #include "config/config.h"
 
 #define COLUMNS 80
 
+/* C1 (ECMA-48), line and paragraph separators, and what changes the direction of text (Unicode UAX #9). */
+static bool is_harmful(struct span c)
+{
+    static const struct {
+        const char *from, *to;
+    } ranges[] = {{"\x01", "\x1F"},
+                  {"\x7F", "\x7F"},
+                  {"\xC2\x80", "\xC2\x9F"},
+                  {"\xD8\x9C", "\xD8\x9C"},
+                  {"\xE2\x80\x8E", "\xE2\x80\x8F"},
+                  {"\xE2\x80\xA8", "\xE2\x80\xAE"},
+                  {"\xE2\x81\xA6", "\xE2\x81\xA9"}};
+    if (c.p[0] == '\n')
+        return false;
+    for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++)
+        if (c.n == strlen(ranges[i].from) && memcmp(c.p, ranges[i].from, c.n) >= 0 &&
+            memcmp(c.p, ranges[i].to, c.n) <= 0)
+            return true;
+    return c.p[0] == '\0';
+}
+
+void say_tidy(struct buf *out, struct span text)
+{
+    while (text.n) {
+        size_t n = escape_utf8(text);
+        struct span c = span_head(text, n ? n : 1);
+        buf_add_span(out, n == 0 || is_harmful(c) ? SPAN("?") : c);
+        text = span_from(text, c.n);
+    }
+}
+
 void say_clean(FILE *to, struct span text)
 {
-    for (size_t i = 0; i < text.n; i++) {
-        unsigned char c = (unsigned char)text.p[i];
-        /* 0xC2 0x80..0x9F are the control characters of Latin 1 in UTF-8: some terminals obey them too. */
-        bool c1 = c == 0xC2 && i + 1 < text.n && (unsigned char)text.p[i + 1] < 0xA0;
-        if (c1)
-            i++;
-        fputc(c1 || c == 0x7F || (c < 0x20 && c != '\n') ? '?' : c, to);
-    }
+    struct buf clean = {0};
+    say_tidy(&clean, text);
+    fwrite(clean.p, 1, clean.n, to);
+    buf_free(&clean);
 }
 
 int say_failure(const struct err *e)

@@ -17,8 +17,9 @@ int say_error(enum exit_code code, const char *format, ...) __attribute__((forma
 /* "exeat: warning: text" on standard error. */
 void say_warning(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Without the control bytes (but for newlines) that would drive the terminal: names and sentences come from
- * files and from proxies. */
+/* Without what would drive the terminal, or turn its text around: names and sentences come from files and from proxies. Newlines stay; control characters,
+ * those of bidirectional text and bytes that are not UTF-8 become '?'. */
+void say_tidy(struct buf *out, struct span text);
 void say_clean(FILE *to, struct span text);
 
 /* Paragraphs (separated by an empty line) in lines of at most 80 columns; a line that begins with a space

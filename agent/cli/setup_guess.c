@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "apps/file.h"
+#include "cli/progress.h"
 #include "cli/setup.h"
 #include "config/paths.h"
 #include "source/desktop.h"
@@ -65,7 +66,9 @@ static void read_output(const char *command, struct buf *out)
 static void read_gnome(struct settings *s)
 {
     struct buf listing = {0};
+    progress_begin("reading the desktop's settings");
     read_output("gsettings list-recursively org.gnome.system.proxy 2>/dev/null", &listing);
+    progress_end();
     gnome_read(buf_span(&listing), s);
     buf_free(&listing);
 }

@@ -46,9 +46,9 @@ static bool offers(struct span list, const char *scheme)
 
 static void judge(const struct doctor *d, struct look_at *seen)
 {
-    struct span offer = buf_span(&d->offer);
-    seen->answered = d->answer > 0 || doctor_signs_nowhere(d->hop);
-    seen->asks = d->answer == 407;
+    struct span offer = buf_span(&d->at->offer);
+    seen->answered = d->at->answer > 0 || doctor_signs_nowhere(d->at);
+    seen->asks = d->at->answer == 407;
     seen->negotiate = offers(offer, "Negotiate");
     seen->ntlm = offers(offer, "NTLM");
     seen->digest = offers(offer, "Digest");
@@ -93,9 +93,10 @@ static bool walk_one(struct doctor *d, size_t i, struct look_at *seen)
 static bool walk_all(struct doctor *d, struct look_at *seen)
 {
     struct finding route = {0};
-    bool good = true;
     walk_route(d, &route);
     finding_done(&route);
+    d->at = d->n_ends ? d->ends[0] : NULL;
+    bool good = d->at != NULL;
     for (size_t i = 0; good && i < sizeof steps / sizeof *steps; i++)
         good = walk_one(d, i, seen);
     return good;
@@ -106,7 +107,7 @@ static bool walk_all(struct doctor *d, struct look_at *seen)
 static bool keyholder_found(struct doctor *d, const char *step)
 {
     struct span mark, evidence, remedy;
-    if (!doctor_found(d, step, &mark, &evidence, &remedy))
+    if (!doctor_found(d->at, step, &mark, &evidence, &remedy))
         return false;
     bool good = span_eq(mark, span_str(KEYS_FOUND_OK));
     if (!span_eq(mark, span_str(KEYS_FOUND_SKIP))) {
@@ -130,7 +131,7 @@ static void look_for_ticket(struct doctor *d, struct look_at *seen)
 
 /* --- all of it --- */
 
-static void walk_proxy(struct doctor *d, struct look_at *seen)
+static void look_closer(struct doctor *d, struct look_at *seen)
 {
     if (!walk_all(d, seen))
         return;
@@ -141,26 +142,20 @@ static void walk_proxy(struct doctor *d, struct look_at *seen)
 
 static void doctor_done(struct doctor *d)
 {
-    line_close(&d->line);
-    if (d->addresses)
-        freeaddrinfo(d->addresses);
+    for (size_t i = 0; i < d->n_stops; i++)
+        stop_free(d->stops[i]);
     doctor_own_free(d);
     route_table_unref(d->routes);
     config_unref(d->config);
     buf_free(&d->authority);
     buf_free(&d->target);
-    buf_free(&d->offer);
-    buf_free(&d->date);
-    buf_free(&d->keys.lines);
-    buf_free(&d->keys.header);
 }
 
 void setup_look(struct draft *d, struct look_at *seen)
 {
     struct err e = {0};
     struct buf text = {0};
-    struct doctor doctor = {
-        .url = "http://" TARGET_HOST "/", .host = SPAN(TARGET_HOST), .port = 80, .line = LINE_NOBODY};
+    struct doctor doctor = {.url = "http://" TARGET_HOST "/", .host = SPAN(TARGET_HOST), .port = 80};
     *seen = (struct look_at){0};
     draft_put(d, "upstream", "secret", SPAN(""), SPAN("none")); /* the keyring is not asked for it */
     draft_write(d, SPAN("a look"), &text);
@@ -171,7 +166,7 @@ void setup_look(struct draft *d, struct look_at *seen)
     doctor.config = path ? config_load(path, &e) : NULL;
     doctor.routes = doctor.config ? route_table_new(doctor.config, &e) : NULL;
     if (doctor.routes)
-        walk_proxy(&doctor, seen);
+        look_closer(&doctor, seen);
     else
         say_line(span_str(e.text));
     doctor_done(&doctor);

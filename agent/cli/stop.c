@@ -2,6 +2,7 @@
  * exeat stop: tells the agent to end, and waits until its process has gone.
  */
 #include "cli/ask_agent.h"
+#include "cli/progress.h"
 #include "cli/say.h"
 #include "cli/verb.h"
 
@@ -16,7 +17,10 @@ static bool stop(struct control_link *l, struct err *e)
     json_int_t drain = json_integer_value(json_object_get(answer, "drain")); /* seconds */
     json_decref(answer);
     unsigned more = drain > 0 && drain < DRAIN_MOST_S ? (unsigned)drain * 1000 : 0;
-    return control_wait_end(l, END_PATIENCE_MS + more, e);
+    progress_begin("waiting for the agent's last requests");
+    bool ended = control_wait_end(l, END_PATIENCE_MS + more, e);
+    progress_end();
+    return ended;
 }
 
 static int run(const struct verb_call *call)

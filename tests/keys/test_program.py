@@ -1,14 +1,15 @@
 """The program itself: bad frames, bad order, reload, a dead KDC, signals, and what a proxy may send."""
 import base64
+import contextlib
 import os
 import signal
-import socket
 import struct
 import tempfile
 import unittest
 
 from keyholder import (BINDS, KNOCK, WAIT, Context, Keyholder, encode)
-from realm import Acceptor, NtlmAuthority, converse, free_port
+from ports import port_of_both_kinds
+from realm import Acceptor, NtlmAuthority, converse
 
 BASIC = ["Basic realm=x"]
 
@@ -228,10 +229,9 @@ class DeadKdc(ProgramTest):
         """A KDC that takes packets and says nothing: Kerberos requests end in a time-out, NTLM ones never notice."""
         authority = NtlmAuthority(("CORP.EXAMPLE", "alice", "Password"))
         self.addCleanup(authority.destroy)
-        with tempfile.TemporaryDirectory() as d, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
-            port = free_port()
-            udp.bind(("127.0.0.1", port))
-            tcp.bind(("127.0.0.1", port))
+        with tempfile.TemporaryDirectory() as d, contextlib.ExitStack() as stack:
+            udp, tcp = (stack.enter_context(s) for s in port_of_both_kinds())
+            port = udp.getsockname()[1]
             tcp.listen(16)
             with open(d + "/krb5.conf", "w") as f:
                 f.write("[libdefaults]\ndns_lookup_kdc = false\ndns_canonicalize_hostname = false\n[realms]\n"

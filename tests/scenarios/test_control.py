@@ -16,17 +16,12 @@ from agent import Agent, ended, wait_until
 from base import AUTH, SITE, Scenario, corp
 from behaviours import Silent
 from gates import Basic, Digest, Ntlm
+from ports import free_port
 from proxy import Asks, Open
 from wire import Wire, get
 
 DONE, FAILED, USAGE, CONFIG, NO_AGENT, REFUSED, UNREACHABLE = range(7)
 UPSTREAM = "[upstream corp]\nproxy = http://127.0.0.1:9\n"
-
-
-def free_port():
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
 
 
 class Idle(Scenario):

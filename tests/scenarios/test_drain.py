@@ -7,8 +7,8 @@ import threading
 from agent import PATIENCE, wait_until
 from base import SITE, Later, Scenario, corp
 from gates import Basic
+from ports import free_port
 from proxy import Asks, Open
-from test_control import free_port
 from wire import Wire, get
 
 LISTEN = "[listen]\nhttp = 127.0.0.1:0\ndrain = %s\n"

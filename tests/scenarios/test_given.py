@@ -11,8 +11,9 @@ import unittest
 import socks
 from agent import Agent, AgentError, wait_until
 from base import SITE, Scenario
+from ports import free_port
 from proxy import Open
-from test_control import CONFIG, free_port
+from test_control import CONFIG
 from wire import PATIENCE, Wire, get, once
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -31,6 +32,8 @@ for word in sys.argv[1:end]:
     if kind == "connected":
         s.connect((host, int(port)))
     else:
+        if host:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         s.bind((host, int(port)) if host else address)
     if kind == "listen":
         s.listen(16)

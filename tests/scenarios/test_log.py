@@ -13,9 +13,9 @@ from base import AUTH, SITE, Scenario, corp, together
 from behaviours import Silent
 from gates import Basic, Digest, Ntlm
 from onward import Onward, SocksServer
+from ports import free_port
 from proxy import Asks, Open
 from socks import connect5
-from test_control import free_port
 from wire import Wire, get
 
 FILE = "[log]\nfile = @DIR@/log.d/requests\nformat = %s\n"

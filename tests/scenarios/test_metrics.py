@@ -9,8 +9,8 @@ from agent import wait_until
 from base import SITE, Scenario, corp
 from behaviours import Silent
 from gates import Basic, Ntlm
+from ports import free_port
 from proxy import Asks, Open
-from test_control import free_port
 from wire import Wire, get
 
 try:

@@ -15,8 +15,8 @@ from agent import processes, wait_until
 from base import Later, Scenario, corp, together
 from gates import Basic
 from onward import Pair, SocksServer
+from ports import free_port
 from proxy import Asks, Open
-from realm import free_port
 from wire import Wire, get
 
 HERE = os.path.isfile(os.path.join(lib_agent.build_directory(), "exeat-pac"))

@@ -13,8 +13,8 @@ import unittest
 import network
 from agent import wait_until
 from base import Later, together
+from ports import free_port
 from proxy import Open
-from realm import free_port
 from test_pac import Pac, find, say
 
 

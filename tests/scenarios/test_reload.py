@@ -7,8 +7,8 @@ import threading
 from agent import wait_until
 from base import SITE, Later, Scenario, corp
 from gates import Ntlm
+from ports import free_port
 from proxy import Asks, Open
-from test_control import free_port
 from test_drain import Held
 from wire import Wire, get
 
