@@ -52,7 +52,7 @@ ALL_CFLAGS  = -std=gnu11 $(WARNINGS) $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fn
 ALL_LDFLAGS = $(if $(SANITIZE),-fsanitize=$(SANITIZE),-pie -Wl,-z,relro,-z,now) $(LDFLAGS)
 
 AGENT_LIBS = $(shell pkg-config --libs $(PACKAGES_AGENT))
-KEYS_LIBS  = $(shell pkg-config --libs $(PACKAGES_KEYS)) -lpthread
+KEYS_LIBS  = $(shell pkg-config --libs $(PACKAGES_KEYS)) -lcrypt -lpthread
 KEYS_INC   = $(shell pkg-config --cflags $(PACKAGES_KEYS))
 
 

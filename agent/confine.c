@@ -66,6 +66,8 @@ void agent_confine(struct agent *a)
     leave_open_for(a, a->config->socks, a->config->n_socks);
     for (size_t i = 0; i < a->config->n_forwards; i++)
         leave_open_for(a, a->config->forwards[i].listen, a->config->forwards[i].n_listen);
+    for (size_t i = 0; i < a->config->n_gateways; i++)
+        leave_open_for(a, a->config->gateways[i].listen, a->config->gateways[i].n_listen);
     leave_open_for(a, a->config->metrics, a->config->n_metrics);
     a->log_folder = a->config->log_file ? folder_of(a->config->log_file) : NULL;
     a->log_inode = a->log_folder ? inode_of(a->log_folder) : 0;

@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "base/nearest.h"
+#include "config/ini.h"
 #include "config/kinds.h"
 #include "config/whole.h"
 
@@ -42,14 +43,50 @@ bool origin_blame(struct origin at, struct err *e)
     return err_set(e, inner.code, "%s: %s", at.place, inner.text);
 }
 
+/* A section without a name, and where its values came from. */
+struct general {
+    const void *object; /* NULL: there is none */
+    const struct origins *origins;
+};
+
+static struct general general_of(const struct config_whole *w, const struct section *section,
+                                 const char *name)
+{
+    size_t i;
+    if (!section->general || !*name || !named_find(w, section, SPAN(""), &i))
+        return (struct general){0};
+    return (struct general){named_object(w, section, i), named_origins(w, section, i)};
+}
+
+/* The general section's value, by way of its text. false with no *e: there it is not set either. */
+static bool inherit(const struct setting *s, void *object, struct general from, struct origin *at,
+                    struct err *e)
+{
+    struct buf text = {0}, value = {0};
+    bool ok = true;
+    *at = from.origins->keys[s - settings];
+    if (s->kind->print(s, from.object, &text)) {
+        ok = s->kind->list || ini_value(buf_span(&text), &value, e);
+        ok = ok && s->kind->parse(s, object, buf_span(s->kind->list ? &text : &value), e);
+    }
+    buf_free(&text);
+    buf_free(&value);
+    return ok;
+}
+
 /* Defaults of one section's settings. `header`: where it begins, for what is missing. */
 static bool complete_section(const struct section *section, const char *name, void *object,
-                             struct origins *origins, struct err *e)
+                             struct origins *origins, struct general general, struct err *e)
 {
     for (size_t i = 0; i < n_settings; i++) {
         const struct setting *s = &settings[i];
         if (strcmp(s->section, section->name) != 0 || origins->keys[i].place)
             continue;
+        if (general.object && !s->own) {
+            if (!inherit(s, object, general, &origins->keys[i], e))
+                return false;
+            continue;
+        }
         if (s->required) {
             if (s->kind == &kind_token) /* an example of it is of no use */
                 err_set(e, ERR_CONFIG, "[%s %s] has no \"%s\"; \"exeat token %s\" prints the line",
@@ -180,16 +217,36 @@ static bool check_rules(const struct config_whole *w, struct err *e)
     return true;
 }
 
-bool whole_complete(struct config_whole *w, const char *file, struct err *e)
+static bool complete_named(struct config_whole *w, const struct section *section, bool general, struct err *e)
+{
+    for (size_t k = 0; k < named_count(w, section); k++) {
+        const char *name = named_name(w, section, k);
+        if (!*name == general &&
+            !complete_section(section, name, named_object(w, section, k), named_origins(w, section, k),
+                              general_of(w, section, name), e))
+            return false;
+    }
+    return true;
+}
+
+/* What others take their values from comes first. */
+static bool complete_all(struct config_whole *w, struct err *e)
 {
     for (size_t i = 0; i < n_sections; i++)
-        if (!sections[i].named && !complete_section(&sections[i], "", &w->c, &w->single[i], e))
+        if (!sections[i].named &&
+            !complete_section(&sections[i], "", &w->c, &w->single[i], (struct general){0}, e))
             return false;
     for (size_t i = 0; i < n_sections; i++)
-        for (size_t k = 0; sections[i].named && k < named_count(w, &sections[i]); k++)
-            if (!complete_section(&sections[i], named_name(w, &sections[i], k),
-                                  named_object(w, &sections[i], k), named_origins(w, &sections[i], k), e))
-                return false;
+        if (sections[i].named &&
+            !(complete_named(w, &sections[i], true, e) && complete_named(w, &sections[i], false, e)))
+            return false;
+    return true;
+}
+
+bool whole_complete(struct config_whole *w, const char *file, struct err *e)
+{
+    if (!complete_all(w, e))
+        return false;
     for (size_t i = 0; i < w->c.n_upstreams; i++)
         w->c.upstreams[i].line = w->each_upstream[i].header.line;
     if (file && w->c.n_upstreams == 0)
@@ -200,7 +257,7 @@ bool whole_complete(struct config_whole *w, const char *file, struct err *e)
             file);
     return check_tls(w, e) && check_mutual(w, e) && check_kerberos(w, e) && whole_check_places(w, e) &&
            whole_check_ways(w, e) && check_rules(w, e) && whole_check_headers(w, e) &&
-           whole_check_clients(w, e) && whole_check_credentials(w, e);
+           whole_check_clients(w, e) && whole_check_credentials(w, e) && whole_check_gateways(w, e);
 }
 
 struct config *config_ref(struct config *c)
@@ -268,6 +325,20 @@ static void free_networks(struct config_network *list, size_t n)
     free(list);
 }
 
+static void free_gateway(struct config_gateway *g)
+{
+    free_addresses(g->listen, g->n_listen);
+    free_networks(g->allow, g->n_allow);
+    free(g->section);
+    free(g->name);
+    free(g->keytab);
+    free(g->users);
+    free(g->realm);
+    free(g->domain);
+    free(g->certificate);
+    free(g->key);
+}
+
 static void free_headers(struct config_header *list, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -310,11 +381,15 @@ void config_unref(struct config *c)
         free_networks(c->clients[i].from, c->clients[i].n_from);
     }
     free(c->clients);
+    for (size_t i = 0; i < c->n_gateways; i++)
+        free_gateway(&c->gateways[i]);
+    free(c->gateways);
     free(c->pac_place);
     free_words(w->places, w->n_places);
     free(w->each_upstream);
     free(w->each_forward);
     free(w->each_client);
+    free(w->each_gateway);
     free(c->file);
     free(w);
 }

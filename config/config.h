@@ -59,6 +59,7 @@ struct config_address {
     uint16_t port;
     char *path; /* Unix socket; NULL otherwise */
     char *text; /* as written */
+    bool tls;   /* https:// */
 };
 
 /* A fixed tunnel: whoever connects to one of these addresses is connected to the target. */
@@ -83,6 +84,33 @@ struct config_client {
     unsigned char token_sha256[32]; /* of the token's text; the token itself never stands here */
     struct config_network *from;    /* none: anywhere in listen's allow */
     size_t n_from;
+};
+
+/* Where clients have to authenticate before they are served ([gateway], [gateway NAME]). A named one has the values of [gateway] where it says nothing. */
+struct config_gateway {
+    char *
+        section; /* the name in brackets, "" for [gateway]; first, as in every section that has one (config/named.c) */
+    char *name;                    /* the same, but "gateway" for [gateway] */
+    struct config_address *listen; /* may be none: the section only says what the others have */
+    size_t n_listen;
+    struct config_network *allow; /* none: only this machine */
+    size_t n_allow;
+    enum auth_scheme auth[AUTH_SCHEMES]; /* what is offered, in this order */
+    size_t n_auth;                       /* at least one where there is a listener */
+    char *keytab;                        /* NULL: Kerberos' own default */
+    char *users;                         /* a file in the forms of htpasswd and htdigest; NULL: none */
+    char *realm;
+    char *domain;            /* NTLM's, and of a user written without one; NULL: none */
+    bool winbind;            /* NTLM's answers are checked by winbind, not against `users` */
+    char *certificate;       /* PEM file, for https:// listeners; NULL: none */
+    char *key;               /* PEM file; NULL: it stands in the certificate's */
+    bool mutual;             /* the proof of who we are goes with the answer, where a scheme has one */
+    bool pass_authorization; /* Proxy-Authorization stays on the request */
+    unsigned connections;    /* of all clients at once */
+    unsigned connections_per_address; /* at once; 0: no limit but that */
+    unsigned requests_per_second;     /* of a user, or of an address before it is one; 0: no limit */
+    unsigned head_timeout;            /* seconds for a request's head */
+    unsigned idle_timeout;            /* seconds without a request */
 };
 
 enum header_edit { HEADER_SET, HEADER_ADD, HEADER_REMOVE };
@@ -206,6 +234,8 @@ struct config {
     size_t n_allow;
     struct config_client *clients;
     size_t n_clients;
+    struct config_gateway *gateways; /* those without listeners too */
+    size_t n_gateways;
     size_t max_head;                   /* bytes */
     struct config_upstream *upstreams; /* at least one */
     size_t n_upstreams;
@@ -250,6 +280,8 @@ void config_print_sample(struct buf *out);
 /* What differs from `before` to `after`, a line each ("[route] no-proxy: A -> B"), into `out`; returns how many lines. */
 size_t config_diff(const struct config *before, const struct config *after, struct buf *out);
 
+/* The gateway of that name ("gateway" for [gateway]), or NULL. */
+const struct config_gateway *config_gateway_named(const struct config *c, struct span name);
 /* The upstream of that name, or NULL. */
 const struct config_upstream *config_upstream_named(const struct config *c, struct span name);
 

@@ -28,6 +28,11 @@ const struct section sections[] = {
      .help = "Somebody beyond this machine (a container, a virtual machine) who may use the agent, by a "
              "token. \"exeat token NAME\" makes one. NAME is yours to choose; any number of them.",
      .example = "builder", .optional = true},
+    {"gateway", true, .general = true,
+     .help = "Where other machines (or other users of this one) reach the agent, once they have "
+             "authenticated. [gateway] holds for all of them; any number of [gateway NAME] with a listen of "
+             "their own have its values where they say nothing.",
+     .optional = true},
     {"log", false, .help = "What is written to the log (standard error, or the journal)."},
 };
 const size_t n_sections = sizeof sections / sizeof *sections;
@@ -47,6 +52,7 @@ static const char *const mutual_choices[] = {"try", "require", "off", NULL};
 #define IN_UPSTREAM(field) .at = offsetof(struct config_upstream, field)
 #define IN_FORWARD(field)  .at = offsetof(struct config_forward, field)
 #define IN_CLIENT(field)   .at = offsetof(struct config_client, field)
+#define IN_GATEWAY(field)  .at = offsetof(struct config_gateway, field)
 #define ALSO(type, field)  .also_at = offsetof(struct type, field)
 
 const struct setting settings[] = {
@@ -217,6 +223,52 @@ const struct setting settings[] = {
     {"client", "from", &kind_networks, .absent = "all that [listen] allow names", .example = "172.17.0.5",
      IN_CLIENT(from), ALSO(config_client, n_from), .help = "Where this client comes from."},
 
+    {"gateway", "listen", &kind_gateway_addresses, .fallback = "none", .example = "192.0.2.1:3128",
+     IN_GATEWAY(listen), ALSO(config_gateway, n_listen), .own = true,
+     .help = "Addresses where clients have to authenticate."},
+    {"gateway", "allow", &kind_networks, .absent = "this machine alone", .example = "192.0.2.0/24",
+     IN_GATEWAY(allow), ALSO(config_gateway, n_allow), .help = "Networks from which they may come."},
+    {"gateway", "auth", &kind_schemes, .fallback = "none", .example = "negotiate ntlm digest basic",
+     IN_GATEWAY(auth), ALSO(config_gateway, n_auth),
+     .help = "How they may show who they are, in the order in which it is offered. A gateway that listens "
+             "names at least one."},
+    {"gateway", "keytab", &kind_path, .absent = "this machine's own (/etc/krb5.keytab)",
+     .example = "/etc/exeat/http.keytab", IN_GATEWAY(keytab),
+     .help = "Kerberos keys of HTTP/ and the name by which clients reach the gateway, for negotiate."},
+    {"gateway", "users", &kind_path, .absent = "none", .example = "/etc/exeat/users", IN_GATEWAY(users),
+     .help = "Names and hashes of passwords for basic, digest and ntlm, as htpasswd and htdigest write them; "
+             "exeat users keeps such a file."},
+    {"gateway", "realm", &kind_text, .fallback = "exeat", IN_GATEWAY(realm),
+     .help = "What programs show beside the question for a password; in Digest's hashes."},
+    {"gateway", "domain", &kind_text, .absent = "none", .example = "CORP", IN_GATEWAY(domain),
+     .help = "The domain of a user written without one, and what NTLM calls ours."},
+    {"gateway", "winbind", &kind_yes_no, .fallback = "no", IN_GATEWAY(winbind),
+     .help = "Whether the domain that this machine has joined checks NTLM's answers, by winbind."},
+    {"gateway", "certificate", &kind_path, .absent = "nothing may listen on https://",
+     .example = "/etc/exeat/gateway.pem", IN_GATEWAY(certificate),
+     .help = "Our certificate (PEM, with its chain) for https:// addresses."},
+    {"gateway", "key", &kind_path, .absent = "it stands in the certificate's file",
+     .example = "/etc/exeat/gateway.key", IN_GATEWAY(key),
+     .help = "The certificate's key (PEM, without a passphrase)."},
+    {"gateway", "mutual", &kind_yes_no, .fallback = "yes", IN_GATEWAY(mutual),
+     .help = "Whether an answer carries the proof of who we are, where the client's scheme has one."},
+    {"gateway", "pass-authorization", &kind_yes_no, .fallback = "no", IN_GATEWAY(pass_authorization),
+     .help = "Whether the Proxy-Authorization field stays on requests that were let in; for upstreams of the "
+             "same administration that share credentials, whose section says the same."},
+    {"gateway", "connections", &kind_count, .fallback = "1000", IN_GATEWAY(connections), .least = 1,
+     .most = 1000000, .help = "Connections of clients at once, at most."},
+    {"gateway", "connections-per-address", &kind_count, .fallback = "200",
+     IN_GATEWAY(connections_per_address), .most = 1000000,
+     .help = "Of one address, or one IPv6 network of 64 bits; 0 is no limit."},
+    {"gateway", "requests-per-second", &kind_count, .fallback = "500", IN_GATEWAY(requests_per_second),
+     .most = 1000000,
+     .help = "Of one user, and of one address that has not authenticated; twice as many for a moment. 0 is "
+             "no limit."},
+    {"gateway", "head-timeout", &kind_duration, .fallback = "30s", IN_GATEWAY(head_timeout), .least = 1,
+     .most = 3600, .help = "How long the head of a request may take to come."},
+    {"gateway", "idle-timeout", &kind_duration, .fallback = "5m", IN_GATEWAY(idle_timeout), .least = 1,
+     .most = 86400, .help = "How long a connection may be open with nothing under way."},
+
     {"log", "level", &kind_choice, .fallback = "info", IN_CONFIG(log_level), .choices = level_choices,
      .help = "How much is logged."},
     {"log", "requests", &kind_yes_no, .fallback = "yes", IN_CONFIG(log_requests),
@@ -249,6 +301,13 @@ const struct setting *setting_find(const struct section *section, struct span na
     return NULL;
 }
 
+void section_title(const struct section *section, struct buf *out)
+{
+    if (section->general)
+        buf_addf(out, "[%s], ", section->name);
+    buf_addf(out, "[%s%s]", section->name, section->named ? " NAME" : "");
+}
+
 bool section_unknown(struct span name, struct err *e)
 {
     struct nearest near;
@@ -260,8 +319,10 @@ bool section_unknown(struct span name, struct err *e)
                        near.name);
     struct buf known;
     buf_init(&known, 0);
-    for (size_t i = 0; i < n_sections; i++)
-        buf_addf(&known, "%s[%s%s]", i ? ", " : "", sections[i].name, sections[i].named ? " NAME" : "");
+    for (size_t i = 0; i < n_sections; i++) {
+        buf_add_str(&known, i ? ", " : "");
+        section_title(&sections[i], &known);
+    }
     err_set(e, ERR_CONFIG, "unknown section %s; there are %s", shown(name).text, buf_cstr(&known));
     buf_free(&known);
     return false;

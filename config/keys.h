@@ -11,7 +11,9 @@
 
 struct section {
     const char *name;
-    bool named;          /* [name NAME], any number; else [name], once at most */
+    bool named; /* [name NAME], any number; else [name], once at most */
+    bool
+        general; /* a named one may also stand without a name: its values are what the others have where they say nothing */
     const char *help;    /* a sentence or two */
     const char *example; /* for the sample: a name; NULL: the section has none */
     bool optional;       /* in the sample it is switched off as a whole */
@@ -45,9 +47,10 @@ struct setting {
     uint64_t least, most;       /* numbers, durations (seconds), sizes (bytes); addresses: how many */
     const char *const *choices; /* in the order of the enum, ends with NULL */
     bool repeats;               /* the key may stand more than once: each line adds to the others */
+    bool own;                   /* the section without a name does not hand it on to those that have one */
 };
 
-#define SETTINGS_MAX 64 /* more than there are: for arrays with a place for each */
+#define SETTINGS_MAX 128 /* more than there are: for arrays with a place for each */
 #define SECTIONS_MAX 16
 
 extern const struct section sections[];
@@ -57,6 +60,9 @@ extern const size_t n_settings;
 
 const struct section *section_find(struct span name);
 const struct setting *setting_find(const struct section *section, struct span name);
+
+/* As a person would write it: "[route]", "[client NAME]", "[gateway], [gateway NAME]". */
+void section_title(const struct section *section, struct buf *out);
 
 /* Fill *e with what is wrong with a name that was not found, and with the nearest valid one (or all of them).
  * Return false. */

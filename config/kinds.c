@@ -87,7 +87,8 @@ static const void *field_of(const struct setting *s, const void *object)
 static bool parse_text(const struct setting *s, void *object, struct span value, struct err *e)
 {
     if (value.n == 0)
-        return err_set(e, ERR_CONFIG, "the value is empty; leave the line out for %s", s->absent);
+        return err_set(e, ERR_CONFIG, "the value is empty; leave the line out for %s",
+                       s->absent ? s->absent : s->fallback);
     *(char **)field(s, object) = span_dup(value);
     return true;
 }

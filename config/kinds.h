@@ -16,10 +16,11 @@ extern const struct kind kind_size;         /* size_t, bytes */
 extern const struct kind kind_choice;       /* an enum: the place in setting.choices */
 extern const struct kind kind_yes_no;       /* bool */
 
-extern const struct kind kind_addresses;      /* struct config_address *, size_t count */
-extern const struct kind kind_open_addresses; /* the same; not only of this machine */
-extern const struct kind kind_target;         /* struct config_address, host and port */
-extern const struct kind kind_proxies;        /* struct config_proxy *, size_t count */
+extern const struct kind kind_addresses;         /* struct config_address *, size_t count */
+extern const struct kind kind_open_addresses;    /* the same; not only of this machine */
+extern const struct kind kind_gateway_addresses; /* the same, and https:// */
+extern const struct kind kind_target;            /* struct config_address, host and port */
+extern const struct kind kind_proxies;           /* struct config_proxy *, size_t count */
 
 extern const struct kind kind_users; /* config.allow_uids, n_allow_uids and allow_any */
 
@@ -36,7 +37,7 @@ extern const struct kind
     kind_headers; /* config.headers, n_headers: one more with each line; the key says which edit */
 extern const struct kind kind_pac; /* config.pac and pac_place */
 
-extern const struct kind kind_schemes; /* config_upstream.auth and n_auth */
+extern const struct kind kind_schemes; /* enum auth_scheme[AUTH_SCHEMES], size_t count */
 extern const struct kind kind_secret;  /* enum secret_source, char *argument */
 
 /* For the environment, whose values have no quotes. The callee copies. */

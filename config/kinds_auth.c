@@ -21,45 +21,46 @@ const char *auth_scheme_name(enum auth_scheme scheme)
 }
 
 /* *none: the word "none" has been read. */
-static bool add_scheme(struct config_upstream *u, struct span word, bool *none, struct err *e)
+static bool add_scheme(enum auth_scheme *list, size_t *n, struct span word, bool *none, struct err *e)
 {
     int found = choice_find(scheme_names, word, e);
     if (found < 0)
         return false;
-    for (size_t i = 0; i < u->n_auth; i++)
-        if (u->auth[i] == (enum auth_scheme)found)
+    for (size_t i = 0; i < *n; i++)
+        if (list[i] == (enum auth_scheme)found)
             return err_set(e, ERR_CONFIG, "%s stands here twice", scheme_names[found]);
-    if (*none || (found == AUTH_SCHEMES && u->n_auth > 0))
+    if (*none || (found == AUTH_SCHEMES && *n > 0))
         return err_set(e, ERR_CONFIG, "none stands alone");
     *none = found == AUTH_SCHEMES;
     if (!*none)
-        u->auth[u->n_auth++] = (enum auth_scheme)found;
+        list[(*n)++] = (enum auth_scheme)found;
     return true;
 }
 
 static bool parse_schemes(const struct setting *s, void *object, struct span value, struct err *e)
 {
-    struct config_upstream *u = object;
+    enum auth_scheme *list = (enum auth_scheme *)((char *)object + s->at);
+    size_t *n = (size_t *)((char *)object + s->also_at);
     struct buf item;
     buf_init(&item, 0);
     bool none = false, ok = true;
     int more;
     while (ok && (more = ini_item(&value, &item, e)) > 0)
-        ok = add_scheme(u, buf_span(&item), &none, e);
+        ok = add_scheme(list, n, buf_span(&item), &none, e);
     buf_free(&item);
     if (!ok || more < 0)
         return false;
-    return none || u->n_auth > 0 ||
+    return none || *n > 0 ||
            err_set(e, ERR_CONFIG, "at least one scheme is needed, or none; the default is %s", s->fallback);
 }
 
 static bool print_schemes(const struct setting *s, const void *object, struct buf *out)
 {
-    (void)s;
-    const struct config_upstream *u = object;
-    for (size_t i = 0; i < u->n_auth; i++)
-        buf_addf(out, "%s%s", i ? " " : "", scheme_names[u->auth[i]]);
-    if (u->n_auth == 0)
+    const enum auth_scheme *list = (const enum auth_scheme *)((const char *)object + s->at);
+    size_t n = *(const size_t *)((const char *)object + s->also_at);
+    for (size_t i = 0; i < n; i++)
+        buf_addf(out, "%s%s", i ? " " : "", scheme_names[list[i]]);
+    if (n == 0)
         buf_add_str(out, scheme_names[AUTH_SCHEMES]);
     return true;
 }

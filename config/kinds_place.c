@@ -118,12 +118,32 @@ static bool read_open_address(struct span text, struct config_address *a, struct
            err_set(e, ERR_CONFIG, "%s is a name; write the address that it stands for", shown(text).text);
 }
 
-static bool add_address(struct config_address **list, size_t *n, bool open, struct span text, struct err *e)
+/* http:// or https:// in front, where an address may have it. */
+static bool read_gateway_address(struct span text, struct config_address *a, struct err *e)
+{
+    const char *slashes = text.n ? memmem(text.p, text.n, "://", 3) : NULL;
+    struct span scheme = span_head(text, slashes ? (size_t)(slashes - text.p) + 3 : 0);
+    bool tls = span_ieq(scheme, SPAN("https://"));
+    if (scheme.n && !tls && !span_ieq(scheme, SPAN("http://")))
+        return err_set(e, ERR_CONFIG, "%s: a gateway listens on http:// or https://", shown(text).text);
+    if (!read_open_address(span_from(text, scheme.n), a, e))
+        return false;
+    if (tls && a->path)
+        return err_set(e, ERR_CONFIG, "%s: a Unix socket is this machine's, and needs no TLS",
+                       shown(text).text);
+    a->tls = tls;
+    return true;
+}
+
+static bool add_address(const struct kind *kind, struct config_address **list, size_t *n, struct span text,
+                        struct err *e)
 {
     *list = mem_grow(*list, (*n + 1) * sizeof **list);
     struct config_address *a = &(*list)[(*n)++];
     *a = (struct config_address){0};
-    if (!(open ? read_open_address(text, a, e) : read_address(text, a, e)))
+    if (!(kind == &kind_gateway_addresses ? read_gateway_address(text, a, e)
+          : kind == &kind_open_addresses  ? read_open_address(text, a, e)
+                                          : read_address(text, a, e)))
         return false;
     for (size_t i = 0; i + 1 < *n; i++)
         if (strcmp((*list)[i].text, a->text) == 0 && (a->path || a->port != 0))
@@ -142,7 +162,7 @@ static bool parse_addresses(const struct setting *s, void *object, struct span v
     int more;
     bool ok = true;
     while (ok && (more = ini_item(&value, &item, e)) > 0)
-        ok = add_address(list, n, s->kind == &kind_open_addresses, buf_span(&item), e);
+        ok = add_address(s->kind, list, n, buf_span(&item), e);
     ok = ok && more == 0;
     if (ok && *n == 0)
         ok = err_set(e, ERR_CONFIG, "at least one address is needed, like %s%s",
@@ -157,6 +177,7 @@ static bool print_addresses(const struct setting *s, const void *object, struct 
     size_t n = *(const size_t *)((const char *)object + s->also_at);
     for (size_t i = 0; i < n; i++) {
         buf_add_str(out, i ? " " : "");
+        buf_add_str(out, list[i].tls ? "https://" : "");
         ini_put_item(out, span_str(list[i].text));
     }
     buf_add_str(out, n ? "" : "none");
@@ -169,6 +190,10 @@ const struct kind kind_addresses = {
 const struct kind kind_open_addresses = {"127.0.0.1:PORT, [::1]:PORT or unix:PATH; others with allow and "
                                          "[client NAME]; any number, separated by blanks",
                                          true, parse_addresses, print_addresses};
+
+const struct kind kind_gateway_addresses = {
+    "HOST:PORT, http://HOST:PORT, https://HOST:PORT or unix:PATH; any number, separated by blanks", true,
+    parse_addresses, print_addresses};
 
 static bool parse_target(const struct setting *s, void *object, struct span value, struct err *e)
 {

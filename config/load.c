@@ -134,7 +134,7 @@ static bool begin_section(struct config_whole *w, struct place *p, const struct 
     *p = (struct place){.section = section_find(line->section), .name = line->name};
     if (!p->section)
         return section_unknown(line->section, e);
-    if (p->section->named && line->name.n == 0)
+    if (p->section->named && !p->section->general && line->name.n == 0)
         return err_set(e, ERR_CONFIG, "[%s] needs a name: [%s NAME]", p->section->name, p->section->name);
     if (!p->section->named && line->name.n)
         return err_set(e, ERR_CONFIG, "[%s] has no name", p->section->name);

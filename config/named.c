@@ -19,6 +19,8 @@ static const struct named {
      offsetof(struct config_whole, each_forward), sizeof(struct config_forward)},
     {"client", offsetof(struct config, clients), offsetof(struct config, n_clients),
      offsetof(struct config_whole, each_client), sizeof(struct config_client)},
+    {"gateway", offsetof(struct config, gateways), offsetof(struct config, n_gateways),
+     offsetof(struct config_whole, each_gateway), sizeof(struct config_gateway)},
 };
 
 static const struct named *row_of(const struct section *section)

@@ -21,10 +21,10 @@ static const struct origin *key_of(const struct origins *origins, const char *se
 
 static size_t n_doors(const struct config_whole *w)
 {
-    return 3 + w->c.n_forwards;
+    return 3 + w->c.n_gateways + w->c.n_forwards;
 }
 
-/* By number: http, socks, metrics, then the fixed tunnels. */
+/* By number: http, socks, metrics, then the gateways, then the fixed tunnels. */
 static struct door door(const struct config_whole *w, size_t i)
 {
     const struct origins *listen = &w->single[section_find(SPAN("listen")) - sections];
@@ -34,8 +34,13 @@ static struct door door(const struct config_whole *w, size_t i)
         return (struct door){w->c.socks, w->c.n_socks, *key_of(listen, "listen", "socks")};
     if (i == 2)
         return (struct door){w->c.metrics, w->c.n_metrics, *key_of(listen, "listen", "metrics")};
-    const struct config_forward *f = &w->c.forwards[i - 3];
-    return (struct door){f->listen, f->n_listen, *key_of(&w->each_forward[i - 3], "forward", "listen")};
+    i -= 3;
+    if (i < w->c.n_gateways)
+        return (struct door){w->c.gateways[i].listen, w->c.gateways[i].n_listen,
+                             *key_of(&w->each_gateway[i], "gateway", "listen")};
+    i -= w->c.n_gateways;
+    const struct config_forward *f = &w->c.forwards[i];
+    return (struct door){f->listen, f->n_listen, *key_of(&w->each_forward[i], "forward", "listen")};
 }
 
 /* Where a connection to that place would come to ourselves. */
@@ -84,7 +89,7 @@ static bool check_targets(const struct config_whole *w, struct err *e)
 {
     for (size_t i = 0; i < w->c.n_forwards; i++) {
         const struct config_address *target = &w->c.forwards[i].target;
-        if (!is_ours(w, target->host, target->port, 3))
+        if (!is_ours(w, target->host, target->port, 3 + w->c.n_gateways))
             continue;
         err_set(e, ERR_CONFIG, "target %s is where a [forward] of this agent itself listens", target->text);
         return origin_blame(*key_of(&w->each_forward[i], "forward", "target"), e);

@@ -27,6 +27,7 @@ struct config_whole {
     struct origins *each_upstream;       /* of c.upstreams, in the same order */
     struct origins *each_forward;        /* of c.forwards */
     struct origins *each_client;         /* of c.clients */
+    struct origins *each_gateway;        /* of c.gateways */
 };
 
 struct config_whole *whole_new(void);
@@ -56,6 +57,8 @@ bool whole_check_ways(const struct config_whole *w, struct err *e);
 
 /* Listeners beyond loopback need somebody who may use them (config/kinds_client.c). */
 bool whole_check_clients(const struct config_whole *w, struct err *e);
+/* Names and lacks of [gateway] sections (config/gateways.c). */
+bool whole_check_gateways(struct config_whole *w, struct err *e);
 /* [headers] names upstreams that exist (config/kinds_headers.c). */
 bool whole_check_headers(const struct config_whole *w, struct err *e);
 /* Whose credentials an upstream gets (config/credentials.c). */

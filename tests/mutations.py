@@ -1294,4 +1294,58 @@ ON_THE_DESKTOP = [
         "tray test_asking.Password.test_menu_entry", "tray test_pinentry.OnTerminal.test_accepted"),
 ]
 
+ACCEPT, SPEAK, TOKEN, DOOR = "agent/keys/accept.c", "agent/keys/accept_speak.c", "agent/keys/accept_token.c", "agent/keys/accept_gss.c"
+USERS, BASIC_IN, DIGEST_IN, NONCE = "agent/keys/users.c", "agent/keys/accept_basic.c", "agent/keys/accept_digest.c", "agent/keys/digest_nonce.c"
+LOOK, GATE, DELAY, HASH = "agent/keys/accept_check.c", "agent/keys/gate.c", "agent/keys/accept_delay.c", "agent/keys/basic_hash.c"
+
+# What "keys test_accept.X" and "unit test_accept.x" see of who is let in.
+LETTING_IN = [
+    row("a users' file that others may read lets nobody in", (USERS, "st->st_mode & 027", "st->st_mode & 020"), "keys test_accept.OpenTest.test_nobody_can_be_let_in"),
+    row("a users' file that others may write lets nobody in", (USERS, "st->st_mode & 027", "st->st_mode & 007"), "keys test_accept.OpenTest.test_nobody_can_be_let_in"),
+    row("a users' file is read again when it changes", (USERS, "bool users_changed(const struct users *u, const char *path)\n{\n", "bool users_changed(const struct users *u, const char *path)\n{\n    if (u)\n        return false;\n"),
+        "keys test_accept.OpenTest.test_file_comes_and_goes", "keys test_accept.NtlmTest.test_users_change_at_once"),
+    row("of two lines for one user none counts", (USERS, "        if (same == i + 1)\n", "        if (same > i)\n"), "keys test_accept.OpenTest.test_malformed_lines_are_said"),
+    row("disabled accounts stay out", (USERS, "span_find(fields[4], 'D') < fields[4].n || !nt_hash_is", "!nt_hash_is"), "keys test_accept.OpenTest.test_malformed_lines_are_said"),
+    row("no password in clear", (HASH, "    if (!f)\n        return \"holds no hash", "    if (f == (void *)1)\n        return \"holds no hash"), "unit test_accept.test_hashes"),
+    row("Basic: the user must be there, though a hash was compared", (BASIC_IN, "    return his && right;", "    return right;"), "keys test_accept.BasicTest.test_unknown_users"),
+    row("Basic: the password must be right", (BASIC_IN, "    return his && right;", "    return his;"), "keys test_accept.BasicTest.test_each_form_of_hash"),
+    row("Basic: what is remembered is of this hash", (BASIC_IN, "    secret_set(&all, hash);\n", "    secret_set(&all, span_head(hash, 0));\n"), "unit test_accept.test_memo_is_of_hash_and_password"),
+    row("Basic: no control characters", (BASIC_IN, "    if (has_control(whole))\n", "    if (has_control(whole) && colon == whole.n)\n"), "keys test_accept.BasicTest.test_malformed"),
+    row("few slow hashes at once", (ACCEPT, "all->slow_running < SLOW_AT_ONCE && ", "all->slow_running > SLOW_AT_ONCE && "), "keys test_accept.BasicTest.test_each_form_of_hash"),
+    row("delays grow with each wrong password", (DELAY, "        ms *= 2;\n", "        ms *= 1;\n"), "unit test_accept.test_delays", "keys test_accept.BasicTest.test_delays_by_account"),
+    row("only wrong passwords are delayed", (ACCEPT, "    if (!a->tried)\n        return 0;\n", ""), "keys test_accept.BasicTest.test_delays_by_account"),
+    row("Digest: the answer must be right", (DIGEST_IN, "CRYPTO_memcmp(said, response, claim->way->digits) == 0 && hash.n;", "hash.n;"), "keys test_accept.DigestTest.test_wrong"),
+    row("Digest: the nonce must be ours", (NONCE, "!seal(m, ours) || CRYPTO_memcmp(ours, bytes, sizeof ours) != 0", "!seal(m, ours)"),
+        "unit test_accept.test_nonces", "keys test_accept.DigestTest.test_nonces_of_others"),
+    row("Digest: a count is good once", (NONCE, "back >= NONCE_WINDOW || p->seen >> back & 1", "back >= NONCE_WINDOW"),
+        "keys test_accept.DigestTest.test_counts", "keys test_accept.DigestTest.test_a_count_is_good_once_over_all_connections"),
+    row("Digest: counts below the window are not taken", (NONCE, "back >= NONCE_WINDOW || p->seen >> back & 1", "p->seen >> (back & 63) & 1"), "keys test_accept.DigestTest.test_counts"),
+    row("Digest: the answer is for this target", (DIGEST_IN, "        if (!names_target(claim.uri, request->target))\n", "        if (!names_target(claim.uri, request->target) && !claim.way)\n"),
+        "keys test_accept.DigestTest.test_uri_must_be_the_target"),
+    row("Digest: no parameter twice", (DIGEST_IN, "list->n == 1 && list->bad == 0 && ", "list->n == 1 && "), "keys test_accept.DigestTest.test_malformed"),
+    row("Digest: nothing about nonces for who does not know the password", (DIGEST_IN, "    return fresh ? DIGEST_RIGHT : right ? DIGEST_STALE : DIGEST_WRONG;", "    return fresh ? DIGEST_RIGHT : right || age < 0 ? DIGEST_STALE : DIGEST_WRONG;"),
+        "keys test_accept.DigestTest.test_nonces_of_others"),
+    row("Kerberos keys of HTTP/ alone", (DOOR, "gss_acquire_cred_from(minor, name, GSS_C_INDEFINITE", "gss_acquire_cred_from(minor, GSS_C_NO_NAME, GSS_C_INDEFINITE"),
+        "keys test_accept.NegotiateTest.test_keys_of_other_services_let_nobody_in"),
+    row("used Kerberos tokens are noted in a place of ours", (DOOR, "    if (wish->replays)\n", "    if (wish->replays && !wish->kerberos)\n"), "keys test_accept.NegotiateTest.test_replay"),
+    row("channel bindings are compared", (DOOR, "entry->binding.n ? &bindings : GSS_C_NO_CHANNEL_BINDINGS", "entry->binding.n > 1000 ? &bindings : GSS_C_NO_CHANNEL_BINDINGS"), "keys test_accept.NegotiateTest.test_binding"),
+    row("names that stand for nobody", (DOOR, " || span_starts(bytes, NOBODY);", ";"), "keys test_accept.NegotiateTest.test_names_of_nobody"),
+    row("another keytab is noticed", (GATE, "!in->reached || !same_file(&now, &in->keytab_was)", "!in->reached || (!same_file(&now, &in->keytab_was) && !in->reached)"), "keys test_accept.NegotiateTest.test_no_keytab"),
+    row("a null session is nobody", (TOKEN, "    if (claim.anonymous || claim.old) {", "    if (claim.old) {"), "keys test_accept.NtlmTest.test_null_session"),
+    row("NTLM version 1 is not taken", (TOKEN, "    if (claim.anonymous || claim.old) {", "    if (claim.anonymous) {"), "keys test_accept.NtlmTest.test_version_1"),
+    row("NTLM: accounts of the gateway's file alone", [(DOOR, "    environment_set(s->rows);\n", ""), (TOKEN, "(by_file && !h->account)", "(by_file && !q)")],
+        "keys test_accept.NtlmTest.test_environment_is_not_asked"),
+    row("NTLM: the domain must be ours", (USERS, "    bool bare = domain.n == 0 || !own || !*own || span_ieq(domain, span_str(own));", "    bool bare = true;"), "keys test_accept.NtlmTest.test_names"),
+    row("a token belongs to the handshake that is under way", (TOKEN, "(!h->entry || h->scheme != scheme)", "(!h->entry)"), "keys test_accept.NegotiateTest.test_tokens_out_of_turn"),
+    row("NTLM: nothing outside of the message", (LOOK, "!token_buffer(m, AT_NT, LENGTH_AUTHENTICATE, &nt)", "(token_buffer(m, AT_NT, LENGTH_AUTHENTICATE, &nt), false)"),
+        "keys test_accept.NtlmTest.test_malformed"),
+    row("NTLM: names are names", (LOOK, "        if (!is_name(name))\n", "        if (!is_name(name) && m.n == 0)\n"), "keys test_accept.NtlmTest.test_malformed"),
+    row("SPNEGO: nothing behind the token", (LOOK, "fields.n || state.n > 1", "state.n > 1"), "unit test_accept.test_tokens"),
+    row("after a reload nothing is left of handshakes", (ACCEPT, "            accept_handshake_drop(&c->handshake);\n    }\n}\n\nstatic struct accept_context *find", "            c->renewed = false;\n    }\n}\n\nstatic struct accept_context *find"),
+        "keys test_accept.NtlmTest.test_reload_ends_handshakes"),
+    row("two who change the users' file wait for each other", ("agent/cli/users_file.c", "flock(f->lock, LOCK_EX) < 0", "f->lock < 0"), "cli test_users.Users.test_waits_for_another_who_changes_it"),
+    row("a new users' file is its owner's alone", ("agent/cli/users_file.c", ".lock = -1, .mode = 0600};", ".lock = -1, .mode = 0644};"), "cli test_users.Users.test_hashes_only"),
+    row("a new password is typed twice", ("agent/cli/users.c", "    if (good && !window && !secret_eq(secret, &again))", "    if (good && window && !secret_eq(secret, &again))"), "cli test_users.Users.test_terminal_asks_twice"),
+]
+
 ROWS = [one for name, rows in list(globals().items()) if name.isupper() and isinstance(rows, list) for one in rows]

@@ -91,6 +91,8 @@ static int check(struct config *c)
     size_t n = c->n_listen + c->n_socks + c->n_metrics;
     for (size_t i = 0; i < c->n_forwards; i++)
         n += c->forwards[i].n_listen;
+    for (size_t i = 0; i < c->n_gateways; i++)
+        n += c->gateways[i].n_listen;
     printf(": ok (%zu upstream%s, %zu listener%s)\n", c->n_upstreams, plural(c->n_upstreams), n, plural(n));
     return EXIT_DONE;
 }

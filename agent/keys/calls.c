@@ -2,6 +2,7 @@
  * Which message may come from whom, and who handles it. Main thread.
  */
 #include "base/log.h"
+#include "keys/accept.h"
 #include "keys/alarm.h"
 #include "keys/context.h"
 #include "keys/examine.h"
@@ -17,6 +18,7 @@ static void reload(struct keyholder *k, uint32_t peer, const struct keys_msg *m)
         k->config = fresh;
         log_set_level(fresh->log_level);
         identities_sync(k);
+        accepts_sync(k);
         config_unref(old);
     }
     if (m->call)
@@ -45,6 +47,9 @@ static const struct {
     [KEYS_CHALLENGED] = {context_challenged, NULL, false},
     [KEYS_ACCEPTED] = {context_accepted, NULL, false},
     [KEYS_CLOSE] = {context_close, NULL, false},
+    [KEYS_ACCEPT_OPEN] = {accept_open, NULL, false},
+    [KEYS_ACCEPT_STEP] = {accept_step, NULL, false},
+    [KEYS_ACCEPT_CLOSE] = {accept_close, NULL, false},
     [KEYS_TRIAL_END] = {login_end_trial, NULL, false},
     [KEYS_NETWORK] = {network, NULL, false},
     [KEYS_RELOAD] = {NULL, reload, false},

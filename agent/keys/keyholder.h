@@ -13,6 +13,7 @@
 
 #define PEER_AGENT 0u /* descriptor 3; login clients are numbered from 1 */
 
+struct accepts;
 struct contexts;
 struct serve;
 
@@ -26,6 +27,7 @@ struct keyholder {
     struct floors floors;
     struct deadlines deadlines;
     struct contexts *contexts;
+    struct accepts *accepts; /* of our own gateways' clients */
     struct serve *serve;
     bool
         one_errand; /* descriptor 3 leads to a verb that asks one question, makes its trial connection, and ends */

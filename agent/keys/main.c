@@ -14,7 +14,9 @@
 #include "base/buf.h"
 #include "base/log.h"
 #include "base/sandbox.h"
+#include "keys/accept.h"
 #include "keys/context.h"
+#include "keys/hash_user.h"
 #include "keys/login.h"
 #include "keys/serve.h"
 #include "keys/provider.h"
@@ -32,11 +34,10 @@ struct arguments {
 /* -1: go on; else the exit status. */
 static int read_arguments(struct arguments *a, int argc, char **argv)
 {
-    static const struct option options[] = {{"config", required_argument, NULL, 'c'},
-                                            {"no-socket", no_argument, NULL, 'n'},
-                                            {"version", no_argument, NULL, 'V'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {0}};
+    static const struct option options[] = {
+        {"config", required_argument, NULL, 'c'}, {"no-socket", no_argument, NULL, 'n'},
+        {"hash-user", no_argument, NULL, 'u'},    {"version", no_argument, NULL, 'V'},
+        {"help", no_argument, NULL, 'h'},         {0}};
     *a = (struct arguments){.socket = true};
     for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         switch (o) {
@@ -46,11 +47,14 @@ static int read_arguments(struct arguments *a, int argc, char **argv)
         case 'n':
             a->socket = false;
             break;
+        case 'u':
+            secret_start();
+            return hash_user();
         case 'V':
             puts("exeat-keys " EXEAT_VERSION);
             return EXIT_SUCCESS;
         case 'h':
-            puts("exeat-keys [--config FILE] [--no-socket]\n"
+            puts("exeat-keys [--config FILE] [--no-socket]\nexeat-keys --hash-user\n"
                  "Holds passwords and tickets for exeat, which starts it with a socket as descriptor 3.");
             return EXIT_SUCCESS;
         default:
@@ -102,6 +106,7 @@ static bool start(struct keyholder *k, const struct arguments *a, struct err *e)
     floors_open(&k->floors, state);
     free(state);
     contexts_start(k);
+    accepts_start(k);
     if (a->socket) {
         char *directory = config_runtime_dir(e);
         if (!directory || asprintf(&path, "%s/keys", directory) < 0)
@@ -122,6 +127,7 @@ static void stop(struct keyholder *k)
     work_stop();
     serve_stop(k);
     login_stop(k);
+    accepts_free(k);
     contexts_free(k);
     identities_free(k);
     while (!list_empty(&k->guards))

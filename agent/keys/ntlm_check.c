@@ -11,6 +11,8 @@
  */
 #include "keys/ntlm_check.h"
 
+#include "keys/token_inside.h"
+
 enum {
     /* offsets in the message */
     AT_TYPE = 8,
@@ -135,4 +137,14 @@ bool ntlm_check_challenge(struct span message, const char **why)
     if (!security_buffer(message, AT_TARGET_INFO, fixed, &info))
         return refuse(why, "points outside itself for its target info");
     return info.n == 0 || check_av_pairs(info, why);
+}
+
+bool token_buffer(struct span message, size_t at, size_t fixed, struct span *bytes)
+{
+    return security_buffer(message, at, fixed, bytes);
+}
+
+bool token_check_pairs(struct span info, const char **why)
+{
+    return check_av_pairs(info, why);
 }

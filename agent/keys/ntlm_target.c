@@ -67,6 +67,11 @@ static void set_utf16(struct buf *out, struct span s)
     }
 }
 
+void ntlm_target_text(struct buf *out, struct span utf16)
+{
+    set_utf16(out, utf16);
+}
+
 static void take_pair(struct ntlm_target *t, uint32_t id, struct span value)
 {
     if (id == AV_DNS_DOMAIN || (id == AV_NB_DOMAIN && t->domain.n == 0))

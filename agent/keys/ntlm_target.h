@@ -18,6 +18,9 @@ struct ntlm_target {
 void ntlm_target_read(struct ntlm_target *t, struct span message);
 void ntlm_target_free(struct ntlm_target *t);
 
+/* UTF-16 as UTF-8, at most 512 bytes of it; what is no character or a control character becomes "?". */
+void ntlm_target_text(struct buf *out, struct span utf16);
+
 /* A NEGOTIATE_MESSAGE (MS-NLMP section 2.2.1.1) that names neither user nor computer. */
 struct span ntlm_target_question(void);
 

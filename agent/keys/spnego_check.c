@@ -13,6 +13,8 @@
  */
 #include "keys/ntlm_check.h"
 
+#include "keys/token_inside.h"
+
 enum {
     TAG_OCTET_STRING = 0x04,
     TAG_OID = 0x06,
@@ -157,4 +159,9 @@ bool spnego_check_response(struct span token, const char **why)
 {
     struct spnego_answer answer;
     return spnego_read_response(token, &answer, why);
+}
+
+bool token_take(struct span *rest, unsigned char tag, struct span *content)
+{
+    return take(rest, tag, content);
 }

@@ -8,15 +8,24 @@
 #include <unistd.h>
 
 static _Thread_local const char *workstation;
+static _Thread_local const struct environment_row *rows;
 
 void workstation_set(const char *name)
 {
     workstation = name;
 }
 
+void environment_set(const struct environment_row *all)
+{
+    rows = all;
+}
+
 char *getenv(const char *name)
 {
     size_t n = strlen(name);
+    for (const struct environment_row *row = rows; row && row->name; row++)
+        if (strcmp(name, row->name) == 0)
+            return (char *)(unsigned long)row->value;
     if (workstation && strcmp(name, "NETBIOS_COMPUTER_NAME") == 0)
         return (char *)(unsigned long)workstation;
     for (char **one = environ; one && *one; one++)

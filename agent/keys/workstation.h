@@ -9,4 +9,11 @@
 /* For the calls that this thread makes from now on; lent until the next one. NULL: as the environment has it. */
 void workstation_set(const char *name);
 
+/* The same for any variables: rows up to one without a name, lent until the next call; without a value: there is no such variable. NULL: as the environment
+   has them. */
+struct environment_row {
+    const char *name, *value;
+};
+void environment_set(const struct environment_row *all);
+
 #endif

@@ -62,9 +62,10 @@ static void add_default(struct buf *out, const struct setting *s)
 
 static void add_section(struct buf *out, const struct section *section)
 {
-    char title[64];
-    snprintf(title, sizeof title, "[%s%s]", section->name, section->named ? " NAME" : "");
-    roff_macro(out, "SS", title);
+    struct buf title = {0};
+    section_title(section, &title);
+    roff_macro(out, "SS", buf_cstr(&title));
+    buf_free(&title);
     roff_paragraphs(out, section->help, false);
     for (size_t i = 0; i < n_settings; i++) {
         const struct setting *s = &settings[i];

@@ -97,6 +97,8 @@ bool load_is_ours(const struct config *c, struct span host, uint16_t port)
                 place_is_listener(name, port, c->socks, c->n_socks);
     for (size_t i = 0; i < c->n_forwards && !ours; i++)
         ours = place_is_listener(name, port, c->forwards[i].listen, c->forwards[i].n_listen);
+    for (size_t i = 0; i < c->n_gateways && !ours; i++)
+        ours = place_is_listener(name, port, c->gateways[i].listen, c->gateways[i].n_listen);
     free(name);
     return ours;
 }

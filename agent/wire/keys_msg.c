@@ -32,6 +32,8 @@ enum field_number {
     F_USER,
     F_SECRET,
     F_UNTIL,
+    F_GATEWAY,
+    F_DELAY,
     FIELDS_END,
 };
 
@@ -66,6 +68,8 @@ static const struct field rows[FIELDS_END] = {
     [F_USER] = {false, TEXT_MAX, AT(user)},
     [F_SECRET] = {false, TEXT_MAX, AT(secret)},
     [F_UNTIL] = {true, UINT32_MAX, AT(until)},
+    [F_GATEWAY] = {false, TEXT_MAX, AT(gateway)},
+    [F_DELAY] = {true, UINT32_MAX, AT(delay)},
 };
 static const struct fields fields = {rows, FIELDS_END};
 
@@ -102,7 +106,7 @@ static const struct type {
     [KEYS_LOGOUT] = {"LOGOUT", CALL_WANTED, BIT(F_UPSTREAM), 0, 0},
     [KEYS_ANSWER] = {"ANSWER", CALL_WANTED, BIT(F_VERDICT),
                      BIT(F_CONTEXT) | BIT(F_FLAGS) | BIT(F_GENERATION) | BIT(F_HEADER) | BIT(F_IDENTITY) |
-                         BIT(F_SCHEME) | BIT(F_LINES) | BIT(F_UNTIL) | SENTENCES,
+                         BIT(F_SCHEME) | BIT(F_LINES) | BIT(F_INFO) | BIT(F_UNTIL) | BIT(F_DELAY) | SENTENCES,
                      ANSWER_FLAGS},
     [KEYS_EVENT_GENERATION] = {"EVENT_GENERATION", CALL_ZERO, BIT(F_UPSTREAM) | BIT(F_GENERATION),
                                BIT(F_IDENTITY), 0},
@@ -110,6 +114,9 @@ static const struct type {
     [KEYS_ACCEPT_OFFER] = {"ACCEPT_OFFER", CALL_WANTED, BIT(F_UPSTREAM), 0, 0},
     [KEYS_NETWORK] = {"NETWORK", CALL_ZERO, 0, 0, 0},
     [KEYS_EXAMINE] = {"EXAMINE", CALL_WANTED, BIT(F_UPSTREAM) | BIT(F_HOST) | BIT(F_PORT), BIT(F_LINES), 0},
+    [KEYS_ACCEPT_OPEN] = {"ACCEPT_OPEN", CALL_WANTED, BIT(F_GATEWAY), BIT(F_BINDING), 0},
+    [KEYS_ACCEPT_STEP] = {"ACCEPT_STEP", CALL_WANTED, REQUEST, BIT(F_HEADER), 0},
+    [KEYS_ACCEPT_CLOSE] = {"ACCEPT_CLOSE", CALL_ZERO, BIT(F_CONTEXT), 0, 0},
 };
 
 static const char *const verdicts[KEYS_VERDICT_END] = {

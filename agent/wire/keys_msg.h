@@ -38,6 +38,19 @@
  *   EVENT_TRIAL       make one handshake for this upstream with a bodiless request on a new connection, whose
  *                     OPEN carries KEYS_CANDIDATE; end it with TRIAL_END, which names the same `trial`
  *
+ *   and the other way round, where we are the proxy that asks its own clients: one context per client connection.
+ *   ACCEPT_OPEN  a client connected to this gateway                     OK with context and lines (the challenges of a first 407)
+ *   ACCEPT_STEP  a request came: context, method, target, and header    OK       let in: identity, scheme; BINDS, and until: when that
+ *               (the field's value as it came) or none, where fresh              ends (0: never); lines, info: what the final answer carries
+ *               challenges are wanted. A field that is empty or came   SEND     407 with lines (one challenge with a token); the
+ *               twice is malformed, and not asked about                          connection must stay open
+ *                                                                      REFUSED  407 with lines (fresh challenges); delay: how long it
+ *                                                                               waits; why, for the log alone; identity: the account that
+ *                                                                               was tried, as the client says
+ *                                                                      BROKEN   the field is malformed: 400 with why
+ *               (both) UNAVAILABLE, TIMEOUT: nobody can be let in by any scheme: 503 with why and remedy
+ *   ACCEPT_CLOSE  that connection is gone                              nothing
+ *
  * Instead of the answer named, a failure verdict with `why` and `remedy` may come to each question.
  *
  * Decoding is strict: unknown type, unknown, repeated, missing or oversized field, trailing bytes: refused.
@@ -67,6 +80,9 @@ enum keys_type {
     KEYS_ACCEPT_OFFER,
     KEYS_NETWORK,
     KEYS_EXAMINE,
+    KEYS_ACCEPT_OPEN,
+    KEYS_ACCEPT_STEP,
+    KEYS_ACCEPT_CLOSE,
     KEYS_TYPE_END,
 };
 
@@ -120,6 +136,9 @@ enum keys_verdict {
  *             that shows them, and `lines` is empty. With CLOSED: it has said no to that
  * In ACCEPTED:
  *   CLOSED    the proxy closed the connection after its answer to an ASIDE
+ * In answers to ACCEPT_STEP:
+ *   BINDS     (OK) the connection is let in: later requests on it need no field and no ACCEPT_STEP, until `until`. One that carries the
+ *             field all the same is asked about: the client begins again
  */
 #define KEYS_KNOCK       0x01u
 #define KEYS_BINDS       0x02u
@@ -160,9 +179,12 @@ struct keys_msg {
     uint32_t port;
     uint32_t trial;
     uint32_t until;       /* (STATUS) when the ticket ends, in seconds since 1970; 0: there is none */
+    uint32_t delay;       /* milliseconds */
     struct span upstream; /* name of the [upstream NAME] section */
     struct span host;     /* of the proxy, as configured: what the service name is made of */
-    struct span binding;  /* tls-server-end-point hash; empty without TLS */
+    struct span gateway;  /* name of the [gateway NAME] section; "gateway" for the one without a name */
+    struct span
+        binding; /* tls-server-end-point hash, of the proxy's certificate or (ACCEPT_OPEN) of ours; empty without TLS */
     struct span method;
     struct span target; /* as in the request line that goes out */
     struct span lines;  /* values of Proxy-Authenticate, each followed by LF */

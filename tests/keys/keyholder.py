@@ -12,13 +12,14 @@ PROGRAM = os.environ.get("EXEAT_KEYS", os.path.join(ROOT, "build", "exeat-keys")
 WAIT = 60  # seconds until a missing answer fails the test; never measured
 
 TYPES = ["", "OPEN", "AUTHORIZE", "CHALLENGED", "ACCEPTED", "CLOSE", "RELOAD", "STATUS", "TRIAL_END", "LOGIN",
-         "LOGOUT", "ANSWER", "EVENT_GENERATION", "EVENT_TRIAL", "ACCEPT_OFFER", "NETWORK", "EXAMINE"]
+         "LOGOUT", "ANSWER", "EVENT_GENERATION", "EVENT_TRIAL", "ACCEPT_OFFER", "NETWORK", "EXAMINE",
+         "ACCEPT_OPEN", "ACCEPT_STEP", "ACCEPT_CLOSE"]
 VERDICTS = ["", "OK", "SEND", "RESTART", "NEED_BODY", "REFUSED", "SITE_REFUSED", "UNAVAILABLE", "TIMEOUT", "BROKEN",
             "MUTUAL_FAILED", "NOT_ASKED", "UNREACHABLE", "DOWNGRADED"]
 FIELDS = ["", "context", "verdict", "flags", "generation", "port", "trial", "upstream", "host", "binding", "method",
-          "target", "lines", "info", "body", "header", "identity", "scheme", "why", "remedy", "user", "secret", "until"]
-INTEGERS = 6  # the fields up to this number, and UNTIL
-UNTIL = FIELDS.index("until")
+          "target", "lines", "info", "body", "header", "identity", "scheme", "why", "remedy", "user", "secret", "until",
+          "gateway", "delay"]
+INTEGERS = [*range(7), FIELDS.index("until"), FIELDS.index("delay")]
 KNOCK, BINDS, REUSABLE, FINAL, CANDIDATE = 1, 2, 4, 8, 16
 BODY_NONE, BODY_HELD, BODY_BIG, CLOSED, ALARM, ASIDE, AHEAD, LOGIN_HELPS = 0x20, 0x40, 0x80, 0x100, 0x200, 0x400, 0x800, 0x1000
 SOCKS, PROBLEM = 0x2000, 0x4000
@@ -39,7 +40,7 @@ def encode(kind, call=0, **fields):
         value = fields.get(name)
         if not number or not value:
             continue
-        if number <= INTEGERS or number == UNTIL:
+        if number in INTEGERS:
             value = struct.pack(">I", value)
         elif isinstance(value, str):
             value = value.encode()
@@ -55,7 +56,7 @@ def decode(body):
         number, n = struct.unpack(">BI", body[at:at + 5])
         value = body[at + 5:at + 5 + n]
         at += 5 + n
-        if number <= INTEGERS or number == UNTIL:
+        if number in INTEGERS:
             value = struct.unpack(">I", value)[0]
         else:
             value = value.decode("utf-8", "surrogateescape")

@@ -349,8 +349,8 @@ static void test_structure_errors(void **state)
          "connect-always"},
         {"[upstrem corp]", "t.conf:1: unknown section \"upstrem\"; did you mean \"upstream\"?"},
         {"[Listen]", "t.conf:1: unknown section \"Listen\"; did you mean \"listen\"?"},
-        {"[gateway]", "t.conf:1: unknown section \"gateway\"; there are [listen], [upstream NAME], [route], "
-                      "[forward NAME], [headers], [client NAME], [log]"},
+        {"[tunnel]", "t.conf:1: unknown section \"tunnel\"; there are [listen], [upstream NAME], [route], "
+                     "[forward NAME], [headers], [client NAME], [gateway], [gateway NAME], [log]"},
         {"[upstream]\n", "t.conf:1: [upstream] needs a name: [upstream NAME]"},
         {"[listen x]\n", "t.conf:1: [listen] has no name"},
         {"[upstream a b]",
@@ -1186,6 +1186,107 @@ static void test_print_hostile_name(void **state)
 }
 
 /* Who may come from beyond this machine. */
+#define GATE "[gateway]\nauth = basic\nusers = /u\n"
+
+/* What [gateway] says holds for the others, wherever it stands; its addresses are its own. */
+static void test_gateways(void **state)
+{
+    (void)state;
+    struct config *c =
+        good(UP "[gateway near]\nlisten = 127.0.0.1:1 http://[::1]:1 unix:/s\nrealm = r\nauth = ntlm\n"
+                "[gateway]\nlisten = HTTP://192.0.2.1:3\nallow = 192.0.2.0/24\nauth = negotiate basic\n"
+                "users = \"/a b\"\nrequests-per-second = 7\nhead-timeout = 2m\nmutual = no\n"
+                "[gateway far]\nlisten = 192.0.2.2:3\nallow = fd00::/8\nmutual = yes\n");
+    const struct config_gateway *near = config_gateway_named(c, SPAN("near"));
+    const struct config_gateway *general = config_gateway_named(c, SPAN("gateway"));
+    const struct config_gateway *far = config_gateway_named(c, SPAN("far"));
+    assert_null(config_gateway_named(c, SPAN("")));
+    assert_int_equal(c->n_gateways, 3);
+    assert_int_equal(near->n_listen, 3);
+    assert_string_equal(near->listen[1].text, "[::1]:1");
+    assert_false(near->listen[1].tls);
+    assert_string_equal(near->realm, "r");
+    assert_int_equal(near->n_auth, 1);
+    assert_int_equal(near->auth[0], AUTH_NTLM);
+    assert_string_equal(near->users, "/a b");
+    assert_int_equal(near->requests_per_second, 7);
+    assert_int_equal(near->head_timeout, 120);
+    assert_int_equal(near->idle_timeout, 300);
+    assert_int_equal(near->n_allow, 1);
+    assert_null(near->keytab);
+    assert_int_equal(general->n_listen, 1);
+    assert_string_equal(general->realm, "exeat");
+    assert_int_equal(general->n_auth, 2);
+    assert_false(general->mutual);
+    assert_int_equal(far->n_listen, 1);
+    assert_string_equal(far->allow[0].text, "fd00::/8");
+    assert_true(far->mutual);
+    assert_int_equal(far->auth[1], AUTH_BASIC);
+    config_unref(c);
+    c = good(UP "[gateway a]\nlisten = 127.0.0.1:1\nauth = negotiate\n");
+    assert_int_equal(c->gateways[0].connections, 1000);
+    assert_int_equal(c->gateways[0].n_allow, 0);
+    config_unref(c);
+}
+
+static void test_gateway_errors(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *error;
+    } rows[] = {
+        {UP "[gateway]\nlisten = 192.0.2.1:1\nauth = negotiate",
+         "t.conf:4: listen: 192.0.2.1:1 is not an address of this machine alone (127.0.0.1, [::1]), and "
+         "others "
+         "could use your identity; say from where they may come (allow = 192.0.2.0/24)"},
+        {UP "[gateway]\nallow = 192.0.2.0/24\n[gateway a]\nlisten = [::]:1",
+         "t.conf:6: listen: [::]:1 is not an address of this machine alone (127.0.0.1, [::1]), and others "
+         "could use your identity; say how they show who they are (auth = negotiate)"},
+        {UP "[gateway]\nlisten = 0.0.0.0:1\nauth = none",
+         "t.conf:4: listen: 0.0.0.0:1 is not an address of this machine alone (127.0.0.1, [::1]), and others "
+         "could use your identity; say from where they may come (allow = 192.0.2.0/24), and how they show "
+         "who "
+         "they are (auth = negotiate)"},
+        {UP "[gateway a]\nlisten = 127.0.0.1:1",
+         "t.conf:3: auth: a gateway asks its clients who they are; say how: auth = negotiate, ntlm, digest, "
+         "basic, or several of them"},
+        {UP "[gateway]\nlisten = 127.0.0.1:1\nauth = negotiate basic",
+         "t.conf:5: auth: basic needs names and hashes of passwords to compare with: write users = FILE"},
+        {UP "[gateway]\nlisten = 127.0.0.1:1\nauth = ntlm",
+         "t.conf:5: auth: ntlm needs names and hashes of passwords to compare with: write users = FILE, or "
+         "winbind = yes where this machine has joined a domain"},
+        {UP GATE "listen = https://127.0.0.1:1",
+         "t.conf:6: listen: https://127.0.0.1:1 needs a certificate: write certificate = FILE"},
+        {UP GATE "listen = https://127.0.0.1:1\ncertificate = /c",
+         "t.conf:6: listen: https://127.0.0.1:1: this version cannot listen with TLS; write "
+         "http://127.0.0.1:1"},
+        {UP GATE "listen = 127.0.0.1:1\nkey = /k",
+         "t.conf:7: key: it belongs to a certificate, and there is none: write certificate = FILE"},
+        {UP GATE "listen = ftp://127.0.0.1:1",
+         "t.conf:6: listen: \"ftp://127.0.0.1:1\": a gateway listens on http:// or https://"},
+        {UP GATE "listen = https://unix:/s",
+         "t.conf:6: listen: \"https://unix:/s\": a Unix socket is this machine's, and needs no TLS"},
+        {UP GATE "listen = http://127.0.0.1:1 https://127.0.0.1:1",
+         "t.conf:6: listen: \"https://127.0.0.1:1\" stands here twice"},
+        {UP GATE "listen = 127.0.0.1:3128",
+         "t.conf:6: 127.0.0.1:3128 is where the agent is an HTTP proxy by default; write http = too"},
+        {UP "[gateway a]\nauth = negotiate",
+         "t.conf:3: [gateway a] listens nowhere; write listen = HOST:PORT"},
+        {UP "[gateway gateway]\nlisten = 127.0.0.1:1",
+         "t.conf:3: [gateway gateway] would be taken for [gateway]; choose another name"},
+        {UP "[gateway]\n[gateway]", "t.conf:4: section [gateway] stands here again; it began at t.conf:3"},
+        {UP "[gateway]\nrealm = \"\"", "t.conf:4: realm: the value is empty; leave the line out for exeat"},
+        {"[upstream corp]\nproxy = 127.0.0.1:1\n" GATE "listen = 127.0.0.1:1",
+         "t.conf:2: proxy http://127.0.0.1:1 is where this agent itself listens"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        expect_error(span_str(rows[i].text), rows[i].error);
+    config_unref(good(UP "[gateway]\nlisten = 127.0.0.1:1\nauth = ntlm\nwinbind = yes\n"));
+    /* A target may be where a gateway listens: it is somebody else who connects there. */
+    config_unref(
+        good(UP GATE "listen = 127.0.0.1:1\n[forward f]\nlisten = 127.0.0.1:2\ntarget = 127.0.0.1:1\n"));
+}
+
 static void test_clients(void **state)
 {
     (void)state;
@@ -1368,7 +1469,7 @@ static void test_header_errors(void **state)
 static void test_table(void **state)
 {
     (void)state;
-    struct config *c = good(UP);
+    struct config *c = good(UP "[gateway]\n");
     for (size_t i = 0; i < n_settings; i++) {
         const struct setting *s = &settings[i];
         const struct section *section = section_find(span_str(s->section));
@@ -1381,7 +1482,10 @@ static void test_table(void **state)
             continue;
         struct buf out;
         buf_init(&out, 0);
-        assert_true(s->kind->print(s, section->named ? (void *)&c->upstreams[0] : (void *)c, &out));
+        const void *object = section->general ? (void *)&c->gateways[0]
+                             : section->named ? (void *)&c->upstreams[0]
+                                              : (void *)c;
+        assert_true(s->kind->print(s, object, &out));
         assert_string_equal(buf_cstr(&out), s->fallback);
         buf_free(&out);
     }
@@ -1482,6 +1586,8 @@ int main(int argc, char **argv)
         TEST(test_print),
         TEST(test_print_hostile_name),
         TEST(test_clients),
+        TEST(test_gateways),
+        TEST(test_gateway_errors),
         TEST(test_headers),
         TEST(test_headers_out_of_reach),
         TEST(test_header_errors),

@@ -45,6 +45,11 @@ static const struct {
     {UP "secret = command:echo one\n", UP "secret = command:echo one\n", ""},
     {UP, UP "[listen]\ndrain = 1m\n[log]\nformat = json\nfile = /x/y\n",
      "[listen] drain: 5s -> 1m\n[log] file: not set -> /x/y\n[log] format: plain -> json\n"},
+    {UP "[gateway]\nlisten = 127.0.0.1:1\nauth = negotiate\n[gateway a]\nlisten = 127.0.0.1:2\n",
+     UP "[gateway]\nauth = negotiate\nrealm = r\n[gateway b]\nlisten = 127.0.0.1:4\n[gateway a]\nlisten = "
+        "127.0.0.1:2\n",
+     "[gateway b] added\n[gateway] listen: 127.0.0.1:1 -> none\n[gateway] realm: exeat -> r\n"
+     "[gateway a] realm: exeat -> r\n"},
 };
 
 static size_t count_lines(const char *text)

@@ -19,6 +19,7 @@
 #define MSG(name, ...)  ((struct keys_msg){.type = KEYS_##name, __VA_ARGS__})
 #define OPENED          .call = 1, .upstream = S("corp"), .host = S("proxy.example"), .port = 8080
 #define REQUESTED       .call = 2, .context = 7, .method = S("GET"), .target = S("http://www.example/")
+#define STEPPED         .call = 3, .context = 8, .method = S("CONNECT"), .target = S("www.example:443")
 #define CHALLENGE_LINES .lines = S("Negotiate\nNTLM\n")
 
 static const char *refusal(const struct keys_msg *m)
@@ -103,6 +104,15 @@ static void test_good(void **state)
         MSG(EXAMINE, .call = 1, .upstream = S("corp"), .host = S("proxy"), .port = 8080,
             .lines = S("NTLM\n")),
         MSG(ANSWER, .call = 1, .verdict = KEYS_OK, .lines = S("kdc\tok\tx\t\n")),
+        MSG(ACCEPT_OPEN, .call = 1, .gateway = S("gateway")),
+        MSG(ACCEPT_OPEN, .call = 1, .gateway = S("lab"), .binding = S("\1\2\0\3")),
+        MSG(ACCEPT_STEP, STEPPED),
+        MSG(ACCEPT_STEP, STEPPED, .header = S("Basic eDp5")),
+        MSG(ACCEPT_CLOSE, .context = 8),
+        MSG(ANSWER, .call = 3, .verdict = KEYS_OK, .flags = KEYS_BINDS, .until = 2000000000,
+            .identity = S("alice"), .scheme = S("Digest"), .lines = S("Negotiate oQcwBaADCgEA\n"),
+            .info = S("rspauth=\"00\"\n")),
+        MSG(ANSWER, .call = 3, .verdict = KEYS_REFUSED, .delay = 3000, .lines = S("NTLM\n"), .why = S("w")),
     };
     unsigned seen = 0;
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
@@ -122,6 +132,9 @@ static void test_fields_in_place(void **state)
                                       .verdict = KEYS_MUTUAL_FAILED,
                                       .flags = KEYS_FINAL,
                                       .generation = 9,
+                                      .delay = 2500,
+                                      .until = 2000000000,
+                                      .info = S("N"),
                                       .header = S("H"),
                                       .identity = S("I"),
                                       .scheme = S("S"),
@@ -138,6 +151,9 @@ static void test_fields_in_place(void **state)
     assert_int_equal(got.verdict, KEYS_MUTUAL_FAILED);
     assert_int_equal(got.flags, KEYS_FINAL);
     assert_int_equal(got.generation, 9);
+    assert_int_equal(got.delay, 2500);
+    assert_int_equal(got.until, 2000000000);
+    assert_true(span_eq(got.info, SPAN("N")));
     assert_true(span_eq(got.header, SPAN("H")) && span_eq(got.identity, SPAN("I")));
     assert_true(span_eq(got.scheme, SPAN("S")) && span_eq(got.why, SPAN("W")));
     assert_true(span_eq(got.remedy, SPAN("R")));
@@ -202,6 +218,17 @@ static void test_not_written(void **state)
         MSG(EXAMINE, .call = 1, .upstream = S("corp"), .host = S("proxy")),
         MSG(EXAMINE, .call = 1, .upstream = S("corp"), .port = 8080),
         MSG(EXAMINE, .call = 1, .upstream = S("corp"), .host = S("proxy"), .port = 8080, .secret = S("x")),
+        MSG(ACCEPT_OPEN, .call = 1),
+        MSG(ACCEPT_OPEN, .gateway = S("gateway")),
+        MSG(ACCEPT_OPEN, .call = 1, .gateway = S("gateway"), .upstream = S("corp")),
+        MSG(ACCEPT_STEP, .context = 8, .method = S("GET"), .target = S("/")),
+        MSG(ACCEPT_STEP, .call = 1, .method = S("GET"), .target = S("/")),
+        MSG(ACCEPT_STEP, .call = 1, .context = 8, .method = S("GET")),
+        MSG(ACCEPT_STEP, STEPPED, .flags = KEYS_BINDS),
+        MSG(ACCEPT_STEP, STEPPED, .body = S("x"), .flags = KEYS_BODY_HELD),
+        MSG(ACCEPT_STEP, STEPPED, .delay = 1),
+        MSG(ACCEPT_CLOSE, .call = 1, .context = 8),
+        MSG(ACCEPT_CLOSE),
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         if (strcmp(refusal(&bad[i]), "refused") != 0)
@@ -238,7 +265,7 @@ static void test_not_read(void **state)
            "corp"),
          "cut short inside a field"},
         {S("\5\0\0\0\0\0\0\0\0\4\0\0\0\7"), "an unknown field"},
-        {S("\5\0\0\0\0\x17\0\0\0\4\0\0\0\7"), "an unknown field"},
+        {S("\5\0\0\0\0\x19\0\0\0\4\0\0\0\7"), "an unknown field"},
         {S("\5\0\0\0\0\1\0\0\0\4\0\0\0\7\1\0\0\0\4\0\0\0\7"), "a field is repeated or out of order"},
         {S("\x0C\0\0\0\0\7\0\0\0\1c\4\0\0\0\4\0\0\0\7"), "a field is repeated or out of order"},
         {S("\5\0\0\0\0\1\0\0\0\1\7"), "an integer of the wrong length"},

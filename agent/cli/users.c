@@ -1,0 +1,288 @@
+/*
+ * exeat users: keeps the file of a gateway's users. The password goes from the person to the keyholder's program by a pipe, and comes back as hashes; the file
+ * has nothing else in it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/secret.h"
+#include "cli/ask_secret.h"
+#include "cli/pinentry.h"
+#include "cli/say.h"
+#include "cli/users_file.h"
+#include "cli/verb.h"
+#include "config/config.h"
+#include "helpers/program.h"
+
+extern char **environ;
+
+struct place {
+    char *path, *realm;
+};
+
+/* --file and --realm, or the configured ones of the gateway. */
+static bool find_place(const struct verb_call *call, struct place *p, struct err *e)
+{
+    const char *file = verb_value(call, "file"), *realm = verb_value(call, "realm");
+    const char *name = verb_value(call, "gateway");
+    const struct config_gateway *g = NULL;
+    *p = (struct place){0};
+    if (file && !name) {
+        p->path = mem_strdup(file);
+        p->realm = mem_strdup(realm ? realm : "exeat");
+        return true;
+    }
+    struct config *c = config_load(verb_value(call, "config"), e);
+    if (!c)
+        return false;
+    for (size_t i = 0; i < c->n_gateways && !g; i++)
+        if (name ? strcmp(c->gateways[i].name, name) == 0 : c->gateways[i].users != NULL)
+            g = &c->gateways[i];
+    if (!g && name)
+        err_set(e, ERR_USAGE, "the configuration has no [gateway %s]", name);
+    else if (!g || (!g->users && !file))
+        err_set(e, ERR_USAGE,
+                "no gateway of the configuration has a file of users: say users = FILE there, or --file FILE "
+                "here");
+    else {
+        p->path = mem_strdup(file ? file : g->users);
+        p->realm = mem_strdup(realm ? realm : g->realm);
+    }
+    config_unref(c);
+    return p->path != NULL;
+}
+
+static void place_free(struct place *p)
+{
+    free(p->path);
+    free(p->realm);
+}
+
+static bool is_name(struct span name)
+{
+    for (size_t i = 0; i < name.n; i++)
+        if ((unsigned char)name.p[i] < 0x20 || name.p[i] == 0x7f || name.p[i] == ':')
+            return false;
+    return name.n > 0 && name.n <= 255 && name.p[0] != '#' && span_trim(name).n == name.n;
+}
+
+/* Twice on a terminal: nobody sees what is typed. */
+static bool ask(const struct verb_call *call, const char *user, struct secret *secret, struct err *e)
+{
+    struct buf prompt = {0};
+    struct secret again = {0};
+    if (verb_given(call, "stdin"))
+        return secret_from_stdin(secret, e);
+    buf_addf(&prompt, "Password of %s for the gateway: ", user);
+    bool window = verb_given(call, "pinentry") || (!there_is_a_terminal() && pinentry_can_ask());
+    bool good = window ? pinentry_secret(buf_span(&prompt), secret, e)
+                       : secret_from_terminal(buf_span(&prompt), secret, e) &&
+                             secret_from_terminal(SPAN("The same again: "), &again, e);
+    if (good && !window && !secret_eq(secret, &again))
+        good = err_set(e, ERR_USAGE, "the two are not the same: nothing was changed");
+    secret_free(&again);
+    buf_free(&prompt);
+    return good;
+}
+
+static bool send_all(int fd, struct span bytes)
+{
+    while (bytes.n) {
+        ssize_t n = write(fd, bytes.p, bytes.n);
+        if (n < 0 && errno != EINTR)
+            return false;
+        if (n > 0)
+            bytes = span_from(bytes, (size_t)n);
+    }
+    return true;
+}
+
+static void receive_all(int fd, struct secret *out)
+{
+    char bytes[4096];
+    ssize_t n;
+    secret_set(out, SPAN(""));
+    while ((n = read(fd, bytes, sizeof bytes)) > 0 || (n < 0 && errno == EINTR)) {
+        if (n > 0)
+            secret_add(out, span_make(bytes, (size_t)n));
+        secret_wipe(bytes, sizeof bytes);
+    }
+}
+
+static pid_t start(const char *program, int in, int out)
+{
+    char *const arguments[] = {"exeat-keys", "--hash-user", NULL};
+    posix_spawn_file_actions_t actions;
+    pid_t pid = -1;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, in, STDIN_FILENO);
+    posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
+    if (posix_spawn(&pid, program, &actions, NULL, arguments, environ) != 0)
+        pid = -1;
+    posix_spawn_file_actions_destroy(&actions);
+    return pid;
+}
+
+/* The lines for this user. What the program has to say of a failure it has said itself. */
+static bool make_lines(const char *user, const char *realm, const struct secret *password,
+                       struct secret *lines, struct err *e)
+{
+    char program[4096];
+    int in[2] = {-1, -1}, out[2] = {-1, -1}, status = -1;
+    struct secret message = {0};
+    if (!program_find("exeat-keys", program, sizeof program))
+        return err_set(e, ERR_SYSTEM, "exeat-keys is not installed beside exeat: it makes the hashes");
+    if (pipe2(in, O_CLOEXEC) < 0 || pipe2(out, O_CLOEXEC) < 0)
+        return err_errno(e, ERR_SYSTEM, errno, "cannot make a pipe");
+    pid_t pid = start(program, in[0], out[1]);
+    close(in[0]);
+    close(out[1]);
+    secret_set(&message, span_str(user));
+    secret_add(&message, SPAN("\n"));
+    secret_add(&message, span_str(realm));
+    secret_add(&message, SPAN("\n"));
+    secret_add(&message, secret_reveal(password));
+    secret_add(&message, SPAN("\n"));
+    bool sent = pid > 0 && send_all(in[1], secret_reveal(&message));
+    secret_free(&message);
+    close(in[1]);
+    if (sent)
+        receive_all(out[0], lines);
+    close(out[0]);
+    while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    return (sent && status == 0 && lines->length > 0) ||
+           err_set(e, ERR_SYSTEM, "the password could not be hashed: nothing was changed");
+}
+
+static int add(const struct verb_call *call, const struct place *p, const char *user)
+{
+    struct err e = {0};
+    struct secret password = {0}, lines = {0};
+    struct users_file f = {.lock = -1};
+    bool good = ask(call, user, &password, &e) && make_lines(user, p->realm, &password, &lines, &e) &&
+                users_file_open(&f, p->path, true, true, &e);
+    secret_free(&password);
+    if (good) {
+        bool known = users_file_change(&f, span_str(user), span_str(p->realm), secret_reveal(&lines)) > 0;
+        good = users_file_write(&f, &e);
+        if (good)
+            printf(known ? "%s has a new password in %s.\n" : "%s is added to %s.\n", user, f.path);
+    }
+    users_file_close(&f);
+    secret_free(&lines);
+    return good ? EXIT_DONE : say_failure(&e);
+}
+
+static int take_out(const struct place *p, const char *user)
+{
+    struct err e = {0};
+    struct users_file f;
+    bool good = users_file_open(&f, p->path, false, true, &e);
+    bool there = good && users_file_change(&f, span_str(user), SPAN(""), SPAN("")) > 0;
+    if (good && !there)
+        good = err_set(&e, ERR_USAGE, "%s has no user \"%s\"", f.path, user);
+    good = good && users_file_write(&f, &e);
+    if (good)
+        printf("%s is taken out of %s.\n", user, f.path);
+    users_file_close(&f);
+    return good ? EXIT_DONE : say_failure(&e);
+}
+
+static void say_line(const struct users_line *line)
+{
+    say_clean(stdout, line->user);
+    fputc('\t', stdout);
+    say_clean(stdout, span_str(line->form));
+    if (line->realm.n) {
+        fputs(" in ", stdout);
+        say_clean(stdout, line->realm);
+    }
+    fputc('\n', stdout);
+}
+
+static int list(const struct place *p)
+{
+    struct err e = {0};
+    struct users_file f;
+    if (!users_file_open(&f, p->path, false, false, &e)) {
+        users_file_close(&f);
+        return say_failure(&e);
+    }
+    struct span rest = secret_reveal(&f.text);
+    for (unsigned number = 1; rest.n; number++) {
+        struct users_line line;
+        if (!users_line_read(span_cut(&rest, '\n'), &line))
+            continue;
+        if (line.form && line.user.n)
+            say_line(&line);
+        else
+            say_warning("%s: line %u has neither the form of htpasswd, nor of htdigest, nor of smbpasswd",
+                        f.path, number);
+    }
+    users_file_close(&f);
+    return EXIT_DONE;
+}
+
+static int run(const struct verb_call *call)
+{
+    const char *what = call->n_words ? call->words[0] : "list";
+    const char *user = call->n_words > 1 ? call->words[1] : NULL;
+    bool lists = strcmp(what, "list") == 0, adds = strcmp(what, "add") == 0;
+    struct place p;
+    struct err e = {0};
+    if (!lists && !adds && strcmp(what, "remove") != 0)
+        return say_error(EXIT_USAGE, "\"%s\" is neither add, remove nor list", what);
+    if (lists != !user)
+        return say_error(EXIT_USAGE,
+                         lists ? "\"%s\" is one word too many: see \"exeat help users\""
+                               : "whom? Write \"exeat users %s NAME\"",
+                         lists ? user : what);
+    if (user && !is_name(span_str(user)))
+        return say_error(EXIT_USAGE,
+                         "a user's name has no colon and no control characters, and does not begin with #");
+    secret_start();
+    signal(SIGPIPE, SIG_IGN); /* a pipe whose reader has died is an error of write(2) */
+    if (!find_place(call, &p, &e))
+        return say_failure(&e);
+    int code = lists ? list(&p) : adds ? add(call, &p, user) : take_out(&p, user);
+    place_free(&p);
+    return code;
+}
+
+static const struct verb_option options[] = {
+    {"file", 'f', "FILE", "the users' file, if not the configured one"},
+    {"gateway", 'g', "NAME", "of which gateway: the NAME of its [gateway NAME]"},
+    {"realm", 0, "REALM", "the realm for Digest, if not the gateway's"},
+    {"stdin", 0, NULL, "take the password from the first line of standard input"},
+    {"pinentry", 0, NULL, "ask for it in a window of the desktop"},
+    {"config", 'c', "FILE", "read FILE instead of the usual place"},
+    {0},
+};
+
+const struct verb users_verb = {
+    .name = "users",
+    .arguments = "[add NAME | remove NAME | list]",
+    .max_words = 2,
+    .summary = "Keep the users of a gateway",
+    .help =
+        "A gateway lets in the users of a file (users = FILE in [gateway]). This verb adds one or gives them "
+        "a "
+        "new password, takes one out, or lists them. The file holds hashes only, a line for each way to sign "
+        "in "
+        "(Basic, Digest, NTLM), in the forms of htpasswd, htdigest and smbpasswd, so that those programs may "
+        "keep it too. But the hashes for Digest and NTLM are as good as the password: the file is its "
+        "owner's alone. "
+        "A running gateway reads it again when it changes.\n"
+        "\n"
+        "The password is asked for twice; in scripts, pass it on standard input:\n"
+        "\n"
+        "    exeat users add alice --stdin < file-with-the-password",
+    .options = options,
+    .run = run,
+};

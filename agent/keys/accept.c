@@ -1,0 +1,362 @@
+/*
+ * The table of contexts, the jobs, and the queue of those that take long by our own doing: a slow hash of a password costs a processor a tenth of a second, so
+ * that only a few are computed at once, and clients who guess delay nobody but each other. A context that is closed or answered too late while a
+ * worker has its handshake is freed, or forgotten, when the worker is done.
+ */
+#include "keys/accept.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "keys/accept_delay.h"
+#include "keys/accept_speak.h"
+#include "keys/work.h"
+
+#define CONTEXTS_MAX 65536
+#define QUESTION_MS  15000 /* the agent gives up a little later */
+#define SLOW_AT_ONCE 2
+
+struct accept_job {
+    struct job job;
+    struct accept_context *c;
+    struct accept_question q;
+    struct accept_answer a;
+    bool waiting; /* in the queue */
+};
+
+struct accept_context {
+    struct keyholder *k;
+    uint32_t id;
+    struct gate *gate; /* NULL: gone from the configuration */
+    char *gateway;
+    struct buf binding;
+    struct accept_handshake handshake;
+    uint32_t call; /* that waits for its answer; 0: none */
+    bool opening;
+    struct deadline deadline;
+    struct accept_job *job; /* a worker or the queue has it, and the handshake */
+    bool closed;            /* freed when the job is done */
+    bool renewed;           /* the configuration is another one: the handshake is dropped then */
+};
+
+struct accepts {
+    struct accept_context **slots;
+    size_t n;
+    uint32_t serial;
+    struct gate **gates;
+    size_t n_gates;
+    struct delays delays;
+    struct list slow; /* jobs that wait for their turn */
+    unsigned slow_running;
+    char *replays;
+};
+
+/* Where Kerberos notes used tokens: below our own runtime directory, where nobody else can write or look. NULL: there is none. */
+static char *replays_place(void)
+{
+    struct err e = {0};
+    char *text = NULL, *directory = config_runtime_dir(&e);
+    if (!directory || asprintf(&text, "file2:%s/replays", directory) < 0) {
+        log_warning(NULL, "used Kerberos tokens are noted in the system's usual place: %s", e.text);
+        text = NULL;
+    }
+    free(directory);
+    return text;
+}
+
+void accepts_start(struct keyholder *k)
+{
+    k->accepts = mem_zero(sizeof *k->accepts);
+    list_init(&k->accepts->slow);
+    accepts_sync(k);
+}
+
+static struct gate *gate_named(struct accepts *all, const char *name)
+{
+    for (size_t i = 0; i < all->n_gates; i++)
+        if (strcmp(all->gates[i]->name, name) == 0)
+            return all->gates[i];
+    return NULL;
+}
+
+static void drop_gates(struct accepts *all)
+{
+    for (size_t i = 0; i < all->n_gates; i++)
+        gate_unref(all->gates[i]);
+    free(all->gates);
+    all->gates = NULL;
+    all->n_gates = 0;
+}
+
+void accepts_sync(struct keyholder *k)
+{
+    struct accepts *all = k->accepts;
+    drop_gates(all);
+    if (k->config->n_gateways && !all->replays)
+        all->replays = replays_place();
+    all->gates = mem_zero((k->config->n_gateways + 1) * sizeof *all->gates);
+    for (size_t i = 0; i < k->config->n_gateways; i++)
+        all->gates[all->n_gates++] = gate_new(&k->config->gateways[i], all->replays);
+    for (size_t i = 0; i < all->n; i++) {
+        struct accept_context *c = all->slots[i];
+        if (!c)
+            continue;
+        struct gate *fresh = gate_named(all, c->gateway);
+        gate_unref(c->gate);
+        c->gate = fresh ? gate_ref(fresh) : NULL;
+        if (c->job)
+            c->renewed = true;
+        else
+            accept_handshake_drop(&c->handshake);
+    }
+}
+
+static struct accept_context *find(struct keyholder *k, uint32_t id)
+{
+    size_t slot = id & (CONTEXTS_MAX - 1);
+    struct accept_context *c = slot < k->accepts->n ? k->accepts->slots[slot] : NULL;
+    return c && c->id == id && !c->closed ? c : NULL;
+}
+
+/* The slot is the id's lower half; the upper half differs each time, so that an id is not soon seen again. */
+static bool place(struct accepts *all, struct accept_context *c)
+{
+    size_t slot = 0;
+    while (slot < all->n && all->slots[slot])
+        slot++;
+    if (slot == CONTEXTS_MAX)
+        return false;
+    if (slot == all->n) {
+        size_t n = all->n ? all->n * 2 : 64;
+        all->slots = mem_grow(all->slots, n * sizeof(struct accept_context *));
+        memset(all->slots + all->n, 0, (n - all->n) * sizeof(struct accept_context *));
+        all->n = n;
+    }
+    all->slots[slot] = c;
+    all->serial = all->serial % 0xffff + 1;
+    c->id = all->serial << 16 | (uint32_t)slot;
+    return true;
+}
+
+static void context_drop(struct accept_context *c)
+{
+    c->k->accepts->slots[c->id & (CONTEXTS_MAX - 1)] = NULL;
+    deadline_unset(&c->deadline);
+    accept_handshake_drop(&c->handshake);
+    gate_unref(c->gate);
+    buf_free(&c->binding);
+    free(c->gateway);
+    free(c);
+}
+
+static void job_free(struct accept_job *j)
+{
+    secret_free(&j->q.header);
+    buf_free(&j->q.method);
+    buf_free(&j->q.target);
+    buf_free(&j->q.binding);
+    gate_unref(j->q.gate);
+    accept_answer_free(&j->a);
+    free(j);
+}
+
+void accepts_free(struct keyholder *k)
+{
+    struct accepts *all = k->accepts;
+    for (size_t i = 0; i < all->n; i++) {
+        if (all->slots[i] && all->slots[i]->job)
+            job_free(all->slots[i]->job); /* it waited in the queue: no worker is busy */
+        if (all->slots[i])
+            context_drop(all->slots[i]);
+    }
+    drop_gates(all);
+    delays_free(&all->delays);
+    free(all->slots);
+    free(all->replays);
+    free(all);
+    k->accepts = NULL;
+}
+
+static void refuse_call(struct keyholder *k, uint32_t call, enum keys_verdict verdict, const char *why)
+{
+    serve_send(
+        k, PEER_AGENT,
+        &(struct keys_msg){.type = KEYS_ANSWER, .call = call, .verdict = verdict, .why = span_str(why)});
+}
+
+/* A job whose turn has not come is not needed any more. */
+static void unqueue(struct accept_context *c)
+{
+    if (!c->job || !c->job->waiting)
+        return;
+    list_remove(&c->job->job.node);
+    job_free(c->job);
+    c->job = NULL;
+}
+
+static void too_late(struct deadline *d)
+{
+    struct accept_context *c = list_entry(d, struct accept_context, deadline);
+    uint32_t call = c->call;
+    c->call = 0;
+    unqueue(c);
+    c->renewed = true; /* a handshake of which a token was lost */
+    refuse_call(c->k, call, KEYS_TIMEOUT, "Who the client is could not be told in time.");
+    if (c->opening)
+        c->closed = true;
+}
+
+static uint32_t delay_of(struct accept_context *c, const struct accept_answer *a)
+{
+    if (!a->tried)
+        return 0;
+    return delay_after(&c->k->accepts->delays, c->gateway, a->identity ? a->identity : "", now_ms());
+}
+
+static void answer(struct accept_context *c, struct accept_answer *a)
+{
+    struct keys_msg m = {.type = KEYS_ANSWER,
+                         .call = c->call,
+                         .verdict = a->verdict,
+                         .flags = a->flags,
+                         .context = a->verdict == KEYS_OK && c->opening ? c->id : 0,
+                         .identity = span_str(a->identity),
+                         .scheme = span_str(a->scheme),
+                         .lines = buf_span(&a->lines),
+                         .info = buf_span(&a->info),
+                         .why = buf_span(&a->why),
+                         .remedy = span_str(a->remedy),
+                         .until = a->until > 0 && a->until < UINT32_MAX ? (uint32_t)a->until : 0,
+                         .delay = delay_of(c, a)};
+    log_debug(NULL, "gateway %s, context %u: %s%s%s", c->gateway, c->id, keys_verdict_name(a->verdict),
+              a->why.n ? ": " : "", a->why.n ? buf_cstr(&a->why) : "");
+    deadline_unset(&c->deadline);
+    c->call = 0;
+    serve_send(c->k, PEER_AGENT, &m);
+}
+
+static void run(struct job *job)
+{
+    struct accept_job *j = (struct accept_job *)job;
+    accept_speak(&j->q, &j->a);
+}
+
+static void done(struct job *job);
+
+static void next_slow(struct accepts *all)
+{
+    while (all->slow_running < SLOW_AT_ONCE && !list_empty(&all->slow)) {
+        struct accept_job *j = (struct accept_job *)list_entry(all->slow.next, struct job, node);
+        list_remove(&j->job.node);
+        j->waiting = false;
+        all->slow_running++;
+        work_submit(&j->job);
+    }
+}
+
+/* It was only looked at; nothing is left of that. */
+static void queue_slow(struct accepts *all, struct accept_job *j)
+{
+    accept_answer_free(&j->a);
+    j->q.patient = true;
+    j->job.quick = false;
+    j->waiting = true;
+    list_push_back(&all->slow, &j->job.node);
+}
+
+static void done(struct job *job)
+{
+    struct accept_job *j = (struct accept_job *)job;
+    struct accept_context *c = j->c;
+    struct accepts *all = c->k->accepts;
+    if (j->q.patient)
+        all->slow_running--;
+    if (j->a.slow && c->call && !c->closed) {
+        queue_slow(all, j);
+        next_slow(all);
+        return;
+    }
+    bool opening = c->opening, failed = j->a.verdict != KEYS_OK;
+    c->job = NULL;
+    if (c->renewed)
+        accept_handshake_drop(&c->handshake);
+    c->renewed = false;
+    if (c->call)
+        answer(c, &j->a);
+    c->opening = false;
+    if (c->closed || (opening && failed))
+        context_drop(c);
+    job_free(j);
+    next_slow(all);
+}
+
+static void begin(struct accept_context *c, const struct keys_msg *m)
+{
+    struct accept_job *j = mem_zero(sizeof *j);
+    j->job = (struct job){.run = run, .done = done, .quick = !c->gate->winbind};
+    j->c = c;
+    j->q = (struct accept_question){.gate = gate_ref(c->gate),
+                                    .opening = c->opening,
+                                    .has_header = m->header.n != 0,
+                                    .handshake = &c->handshake};
+    secret_set(&j->q.header, m->header);
+    buf_add_span(&j->q.method, m->method);
+    buf_add_span(&j->q.target, m->target);
+    buf_add_span(&j->q.binding, buf_span(&c->binding));
+    c->call = m->call;
+    c->job = j;
+    deadline_set(&c->k->deadlines, &c->deadline, QUESTION_MS);
+    work_submit(&j->job);
+}
+
+void accept_open(struct keyholder *k, const struct keys_msg *m)
+{
+    struct accepts *all = k->accepts;
+    char *name = span_dup(m->gateway);
+    struct gate *gate = gate_named(all, name);
+    struct accept_context *c = mem_zero(sizeof *c);
+    if (!gate || !place(all, c)) {
+        free(c);
+        free(name);
+        refuse_call(k, m->call, KEYS_UNAVAILABLE,
+                    gate ? "Too many clients are connected."
+                         : "The keyholder's configuration has no such gateway.");
+        return;
+    }
+    deadline_init(&c->deadline, too_late);
+    c->k = k;
+    c->gateway = name;
+    c->gate = gate_ref(gate);
+    c->opening = true;
+    buf_add_span(&c->binding, m->binding);
+    begin(c, m);
+}
+
+void accept_step(struct keyholder *k, const struct keys_msg *m)
+{
+    struct accept_context *c = find(k, m->context);
+    const char *why = !c         ? "The keyholder does not know this connection (it was restarted?)."
+                      : c->job   ? "A question about this connection is under way already."
+                      : !c->gate ? "The gateway is gone from the configuration."
+                                 : NULL;
+    if (why)
+        refuse_call(k, m->call, KEYS_UNAVAILABLE, why);
+    else
+        begin(c, m);
+}
+
+void accept_close(struct keyholder *k, const struct keys_msg *m)
+{
+    struct accept_context *c = find(k, m->context);
+    if (!c)
+        return;
+    unqueue(c);
+    if (c->job) {
+        deadline_unset(&c->deadline);
+        c->call = 0;
+        c->closed = true;
+    } else {
+        context_drop(c);
+    }
+}

@@ -1,0 +1,238 @@
+/*
+ * NTLM and Negotiate for clients of ours. The bytes are checked before a library sees them (accept_check.h). Whose hash an NTLM answer is compared with is
+ * decided here: gss-ntlmssp gets a file with that one account, which exists in memory alone and for that one call; so it needs no file of its own, knows
+ * each gateway's users, and takes as long for a user who is not there. Worker threads.
+ */
+#include "keys/accept_speak.h"
+
+#include <openssl/rand.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/base64.h"
+#include "keys/accept_check.h"
+#include "keys/nthash.h"
+#include "keys/ntlm_target.h"
+
+#define LEGS_MOST 8    /* of one handshake: real ones have two or three */
+#define NAME_MOST 256  /* bytes: gss-ntlmssp reads lines of 1024 */
+#define FILE_MOST 1024 /* bytes of an account's line */
+
+static const char *const names[AUTH_SCHEMES] = {[AUTH_NEGOTIATE] = "Negotiate", [AUTH_NTLM] = "NTLM"};
+
+struct account_file {
+    int fd;
+    char path[32];
+};
+
+/* Name and hash in the form of smbpasswd. Its LM hash is none, in upper-case letters as its NT hash. */
+static bool make_file(struct account_file *f, struct span domain, struct span user, struct span hash)
+{
+    struct secret line = {0};
+    bool good = true;
+    f->fd = memfd_create("account", MFD_CLOEXEC);
+    secret_set(&line, domain);
+    if (domain.n)
+        secret_add(&line, SPAN("\\"));
+    secret_add(&line, user);
+    secret_add(&line, SPAN(":0:XXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXX:"));
+    for (size_t i = 0; i < hash.n; i++) {
+        char c = hash.p[i] >= 'a' && hash.p[i] <= 'f' ? (char)(hash.p[i] & ~32) : hash.p[i];
+        secret_add(&line, span_make(&c, 1));
+    }
+    secret_add(&line, SPAN(":[U          ]:LCT-00000000:\n"));
+    struct span bytes = secret_reveal(&line);
+    good = f->fd >= 0 && write(f->fd, bytes.p, bytes.n) == (ssize_t)bytes.n;
+    secret_free(&line);
+    snprintf(f->path, sizeof f->path, "/proc/self/fd/%d", f->fd);
+    return good;
+}
+
+static void drop_file(struct account_file *f)
+{
+    if (f->fd < 0)
+        return;
+    static const char nothing[FILE_MOST];
+    ssize_t wiped = pwrite(f->fd, nothing, sizeof nothing, 0);
+    (void)wiped; /* the pages are gone in a moment */
+    close(f->fd);
+}
+
+/* Of the form that gss-ntlmssp can find: a colon or backslash in a name would be read as something else, and no account has one. */
+static bool can_stand(struct span name)
+{
+    return name.n <= NAME_MOST && span_find(name, ':') == name.n && span_find(name, '\\') == name.n;
+}
+
+/* The account that the client claims, and the file for it. false: *a says no. */
+static bool prepare_account(const struct accept_question *q, const struct users *users, struct span message,
+                            struct account_file *file, struct accept_answer *a)
+{
+    struct accept_handshake *h = q->handshake;
+    struct accept_claim claim;
+    struct buf domain = {0}, user = {0};
+    char nobody[NT_HASH_DIGITS];
+    struct span name;
+    unsigned char random[NT_HASH_DIGITS];
+    accept_claim_read(message, &claim);
+    if (claim.anonymous || claim.old) {
+        accept_say(a, KEYS_REFUSED,
+                   claim.anonymous ? "NTLM: a null session names no user"
+                                   : "NTLM: version 1 of NTLM is not taken");
+        return false;
+    }
+    ntlm_target_text(&domain, claim.domain);
+    ntlm_target_text(&user, claim.user);
+    struct span d = buf_span(&domain), u = buf_span(&user);
+    a->identity = accept_identity(q->gate, u);
+    bool good = can_stand(d) && can_stand(u) && RAND_bytes(random, sizeof random) == 1;
+    if (good && !q->gate->winbind) {
+        for (size_t i = 0; i < sizeof nobody; i++)
+            nobody[i] = "0123456789ABCDEF"[random[i] & 15];
+        struct span hash = users_find_nt(users, d, u, q->gate->domain, &name);
+        free(h->account);
+        h->account = hash.n ? accept_identity(q->gate, name) : NULL;
+        good = make_file(file, d, u, hash.n ? hash : span_make(nobody, sizeof nobody));
+    }
+    if (!good) {
+        accept_say(a, KEYS_REFUSED, "NTLM: the user is unknown or the password wrong");
+        a->tried = true;
+    }
+    buf_free(&domain);
+    buf_free(&user);
+    return good;
+}
+
+static bool is_guest(const char *name)
+{
+    struct span n = span_str(name);
+    size_t back = span_find(n, '\\');
+    n = back < n.n ? span_from(n, back + 1) : span_head(n, span_find(n, '@'));
+    return span_ieq(n, SPAN("guest"));
+}
+
+static void add_line(struct buf *lines, enum auth_scheme scheme, const struct buf *token)
+{
+    struct buf text = {0};
+    base64_encode(&text, buf_span(token));
+    buf_addf(lines, "%s %s\n", names[scheme], buf_cstr(&text));
+    buf_free(&text);
+}
+
+static void let_in(const struct accept_question *q, enum auth_scheme scheme, const struct gss_entry_who *who,
+                   const struct buf *out, struct accept_answer *a)
+{
+    struct accept_handshake *h = q->handshake;
+    bool by_file = !who->kerberos && !q->gate->winbind;
+    if (who->nobody || (by_file && !h->account) ||
+        (!who->kerberos && q->gate->winbind && is_guest(who->name))) {
+        accept_say(a, KEYS_REFUSED, "%s: %s", names[scheme],
+                   by_file && !who->nobody ? "the user is unknown or the password wrong"
+                                           : "an anonymous user or a guest is nobody who may come in");
+        a->tried = by_file && !who->nobody;
+        return;
+    }
+    free(a->identity);
+    a->identity = by_file ? mem_strdup(h->account) : mem_strdup(who->name);
+    a->verdict = KEYS_OK;
+    a->flags = KEYS_BINDS;
+    a->scheme = scheme == AUTH_NTLM ? "NTLM" : who->kerberos ? "Negotiate (Kerberos)" : "Negotiate (NTLM)";
+    a->until = who->kerberos && who->lifetime ? time(NULL) + who->lifetime : 0;
+    if (out->n)
+        add_line(&a->lines, scheme, out);
+}
+
+static void step(const struct accept_question *q, const struct gate_hand *hand, enum auth_scheme scheme,
+                 struct span bytes, const struct accept_token *token, struct accept_answer *a)
+{
+    struct accept_handshake *h = q->handshake;
+    struct account_file file = {.fd = -1};
+    struct gss_entry_who who = {0};
+    struct buf out = {0};
+    struct err e = {0};
+    bool over = true;
+    static const char nowhere[] = "/dev/null"; /* no account is due yet */
+    if (!token->last || prepare_account(q, hand->users, token->ntlm, &file, a)) {
+        const char *accounts = q->gate->winbind ? NULL : file.fd >= 0 ? file.path : nowhere;
+        switch (gss_entry_step(h->entry, bytes, accounts, &out, &who, &e)) {
+        case GSS_ENTRY_MORE:
+            a->verdict = KEYS_SEND;
+            add_line(&a->lines, scheme, &out);
+            over = ++h->legs >= LEGS_MOST;
+            if (over)
+                accept_say(a, KEYS_REFUSED, "%s: the handshake does not end", names[scheme]);
+            break;
+        case GSS_ENTRY_IN:
+            let_in(q, scheme, &who, &out, a);
+            break;
+        default:
+            accept_say(a, KEYS_REFUSED, "%s: %s", names[scheme], e.text);
+            a->tried = token->last;
+        }
+    }
+    if (over)
+        accept_handshake_drop(h);
+    free(who.name);
+    secret_wipe(out.p, out.n);
+    buf_free(&out);
+    drop_file(&file);
+}
+
+/* What the client begins with, if that can be had; else the other one that it offers. */
+static bool takes_kerberos(const struct gate_hand *hand, const struct accept_token *token)
+{
+    bool other = token->form == TOKEN_INIT;
+    if (token->kerberos && token->ntlm.n == 0)
+        return !other || hand->kerberos || !hand->works[AUTH_NTLM];
+    return other && token->kerberos && !hand->works[AUTH_NTLM];
+}
+
+static bool fits(const struct accept_question *q, const struct gate_hand *hand, enum auth_scheme scheme,
+                 const struct accept_token *token, struct accept_answer *a)
+{
+    const struct accept_handshake *h = q->handshake;
+    bool first = token->form == TOKEN_INIT || token->form == TOKEN_KERBEROS ||
+                 (token->form == TOKEN_NTLM && !token->last);
+    if ((scheme == AUTH_NTLM && token->form != TOKEN_NTLM) || (token->last && token->form == TOKEN_INIT)) {
+        accept_say(a, KEYS_BROKEN, "The token in Proxy-Authorization is not one of %s", names[scheme]);
+        return false;
+    }
+    if (!first && (!h->entry || h->scheme != scheme)) {
+        accept_say(a, KEYS_REFUSED, "%s: there is no handshake of which this token would be the next",
+                   names[scheme]);
+        return false;
+    }
+    if (!first)
+        return true;
+    bool kerberos = takes_kerberos(hand, token);
+    accept_handshake_drop(q->handshake);
+    if (!(kerberos ? hand->kerberos != NULL : hand->works[AUTH_NTLM])) {
+        accept_say(a, KEYS_REFUSED, "%s: %s is not taken here", names[scheme],
+                   kerberos ? "Kerberos" : "NTLM");
+        return false;
+    }
+    q->handshake->scheme = scheme;
+    q->handshake->entry = gss_entry_new(kerberos ? hand->kerberos : hand->ntlm, buf_span(&q->binding));
+    return true;
+}
+
+void accept_token(const struct accept_question *q, const struct gate_hand *hand, enum auth_scheme scheme,
+                  struct span token68, struct accept_answer *a)
+{
+    struct buf bytes = {0};
+    struct accept_token token;
+    const char *why;
+    if (!base64_decode(&bytes, token68))
+        accept_say(a, KEYS_BROKEN, "The token in Proxy-Authorization is not base64");
+    else if (!accept_check(buf_span(&bytes), &token, &why))
+        accept_say(a, KEYS_BROKEN, "The token in Proxy-Authorization %s", why);
+    else if (fits(q, hand, scheme, &token, a))
+        step(q, hand, scheme, buf_span(&bytes), &token, a);
+    if (a->verdict == KEYS_BROKEN)
+        accept_handshake_drop(q->handshake);
+    secret_wipe(bytes.p, bytes.n);
+    buf_free(&bytes);
+}

@@ -1,0 +1,123 @@
+"""exeat users: what stands in the file, and how it gets there."""
+
+import fcntl
+import hashlib
+import os
+import stat
+import subprocess
+import sys
+import threading
+
+import agent as lib
+import place
+from test_login import Terminal
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
+import ntlm  # noqa: E402
+
+GATEWAYS = "[gateway]\nlisten = 127.0.0.1:9\nauth = basic\nusers = %s\nrealm = the lab\n[gateway other]\nlisten = 127.0.0.1:19\nusers = %s\n"
+
+
+def digest(algorithm, user, realm, password):
+    return hashlib.new(algorithm, ("%s:%s:%s" % (user, realm, password)).encode()).hexdigest()
+
+
+class Users(place.Place):
+    def setUp(self):
+        super().setUp()
+        self.file = self.path("users")
+
+    def add(self, name="alice", password="hunter2", *words, **options):
+        return self.expect(0, name, "", "users", "add", name, "--stdin", *(words or ("--file", self.file)), input=password + "\n", **options)
+
+    def lines(self):
+        with open(self.file, encoding="utf-8") as f:
+            return f.read().splitlines()
+
+    def test_hashes_only(self):
+        self.add()
+        lines = self.lines()
+        self.assertRegex(lines[0], r"^alice:\$y\$")
+        self.assertEqual(lines[1:], ["alice:exeat:" + digest("sha256", "alice", "exeat", "hunter2"), "alice:exeat:" + digest("md5", "alice", "exeat", "hunter2"),
+                                     "alice:0:%s:%s:[U          ]:LCT-00000000:" % ("X" * 32, ntlm.md4("hunter2".encode("utf-16-le")).hex())])
+        self.assertNotIn("hunter2", "\n".join(lines))
+        self.assertEqual(stat.S_IMODE(os.stat(self.file).st_mode), 0o600)
+        self.assertEqual([n for n in os.listdir(self.directory) if n.startswith("users")], ["users"])
+
+    def test_new_password_in_place_of_the_old_one(self):
+        self.write("users", "# kept\nbob:$y$x\r\nalice:other:%s\nalice:exeat:%s\nalice:{SHA}x\n" % ("0" * 32, "1" * 32))
+        os.chmod(self.file, 0o640)
+        self.assertIn("has a new password", self.add(password="one").stdout)
+        self.assertEqual(self.lines()[:3], ["# kept", "bob:$y$x", "alice:other:" + "0" * 32])
+        self.assertNotIn("1" * 32, "".join(self.lines()))
+        self.assertNotIn("{SHA}x", "".join(self.lines()))
+        self.assertEqual(stat.S_IMODE(os.stat(self.file).st_mode), 0o640)
+
+    def test_remove_and_list(self):
+        self.add()
+        self.add("bob")
+        self.assertEqual(self.expect(0, "alice", "", "users", "list", "--file", self.file).stdout,
+                         "".join("%s\t%s\n" % (n, f) for n in ("alice", "bob") for f in ("Basic", "Digest (SHA-256) in exeat", "Digest (MD5) in exeat", "NTLM")))
+        self.expect(0, "alice is taken out of", "", "users", "remove", "alice", "--file", self.file)
+        self.assertEqual({line.split(":")[0] for line in self.lines()}, {"bob"})
+        self.expect(2, "", 'has no user "alice"', "users", "remove", "alice", "--file", self.file)
+        with open(self.file, "a", encoding="utf-8") as f:
+            f.write("what is this\n")
+        self.expect(0, "bob\tBasic", "line 5 has neither the form", "users", "list", "--file", self.file)
+
+    def test_where_the_configuration_says(self):
+        self.configure(place.CONFIG + GATEWAYS % (self.file, self.path("others")))
+        self.add("alice", "hunter2", "--gateway", "gateway")
+        self.assertIn("alice:the lab:" + digest("md5", "alice", "the lab", "hunter2"), self.lines())
+        self.add("bob", "x", "--gateway", "other")
+        self.assertTrue(os.path.exists(self.path("others")))
+        self.assertIn("alice", self.expect(0, "alice", "", "users").stdout)
+        self.expect(2, "", "no [gateway nowhere]", "users", "list", "--gateway", "nowhere")
+        self.configure()
+        self.expect(2, "", "--file FILE", "users", "list")
+
+    def test_words(self):
+        for words, why in ((("add",), 'users add NAME'), (("remove",), "whom?"), (("list", "alice"), "one word too many"), (("forget", "alice"), "neither add, remove nor list"),
+                           (("add", "a:b"), "colon"), (("add", "#a"), "colon"), (("add", ""), "colon"), (("add", " a"), "colon"), (("add", "a\nb"), "colon")):
+            self.expect(2, "", why, "users", *words, "--file", self.file)
+        self.expect(1, "", "No such file", "users", "remove", "alice", "--file", self.file)
+        self.expect(1, "", "cannot read", "users", "list", "--file", self.directory)
+        self.assertFalse(os.path.exists(self.file))
+
+    def test_terminal_asks_twice(self):
+        for second, code in (("hunter2\n", 0), ("hunter3\n", 2)):
+            terminal = Terminal(self, [self.program, "users", "add", "carol", "--file", self.file], self.env)
+            at = terminal.read_until("Password of carol for the gateway: ")
+            terminal.type("hunter2\n")
+            at = terminal.read_until("The same again: ", at)
+            terminal.type(second)
+            self.assertEqual(terminal.wait(), code)
+            self.assertNotIn(b"hunter", terminal.output)
+            self.assertEqual(sum(line.startswith("carol:") for line in self.lines()), 4)
+
+    def test_waits_for_another_who_changes_it(self):
+        self.add()
+        folder = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            waiting = subprocess.Popen([self.program, "users", "remove", "alice", "--file", self.file], env=self.env, stdout=subprocess.DEVNULL)
+            lib.wait_until(lambda: self.waits(waiting.pid), "the verb to wait for the lock")
+            self.assertEqual(len(self.lines()), 4)
+        finally:
+            os.close(folder)
+        self.assertEqual(waiting.wait(place.PATIENCE), 0)
+        self.assertEqual(self.lines(), [])
+
+    @staticmethod
+    def waits(pid):
+        with open("/proc/locks", encoding="utf-8") as f:
+            return any("->" in line and " %d " % pid in line for line in f)
+
+    def test_many_at_once(self):
+        threads = [threading.Thread(target=self.add, args=("user%d" % i,)) for i in range(5)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual({line.split(":")[0] for line in self.lines()}, {"user%d" % i for i in range(5)})
+        self.assertEqual(len(self.lines()), 20)

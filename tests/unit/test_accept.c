@@ -1,0 +1,232 @@
+/* The server's side of authentication, the parts that need neither a gateway nor a library: hashes of htpasswd, nonces and their counts, delays, and what clients'
+   tokens must look like. The schemes as a whole: tests/keys/test_accept.py. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "keys/accept_basic.h"
+#include "keys/accept_check.h"
+#include "keys/accept_delay.h"
+#include "keys/accept_digest.h"
+#include "keys/basic_hash.h"
+#include "keys/digest_nonce.h"
+
+static bool is(const char *hash, const char *password)
+{
+    struct secret p = {0};
+    secret_set(&p, span_str(password));
+    bool same = basic_hash_is(span_str(hash), &p);
+    secret_free(&p);
+    return same;
+}
+
+static void test_hashes(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *hash, *password;
+        bool slow;
+    } rows[] = {
+        {"$apr1$FSCYONUX$mlTHKZWVeHTjAX9N6JyLG1", "Password", false},
+        {"{SHA}i+PJQ7Fgn/+/xRqtZm0KBK34PJ0=", "Password", false},
+        {"$2y$05$MHzo2JtJEx2k3PDxdYF98.PX0oPLPqNTJHz0OWjUJKa8Zcscr3xE.", "Password", true},
+        {"$5$Ko6kEMk88yLteY.I$uL7awGnR6gN4NrPl3CDTAjW.XlPEopcLg3CmRh7EajB", "Password", true},
+        {"$6$artYPYoCWqBeRl6c$68WowcNUA.Duk.NVIhLZFvlV1eWqRtWwY79XrSmYjcOJRph23WkRn42ajuRp1LGaBZ90Z0jSLx/"
+         "8QhnlNzIEa0",
+         "Password", true},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        assert_null(basic_hash_fault(span_str(rows[i].hash)));
+        assert_int_equal(basic_hash_is_slow(span_str(rows[i].hash)), rows[i].slow);
+        assert_true(is(rows[i].hash, rows[i].password));
+        assert_false(is(rows[i].hash, "password"));
+        assert_false(is(rows[i].hash, ""));
+        assert_false(is(rows[i].hash, "Password "));
+        for (size_t n = strlen(rows[i].hash); n-- > 0;) { /* no part of a hash will do */
+            char *part = span_dup(span_make(rows[i].hash, n));
+            assert_false(is(part, "Password"));
+            free(part);
+        }
+    }
+    static const char *const bad[] = {"",
+                                      "Password",
+                                      "*",
+                                      "!",
+                                      "$2y$05$MHzo",
+                                      "$6$salt",
+                                      "sgWoly8us9iq.",
+                                      "{SSHA}i+PJQ7Fgn/+/xRqtZm0KBK34PJ0=",
+                                      "!$apr1$FSCYONUX$mlTHKZWVeHTjAX9N6JyLG1",
+                                      "$apr1$FSCYONUX$mlTHKZWVeHTjAX9N6Jy G1"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_non_null(basic_hash_fault(span_str(bad[i])));
+}
+
+static void test_memo_is_of_hash_and_password(void **state)
+{
+    (void)state;
+    static const char file[] = "alice:$5$Ko6kEMk88yLteY.I$uL7awGnR6gN4NrPl3CDTAjW.XlPEopcLg3CmRh7EajB\n";
+    static const char other[] = "alice:$5$Ko6kEMk88yLteY.I$uL7awGnR6gN4NrPl3CDTAjW.XlPEopcLg3CmRh7EajC\n";
+    struct users *u = users_parse(SPAN(file), "users"), *changed = users_parse(SPAN(other), "users");
+    struct accept_memo *m = accept_memo_new();
+    struct accept_basic right, wrong;
+    const char *why;
+    assert_true(accept_basic_read(&right, SPAN("YWxpY2U6UGFzc3dvcmQ="), &why));
+    assert_true(accept_basic_read(&wrong, SPAN("YWxpY2U6cGFzc3dvcmQ="), &why));
+    assert_false(accept_basic_is_quick(u, m, &right));
+    assert_true(accept_basic_check(u, m, &right));
+    assert_true(accept_basic_is_quick(u, m, &right));
+    assert_false(accept_basic_check(u, m, &wrong));
+    assert_false(accept_basic_is_quick(u, m, &wrong)); /* a wrong one is never known */
+    assert_false(accept_basic_is_quick(changed, m, &right));
+    assert_false(accept_basic_check(changed, m, &right));
+    accept_basic_free(&right);
+    accept_basic_free(&wrong);
+    accept_memo_free(m);
+    users_unref(u);
+    users_unref(changed);
+}
+
+static void test_nonces(void **state)
+{
+    (void)state;
+    struct nonce_mint *m = nonce_mint_new(), *other = nonce_mint_new();
+    char nonce[NONCE_DIGITS + 1];
+    nonce_make(m, 1000, nonce);
+    assert_int_equal(nonce_age(m, span_str(nonce), 1000), 0);
+    assert_int_equal(nonce_age(m, span_str(nonce), 301000), 300000);
+    assert_int_equal(nonce_age(m, span_str(nonce), 999), -1); /* of the future */
+    assert_int_equal(nonce_age(other, span_str(nonce), 1000), -1);
+    for (size_t i = 0; i < NONCE_DIGITS; i++) { /* each digit counts */
+        char c = nonce[i];
+        nonce[i] = c == '0' ? '1' : '0';
+        assert_int_equal(nonce_age(m, span_str(nonce), INT64_MAX), -1);
+        nonce[i] = c;
+    }
+    nonce_mint_free(m);
+    nonce_mint_free(other);
+}
+
+/* More nonces than there are places: the oldest go, and nothing that has gone is taken again. */
+static void test_nonces_beyond_the_table(void **state)
+{
+    (void)state;
+    struct nonce_mint *m = nonce_mint_new();
+    static char nonces[NONCE_PLACES + 10][NONCE_DIGITS + 1];
+    for (int i = 0; i < NONCE_PLACES + 10; i++) {
+        nonce_make(m, 1000 + i, nonces[i]);
+        if (i != 5)
+            assert_true(nonce_count(m, span_str(nonces[i]), 1));
+    }
+    for (int i = 0; i < NONCE_PLACES + 10; i++)
+        assert_false(nonce_count(m, span_str(nonces[i]), 1));
+    assert_false(nonce_count(m, span_str(nonces[0]), 2)); /* gone: nobody knows */
+    assert_false(nonce_count(m, span_str(nonces[5]), 1)); /* never used, but older than one that has gone */
+    assert_true(nonce_count(m, span_str(nonces[NONCE_PLACES]), 2));
+    assert_false(nonce_count(m, span_str(nonces[NONCE_PLACES]), 0));
+    nonce_mint_free(m);
+}
+
+static void test_old_nonce_is_stale(void **state)
+{
+    (void)state;
+    static const char file[] = "alice:exeat:b6bcb4d1c9b8c8a9b6bcb4d1c9b8c8a9\n";
+    struct digest_gate *g = digest_gate_new("exeat");
+    struct users *u = users_parse(SPAN(file), "users");
+    struct buf lines = {0};
+    assert_true(digest_gate_offer(g, u, true, 0, &lines));
+    assert_non_null(strstr(buf_cstr(&lines), "stale=true"));
+    assert_null(strstr(buf_cstr(&lines), "SHA-256"));
+    buf_free(&lines);
+    users_unref(u);
+    digest_gate_free(g);
+}
+
+static void test_delays(void **state)
+{
+    (void)state;
+    struct delays d = {0};
+    assert_int_equal(delay_after(&d, "a", "alice", 0), 500);
+    assert_int_equal(delay_after(&d, "a", "Alice", 1), 1000);
+    assert_int_equal(delay_after(&d, "b", "alice", 1), 500);
+    assert_int_equal(delay_after(&d, "a", "alice", DELAY_FORGET_MS), 2000);
+    assert_int_equal(delay_after(&d, "a", "alice", 2 * DELAY_FORGET_MS), 500);
+    for (int i = 0; i < 100; i++)
+        assert_true(delay_after(&d, "a", "alice", 2 * DELAY_FORGET_MS) <= DELAY_MOST_MS);
+    delays_free(&d);
+}
+
+#define S(text)                                                                                              \
+    {                                                                                                        \
+        text, sizeof(text) - 1                                                                               \
+    }
+#define T1     "NTLMSSP\0\1\0\0\0\7\x82\x8\xa2\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+#define SPNEGO "\6\6\x2b\6\1\5\5\2"
+#define KRB5   "\6\x9\x2a\x86\x48\x86\xf7\x12\1\2\2"
+
+static void test_tokens(void **state)
+{
+    (void)state;
+    static const struct {
+        struct span bytes;
+        bool good;
+        enum accept_token_form form;
+        bool kerberos;
+    } rows[] = {
+        {S(T1), true, TOKEN_NTLM, false},
+        {S("NTLMSSP\0\2\0\0\0"), false, 0, false},
+        {S("NTLMSSP\0\3\0\0\0"), false, 0, false},
+        {S("NTLMSSP\0"), false, 0, false},
+        {S("NTLMSSP\0\1\0\0\0\6\x82\x8\xa2\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"), false, 0,
+         false}, /* no Unicode */
+        {S("NTLMSSP\0\1\0\0\0\7\xb2\x8\xa2\xff\0\xff\0\x20\0\0\0\0\0\0\0\0\0\0\0"), false, 0, false},
+        {S("\x60\x0b" KRB5), true, TOKEN_KERBEROS, true},
+        {S("\x60\x0c" KRB5), false, 0, false},
+        {S("\x60\x0b" KRB5 "x"), false, 0, false},
+        {S("\x60\x5\6\3\1\2\3"), false, 0, false},
+        {S("\x60\x19" SPNEGO "\xa0\xf\x30\xd\xa0\xb\x30\x9\6\7\x2b\6\1\4\1\x82\x37"), true, TOKEN_INIT,
+         false},
+        {S("\x60\x1d" SPNEGO "\xa0\x13\x30\x11\xa0\xf\x30\xd" KRB5 "\6\0"), false, 0, false},
+        {S("\x60\x1b" SPNEGO "\xa0\x11\x30\xf\xa0\xd\x30\xb" KRB5), true, TOKEN_INIT, true},
+        {S("\x60\x1b" SPNEGO "\xa0\x11\x30\xf\xa0\xd\x30\xc" KRB5), false, 0, false},
+        {S("\x60\x1b" SPNEGO "\xa0\x11\x30\xf\xa1\xd\x30\xb" KRB5), false, 0, false},
+        {S("\xa1\x7\x30\x5\xa0\3\xa\1\1"), true, TOKEN_RESPONSE, false},
+        {S("\xa1\x9\x30\x7\xa0\3\xa\1\1\5\0"), false, 0, false}, /* something behind the fields */
+        {S("\xa1\x9\x30\x7\xa2\x5\4\3"
+           "abc"),
+         true, TOKEN_RESPONSE, false},
+        {S("\xa1\xf\x30\xd\xa2\xb\4\x9NTLMSSP\0\1"), false, 0, false},
+        {S("\xa1\x80\x30\x5\xa0\3\xa\1\1"), false, 0, false},
+        {S("\xa1\x7\x30\x5\xa0\3\xa\1"), false, 0, false},
+        {S(""), false, 0, false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct accept_token token;
+        const char *why = NULL;
+        char *exact = mem_alloc(rows[i].bytes.n + !rows[i].bytes.n);
+        memcpy(exact, rows[i].bytes.p, rows[i].bytes.n);
+        bool good = accept_check(span_make(exact, rows[i].bytes.n), &token, &why);
+        if (good != rows[i].good ||
+            (good && (token.form != rows[i].form || token.kerberos != rows[i].kerberos)) || (!good && !why))
+            fail_msg("row %zu: %s", i, why ? why : "good");
+        free(exact);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_hashes),
+        cmocka_unit_test(test_memo_is_of_hash_and_password),
+        cmocka_unit_test(test_nonces),
+        cmocka_unit_test(test_nonces_beyond_the_table),
+        cmocka_unit_test(test_old_nonce_is_stale),
+        cmocka_unit_test(test_delays),
+        cmocka_unit_test(test_tokens),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
