@@ -15,6 +15,7 @@
 struct wanted {
     const struct entrance *entrance;
     const struct config_forward *forward; /* entrance_fixed */
+    const struct config_gateway *gateway; /* entrance_gateway */
     const struct config_address *address;
     const struct given *given; /* instead of the address */
 };
@@ -53,16 +54,22 @@ static bool lists(const struct config_address *list, size_t n, const char *addre
 /* By the unit's FileDescriptorName=. true: it has a name that says something, and *w what, if there is such a thing. */
 static bool purpose_by_name(struct wanted *w, const struct given *g, const struct config *c)
 {
-    static const struct span prefix = {"forward.", 8};
+    static const struct span prefix = {"forward.", 8}, gateway = {"gateway.", 8};
     struct span name = span_str(g->name);
+    bool general = span_eq(name, SPAN("gateway"));
     if (span_eq(name, SPAN("http")))
         w->entrance = &entrance_http;
     else if (span_eq(name, SPAN("socks")))
         w->entrance = &entrance_socks;
     else if (span_eq(name, SPAN("metrics")))
         w->entrance = &entrance_metrics;
-    else if (!span_starts(name, prefix))
+    else if (!general && !span_starts(name, gateway) && !span_starts(name, prefix))
         return false;
+    if (general || span_starts(name, gateway)) {
+        w->gateway = config_gateway_named(c, general ? name : span_from(name, gateway.n));
+        w->entrance = w->gateway && w->gateway->n_auth ? &entrance_gateway : NULL;
+        return true;
+    }
     for (size_t i = 0; i < c->n_forwards && !w->entrance; i++)
         if (span_eq(span_from(name, prefix.n), span_str(c->forwards[i].name)))
             *w = (struct wanted){.entrance = &entrance_fixed, .forward = &c->forwards[i]};
@@ -75,6 +82,9 @@ static void purpose_by_address(struct wanted *w, const struct given *g, const st
     for (size_t i = 0; i < c->n_forwards; i++)
         if (lists(c->forwards[i].listen, c->forwards[i].n_listen, g->address))
             *w = (struct wanted){.entrance = &entrance_fixed, .forward = &c->forwards[i]};
+    for (size_t i = 0; i < c->n_gateways; i++)
+        if (lists(c->gateways[i].listen, c->gateways[i].n_listen, g->address))
+            *w = (struct wanted){.entrance = &entrance_gateway, .gateway = &c->gateways[i]};
     if (lists(c->metrics, c->n_metrics, g->address))
         w->entrance = &entrance_metrics;
     if (lists(c->socks, c->n_socks, g->address))
@@ -91,11 +101,13 @@ static bool find_purpose(struct wanted *w, const struct given *g, const struct c
     if (w->entrance)
         return true;
     if (named)
-        return err_set(e, ERR_CONFIG, "the socket on %s is named %s, and there is no such [forward NAME]",
-                       g->address, g->name);
+        return err_set(e, ERR_CONFIG, "the socket on %s is named %s, and there is no such [%s]", g->address,
+                       g->name,
+                       strncmp(g->name, "gateway", 7) == 0 ? "gateway NAME] with auth" : "forward NAME]");
     return err_set(e, ERR_CONFIG,
                    "what the socket on %s is for cannot be told: write FileDescriptorName=http, socks, "
-                   "metrics or forward.NAME into the .socket unit, or the address into exeat.conf",
+                   "metrics, forward.NAME, gateway or gateway.NAME into the .socket unit, or the address "
+                   "into exeat.conf",
                    g->address);
 }
 
@@ -105,18 +117,27 @@ static void want(struct wanted_list *w, struct wanted one)
     w->list[w->n++] = one;
 }
 
+static struct wanted given_for(struct wanted purpose, const struct given *given)
+{
+    purpose.given = given;
+    return purpose;
+}
+
 /* One purpose: the sockets that were given for it, or else the configuration's addresses. `whose`: what each given socket is for. */
 static void want_each(struct wanted_list *w, const struct given_list *given, const struct wanted *whose,
                       struct wanted purpose, const struct config_address *list, size_t n)
 {
     size_t before = w->n;
     for (size_t i = 0; i < given->n; i++)
-        if (whose[i].entrance == purpose.entrance && whose[i].forward == purpose.forward)
-            want(w, (struct wanted){purpose.entrance, purpose.forward, NULL, &given->list[i]});
+        if (whose[i].entrance == purpose.entrance && whose[i].forward == purpose.forward &&
+            whose[i].gateway == purpose.gateway)
+            want(w, given_for(purpose, &given->list[i]));
     if (w->n > before)
         return;
-    for (size_t i = 0; i < n; i++)
-        want(w, (struct wanted){purpose.entrance, purpose.forward, &list[i], NULL});
+    for (size_t i = 0; i < n; i++) {
+        purpose.address = &list[i];
+        want(w, purpose);
+    }
 }
 
 static bool want_all(struct wanted_list *w, const struct doors *d, const struct config *c, struct err *e)
@@ -129,6 +150,10 @@ static bool want_all(struct wanted_list *w, const struct doors *d, const struct 
         want_each(w, &d->given, whose,
                   (struct wanted){.entrance = &entrance_fixed, .forward = &c->forwards[i]},
                   c->forwards[i].listen, c->forwards[i].n_listen);
+    for (size_t i = 0; ok && i < c->n_gateways; i++)
+        want_each(w, &d->given, whose,
+                  (struct wanted){.entrance = &entrance_gateway, .gateway = &c->gateways[i]},
+                  c->gateways[i].listen, c->gateways[i].n_listen);
     if (ok) {
         want_each(w, &d->given, whose, (struct wanted){.entrance = &entrance_socks}, c->socks, c->n_socks);
         want_each(w, &d->given, whose, (struct wanted){.entrance = &entrance_metrics}, c->metrics,
@@ -144,7 +169,7 @@ static bool want_all(struct wanted_list *w, const struct doors *d, const struct 
 static void accepted(void *owner, struct stream *s)
 {
     struct door *door = owner;
-    relay_accept(door->relay, door->entrance, door->fixed, door->number, s);
+    relay_accept(door->relay, door->entrance, door->to, door->number, s);
 }
 
 /* Those who have connected already are let in first. What systemd holds open is the next agent's. */
@@ -156,7 +181,8 @@ static void door_close(struct door *door)
         relay_retire(door->relay, door->number);
     if (door->listener)
         listener_close(door->listener);
-    fixed_unref(door->fixed);
+    fixed_unref(door->to.fixed);
+    gate_unref(door->to.gate);
     free(door->text);
     free(door);
 }
@@ -165,9 +191,11 @@ static void say_ready(const struct door *door)
 {
     const char *name = listener_name(door->listener);
     if (door->entrance == &entrance_fixed)
-        log_info(NULL, "ready: forward %s on %s to %s", door->fixed->name, name, door->fixed->target);
+        log_info(NULL, "ready: forward %s on %s to %s", door->to.fixed->name, name, door->to.fixed->target);
     else if (door->entrance == &entrance_socks)
         log_info(NULL, "ready: SOCKS on %s", name);
+    else if (door->entrance == &entrance_gateway)
+        log_info(NULL, "ready: gateway %s on %s", door->to.gate->name, name);
     else if (door->entrance == &entrance_metrics)
         log_info(NULL, "ready: figures on %s", name);
     else
@@ -184,11 +212,12 @@ static struct door *door_open(struct relay *relay, const struct wanted *w, struc
                           .text = mem_strdup(w->given ? w->given->address : at->text),
                           .given = w->given};
     struct loop *loop = relay->out->loop;
-    door->listener = w->given   ? listen_given(loop, w->given, accepted, door, e)
-                     : at->path ? listen_unix(loop, at->path, accepted, door, e)
-                     : config_address_is_beyond(at) && w->entrance == &entrance_http
-                         ? listen_tcp_open(loop, at->host, at->port, accepted, door, e)
-                         : listen_tcp(loop, at->host, at->port, accepted, door, e);
+    door->listener =
+        w->given   ? listen_given(loop, w->given, accepted, door, e)
+        : at->path ? listen_unix(loop, at->path, accepted, door, e)
+        : config_address_is_beyond(at) && (w->entrance == &entrance_http || w->entrance == &entrance_gateway)
+            ? listen_tcp_open(loop, at->host, at->port, accepted, door, e)
+            : listen_tcp(loop, at->host, at->port, accepted, door, e);
     if (door->listener)
         return door;
     door_close(door);
@@ -214,15 +243,34 @@ static bool fits(const struct door *door, const struct wanted *w)
         return strcmp(listener_name(door->listener), w->address->text) == 0;
     if (w->address->path || w->address->port != 0)
         return true;
-    return door->entrance == w->entrance && (!w->forward || strcmp(door->fixed->name, w->forward->name) == 0);
+    return door->entrance == w->entrance &&
+           (!w->forward || strcmp(door->to.fixed->name, w->forward->name) == 0) &&
+           (!w->gateway || strcmp(door->to.gate->name, w->gateway->name) == 0);
 }
 
 static struct fixed *fixed_named(struct door *const *list, size_t n, const char *name)
 {
     for (size_t i = 0; i < n; i++)
-        if (list[i]->fixed && strcmp(list[i]->fixed->name, name) == 0)
-            return list[i]->fixed;
+        if (list[i]->to.fixed && strcmp(list[i]->to.fixed->name, name) == 0)
+            return list[i]->to.fixed;
     return NULL;
+}
+
+static struct gate *gate_named(struct door *const *list, size_t n, const char *name)
+{
+    for (size_t i = 0; i < n; i++)
+        if (list[i]->to.gate && strcmp(list[i]->to.gate->name, name) == 0)
+            return list[i]->to.gate;
+    return NULL;
+}
+
+/* The same for gateways, whose clients are counted by name. */
+static struct gate *find_gate(struct doors *d, const struct wanted *w, struct door *const *next, size_t n)
+{
+    struct gate *gate = gate_named(d->list, d->n, w->gateway->name);
+    if (!gate)
+        gate = gate_named(next, n, w->gateway->name);
+    return gate ? gate_ref(gate) : gate_new(&d->relay->gates, w->gateway->name);
 }
 
 /* Gives a door its purpose. The tunnels' own figures go on as long as their name stands in the configuration. */
@@ -230,6 +278,7 @@ static void dedicate(struct doors *d, struct door *door, const struct wanted *w,
                      size_t n)
 {
     struct fixed *fixed = NULL;
+    struct gate *gate = w->gateway ? find_gate(d, w, next, n) : NULL;
     if (w->forward) {
         fixed = fixed_named(d->list, d->n, w->forward->name);
         if (!fixed)
@@ -237,8 +286,9 @@ static void dedicate(struct doors *d, struct door *door, const struct wanted *w,
         fixed = fixed ? fixed_ref(fixed) : fixed_new(w->forward);
         fixed_aim(fixed, w->forward);
     }
-    fixed_unref(door->fixed);
-    door->fixed = fixed;
+    fixed_unref(door->to.fixed);
+    gate_unref(door->to.gate);
+    door->to = (struct leads){.fixed = fixed, .gate = gate};
     door->entrance = w->entrance;
 }
 
@@ -253,7 +303,8 @@ static bool can_do_without(const struct wanted_list *wanted, const struct wanted
     bool others = false;
     for (size_t i = 0; i < wanted->n; i++) {
         const struct wanted *o = &wanted->list[i];
-        others |= o->entrance == w->entrance && o->forward == w->forward && !is_ipv6(o);
+        others |=
+            o->entrance == w->entrance && o->forward == w->forward && o->gateway == w->gateway && !is_ipv6(o);
     }
     return others && is_ipv6(w) && e->code == ERR_UNREACHABLE;
 }
@@ -337,6 +388,11 @@ void doors_close(struct doors *d)
     d->list = NULL;
     d->n = 0;
     given_free(&d->given);
+}
+
+const struct gate *doors_gate(const struct doors *d, const char *name)
+{
+    return gate_named(d->list, d->n, name);
 }
 
 const struct fixed *doors_fixed(const struct doors *d, const char *name)

@@ -11,7 +11,7 @@ struct door {
     struct relay *relay;
     struct listener *listener;
     const struct entrance *entrance;
-    struct fixed *fixed;       /* entrance_fixed: a reference */
+    struct leads to;           /* references */
     char *text;                /* the address as the configuration has it; of a given socket, its own */
     unsigned number;           /* for relay_retire */
     bool open;                 /* clients come in by it */
@@ -35,5 +35,8 @@ bool doors_set(struct doors *d, const struct config *c, struct err *e);
 void doors_close(struct doors *d);
 /* The fixed tunnel of that name, or NULL. */
 const struct fixed *doors_fixed(const struct doors *d, const char *name);
+
+/* The gateway of that name, or NULL. */
+const struct gate *doors_gate(const struct doors *d, const char *name);
 
 #endif

@@ -88,7 +88,7 @@ static json_t *listening(const struct agent *a, const struct entrance *entrance,
     json_t *list = json_array();
     for (size_t i = 0; i < a->doors.n; i++) {
         const struct door *door = a->doors.list[i];
-        if (door->entrance == entrance && (!forward || strcmp(door->fixed->name, forward) == 0))
+        if (door->entrance == entrance && (!forward || strcmp(door->to.fixed->name, forward) == 0))
             json_array_append_new(list, json_string(listener_name(door->listener)));
     }
     return list;
@@ -126,6 +126,28 @@ static json_t *guests(const struct agent *a)
     return list;
 }
 
+/* The gateways that are open. */
+static json_t *gateways(const struct agent *a)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < a->config->n_gateways; i++) {
+        const struct gate *g = doors_gate(&a->doors, a->config->gateways[i].name);
+        if (!g)
+            continue;
+        json_t *at = json_array();
+        for (size_t k = 0; k < a->doors.n; k++)
+            if (a->doors.list[k]->to.gate == g)
+                json_array_append_new(at, json_string(listener_name(a->doors.list[k]->listener)));
+        json_array_append_new(list,
+                              json_pack("{s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "name", g->name,
+                                        "listening", at, "connected", (json_int_t)g->connected, "accepted",
+                                        (json_int_t)g->accepted, "challenged", (json_int_t)g->challenged,
+                                        "refused", (json_int_t)g->refused, "broken", (json_int_t)g->broken,
+                                        "failed", (json_int_t)g->failed, "limited", (json_int_t)g->limited));
+    }
+    return list;
+}
+
 static json_t *confined(const struct agent *a)
 {
     struct buf words = {0};
@@ -154,6 +176,7 @@ static void finish_status(struct status_query *q)
         (json_int_t)a->relay.clients_open, "tunnels_open", (json_int_t)a->relay.tunnels_open, "counters",
         counters_of(&a->out.counters));
     json_object_set_new(answer, "guests", guests(a));
+    json_object_set_new(answer, "gateways", gateways(a));
     json_object_set_new(answer, "state", json_integer((json_int_t)q->state));
     agent_state_describe(a, answer);
     json_object_set_new(answer, "guests_refused", json_integer((json_int_t)a->relay.guests.refused));

@@ -90,8 +90,8 @@ bool admit_owner(const struct config *c, enum peer_owner owner, uid_t uid, const
     return false;
 }
 
-static void refuse(struct admit *a, struct stream *s, const char *tag, const struct buf *why,
-                   const struct buf *remedy, const struct span *instead)
+static void refuse_for(struct admit *a, struct stream *s, const char *tag, enum page_cause cause,
+                       struct span why, struct span remedy, const struct span *instead)
 {
     uint64_t now = loop_now(stream_loop(s));
     if (now >= a->window_ends) {
@@ -99,8 +99,7 @@ static void refuse(struct admit *a, struct stream *s, const char *tag, const str
         if (a->refused > 1)
             snprintf(more, sizeof more, " (%u more clients were refused since the last such line)",
                      a->refused - 1);
-        log_warning(tag, "client %s: %.*s; %.*s%s", stream_peer(s), SPAN_ARG(buf_span(why)),
-                    SPAN_ARG(buf_span(remedy)), more);
+        log_warning(tag, "client %s: %.*s; %.*s%s", stream_peer(s), SPAN_ARG(why), SPAN_ARG(remedy), more);
         a->window_ends = now + WINDOW_MS;
         a->refused = 0;
     }
@@ -109,16 +108,25 @@ static void refuse(struct admit *a, struct stream *s, const char *tag, const str
         return;
     }
     struct buf text = {0};
-    const struct page page = {.cause = PAGE_NOT_ALLOWED,
-                              .why = buf_span(why),
-                              .remedy = buf_span(remedy),
-                              .tag = span_str(tag),
-                              .close = true};
+    const struct page page = {
+        .cause = cause, .why = why, .remedy = remedy, .tag = span_str(tag), .close = true};
     if (!instead)
         page_write(&text, &page);
     stream_write(s, instead ? *instead : buf_span(&text));
     buf_free(&text);
     stream_linger(s);
+}
+
+static void refuse(struct admit *a, struct stream *s, const char *tag, const struct buf *why,
+                   const struct buf *remedy, const struct span *instead)
+{
+    refuse_for(a, s, tag, PAGE_NOT_ALLOWED, buf_span(why), buf_span(remedy), instead);
+}
+
+void admit_turn_away(struct admit *a, struct stream *s, const char *tag, enum page_cause cause,
+                     struct span why, struct span remedy)
+{
+    refuse_for(a, s, tag, cause, why, remedy, NULL);
 }
 
 bool admit_said_so(const struct admit *a)
@@ -161,6 +169,19 @@ bool admit_guest_address(const struct config *c, const struct stream *s, struct 
     struct sockaddr_storage own = {0};
     return stream_addresses(s, &own, peer) &&
            config_networks_hold(c->allow, c->n_allow, (const struct sockaddr *)peer);
+}
+
+bool admit_gateway_address(const struct config_gateway *g, const struct stream *s,
+                           struct sockaddr_storage *peer)
+{
+    struct sockaddr_storage own = {0};
+    uid_t uid;
+    *peer = (struct sockaddr_storage){0};
+    if (stream_peer_uid(s, &uid))
+        return true;
+    return stream_addresses(s, &own, peer) &&
+           (listen_is_loopback((const struct sockaddr *)&own) ||
+            config_networks_hold(g->allow, g->n_allow, (const struct sockaddr *)peer));
 }
 
 bool admit_guest(struct admit *a, const struct config *c, struct stream *s, const char *tag, bool words)

@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "config/config.h"
+#include "http/page.h"
 #include "net/peer.h"
 
 struct admit {
@@ -32,6 +33,12 @@ bool admit_is_beyond(const struct stream *s);
    requests (relay/guest.c). As admit_stream; `words`: the client reads HTTP. */
 bool admit_guest(struct admit *a, const struct config *c, struct stream *s, const char *tag, bool words);
 struct sockaddr_storage;
+/* Turns one away that may not come now, with a page; as admit_stream does where so many come that there is no room for words. */
+void admit_turn_away(struct admit *a, struct stream *s, const char *tag, enum page_cause cause,
+                     struct span why, struct span remedy);
+/* May a client of that gateway come from there? By a Unix socket or a loopback address: always. *peer is filled in where it can be told. */
+bool admit_gateway_address(const struct config_gateway *g, const struct stream *s,
+                           struct sockaddr_storage *peer);
 /* The policy by itself; *peer is filled in where it can be told. */
 bool admit_guest_address(const struct config *c, const struct stream *s, struct sockaddr_storage *peer);
 

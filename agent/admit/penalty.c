@@ -6,7 +6,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
-static void network_of(const struct sockaddr *from, unsigned char network[16])
+void penalty_network(const struct sockaddr *from, unsigned char network[PENALTY_NETWORK])
 {
     static const unsigned char mapped[12] = {[10] = 0xff, [11] = 0xff};
     memset(network, 0, 16);
@@ -19,7 +19,7 @@ static void network_of(const struct sockaddr *from, unsigned char network[16])
     }
 }
 
-static struct penalty *row_for(struct penalties *p, const unsigned char network[16])
+static struct penalty *row_for(struct penalties *p, const unsigned char network[PENALTY_NETWORK])
 {
     struct penalty *oldest = &p->rows[0];
     for (size_t i = 0; i < PENALTIES_MOST; i++) {
@@ -36,8 +36,8 @@ static struct penalty *row_for(struct penalties *p, const unsigned char network[
 
 uint64_t penalty_failed(struct penalties *p, const struct sockaddr *from, uint64_t now)
 {
-    unsigned char network[16];
-    network_of(from, network);
+    unsigned char network[PENALTY_NETWORK];
+    penalty_network(from, network);
     struct penalty *row = row_for(p, network);
     if (now - row->last > PENALTY_FORGET)
         row->failures = 0;

@@ -14,10 +14,14 @@
 #define PENALTY_MOST   8000 /* ms */
 #define PENALTY_FORGET ((uint64_t)5 * 60 * 1000)
 
+#define PENALTY_NETWORK 16
+/* Whose it is: IPv4: mapped; IPv6: its /64. */
+void penalty_network(const struct sockaddr *from, unsigned char network[PENALTY_NETWORK]);
+
 struct penalty {
-    unsigned char
-        network[16]; /* IPv4: mapped (::ffff:a.b.c.d); IPv6: its /64, which is one client's to choose from */
-    uint64_t last;   /* ms of the loop; 0: free */
+    unsigned char network
+        [PENALTY_NETWORK]; /* IPv4: mapped (::ffff:a.b.c.d); IPv6: its /64, which is one client's to choose from */
+    uint64_t last;         /* ms of the loop; 0: free */
     unsigned failures;
 };
 

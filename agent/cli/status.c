@@ -199,6 +199,23 @@ static void guests_paragraph(struct buf *out, json_t *answer)
                  "refused", refused);
 }
 
+static void gateway_paragraph(struct buf *out, json_t *gateway)
+{
+    static const char *const outcomes[] = {"accepted", "challenged", "refused",
+                                           "broken",   "failed",     "limited"};
+    json_t *at;
+    size_t i;
+    buf_addf(out, "\nGateway %s\n", text_of(gateway, "name"));
+    json_array_foreach(json_object_get(gateway, "listening"), i, at)
+        buf_addf(out, "  %-12s  %s\n", i ? "" : "listening on", json_string_value(at));
+    buf_addf(out, "  %-12s  ", "clients");
+    count(out, number_of(gateway, "connected"), "connection");
+    buf_addf(out, "\n  %-12s  ", "requests");
+    for (i = 0; i < sizeof outcomes / sizeof *outcomes; i++)
+        buf_addf(out, "%s%" PRIu64 " %s", i ? ", " : "", number_of(gateway, outcomes[i]), outcomes[i]);
+    buf_add_str(out, "\n");
+}
+
 static void counters_paragraph(struct buf *out, json_t *answer)
 {
     static const struct {
@@ -236,6 +253,7 @@ void status_text(struct buf *out, json_t *answer)
         pac_paragraph(out, json_object_get(answer, "pac"));
     json_array_foreach(json_object_get(answer, "forwards"), i, one) forward_paragraph(out, one);
     guests_paragraph(out, answer);
+    json_array_foreach(json_object_get(answer, "gateways"), i, one) gateway_paragraph(out, one);
     buf_add_str(out, "\nNow\n");
     buf_addf(out, "  %-36s  %" PRIu64 "\n", "programs connected", number_of(answer, "clients"));
     buf_addf(out, "  %-36s  %" PRIu64 "\n", "tunnels open", number_of(answer, "tunnels_open"));

@@ -70,11 +70,14 @@ static void put_front(struct buf *out, json_t *o, bool end)
 static void put_end(struct buf *out, json_t *o, bool end)
 {
     const char *program = text_of(o, "program", ""), *note = text_of(o, "note", "");
+    const char *user = text_of(o, "user", "");
     if (end)
         buf_addf(out, ", %" PRIu64 " bytes up, %" PRIu64 " down", number_of(o, "bytes_up"),
                  number_of(o, "bytes_down"));
     buf_add_str(out, *program ? " - " : "");
     put_text(out, program);
+    buf_add_str(out, *user ? " for " : "");
+    put_text(out, user);
     if (*note && !end) {
         buf_add_str(out, " (");
         put_text(out, note);
@@ -205,7 +208,7 @@ const struct verb watch_verb = {
             "\n"
             "With --json each line has these members, and may get more: event (request, tunnel, tunnel-end), "
             "legs, and all that [log] format "
-            "= json writes: time, id, client, uid, guest, program, method, target, protocol, route, proxy, "
+            "= json writes: time, id, client, uid, guest, user, program, method, target, protocol, route, proxy, "
             "rule, scheme, status, bytes_up, "
             "bytes_down, ms, note. null is what is not known. Whoever reads too slowly gets "
             "{\"event\":\"missed\",\"lines\":N} in place of "

@@ -16,6 +16,8 @@
 #include "net/child.h"
 #include "wire/frame.h"
 
+#define ACCEPTING                                                                                            \
+    0x80000000u /* in the number of an ACCEPT_OPEN: contexts of both kinds are numbered by themselves */
 #define CALL_DEADLINE_MS 25000 /* beyond the keyholder's own deadlines, so that its words come first */
 #define LOGIN_DEADLINE_MS                                                                                    \
     180000 /* a trial may meet a KDC that swallows packets, and a keyring that asks its owner */
@@ -195,9 +197,10 @@ static void take_answer(struct keys_client *k, const struct keys_msg *m)
             return;
         }
     }
-    /* A late answer to a call that has ended is dropped, and with it what an OPEN has opened. */
+    /* A late answer to a call that has ended is dropped, and with it what an OPEN or ACCEPT_OPEN has opened. */
+    enum keys_type close = m->call & ACCEPTING ? KEYS_ACCEPT_CLOSE : KEYS_CLOSE;
     if (m->context)
-        keys_client_tell(k, k->instance, &(struct keys_msg){.type = KEYS_CLOSE, .context = m->context});
+        keys_client_tell(k, k->instance, &(struct keys_msg){.type = close, .context = m->context});
 }
 
 static void take_message(struct keys_client *k, const struct keys_msg *m)
@@ -296,10 +299,13 @@ void keys_call_start(struct keys_client *k, struct keys_call *call, struct keys_
                      keys_answer_fn answered, void *owner)
 {
     struct err e;
-    if (++k->next_number == 0)
-        k->next_number = 1;
-    *call = (struct keys_call){
-        .number = k->next_number, .answered = answered, .owner = owner, .client = k, .type = question->type};
+    k->next_number = k->next_number % (ACCEPTING - 1) + 1;
+    uint32_t kind = question->type == KEYS_ACCEPT_OPEN ? ACCEPTING : 0;
+    *call = (struct keys_call){.number = k->next_number | kind,
+                               .answered = answered,
+                               .owner = owner,
+                               .client = k,
+                               .type = question->type};
     list_push_back(&k->calls, &call->link);
     if (!k->talk && !start_program(k, &e)) {
         deadline_start(k->loop, &call->deadline, 0, start_failed, call);

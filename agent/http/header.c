@@ -303,6 +303,14 @@ static bool add_response_connection(struct buf *out, const struct head *h, const
     return ok && (!n || buf_add(out, "\r\n", 2));
 }
 
+bool header_write_lines(struct buf *out, const char *name, struct span values)
+{
+    bool ok = true;
+    while (ok && values.n)
+        ok = add_field(out, span_str(name), span_cut(&values, '\n'));
+    return ok;
+}
+
 bool header_write_response(struct buf *out, const struct head *h, const struct header_response *how)
 {
     size_t start = out->n;
@@ -312,6 +320,8 @@ bool header_write_response(struct buf *out, const struct head *h, const struct h
         buf_addf(out, "HTTP/1.1 %03u ", h->status) && buf_add_span(out, h->reason) && buf_add(out, "\r\n", 2);
     for (size_t i = 0; ok && i < h->n_fields; i++)
         ok = add_response_field(out, h, &h->fields[i], via, how, has_connection);
+    ok = ok && header_write_lines(out, "Proxy-Authenticate", how->authenticate) &&
+         header_write_lines(out, "Proxy-Authentication-Info", how->authentication_info);
     ok = ok && (via || add_via(out, h, NULL, how->via)) && add_response_framing(out, h, how) &&
          add_response_connection(out, h, how) && buf_add(out, "\r\n", 2);
     if (!ok)

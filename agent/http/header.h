@@ -52,7 +52,10 @@ struct header_response {
     bool keep_alive;     /* say Connection: keep-alive (an HTTP/1.0 client asked for it) */
     bool session_based;  /* say Proxy-Support: Session-Based-Authentication (RFC 4559 section 6) */
     bool keep_challenge; /* pass Proxy-Authenticate on (client-credentials = pass) */
+    struct span authenticate, authentication_info; /* our own, each value followed by LF */
 };
+/* A field of that name for each line of `values`. */
+bool header_write_lines(struct buf *out, const char *name, struct span values);
 /* false as above. A HTTP/1.0 answer goes down as HTTP/1.1 too. */
 bool header_write_response(struct buf *out, const struct head *h, const struct header_response *how);
 

@@ -9,6 +9,7 @@
  */
 #include "http/page.h"
 
+#include "http/header.h"
 #include "http/octet.h"
 
 /* Details beyond this are cut in Proxy-Status, so that a peer cannot make our head grow. */
@@ -43,6 +44,10 @@ static const struct {
     [PAGE_BUSY] = {503, "connection_limit_reached", "Too many connections"},
     [PAGE_OFF] = {503, "http_request_denied", "The proxy is switched off"},
     [PAGE_INTERNAL] = {500, "proxy_internal_error", "Something went wrong in this proxy"},
+    [PAGE_AUTHENTICATE] = {407, "http_request_denied", "This proxy asks who you are"},
+    [PAGE_BAD_CREDENTIALS] = {400, "http_request_error", "The credentials cannot be read"},
+    [PAGE_NO_JUDGE] = {503, "proxy_configuration_error", "Nobody can tell who you are"},
+    [PAGE_TOO_MANY] = {429, "http_request_denied", "Too many requests"},
     [PAGE_NO_TOKEN] = {407, "http_request_denied", "This proxy serves clients that it knows",
                        "Basic realm=\"exeat\""},
 };
@@ -62,6 +67,7 @@ static const struct {
     {413, "Content Too Large"},
     {414, "URI Too Long"},
     {417, "Expectation Failed"},
+    {429, "Too Many Requests"},
     {431, "Request Header Fields Too Large"},
     {500, "Internal Server Error"},
     {501, "Not Implemented"},
@@ -223,6 +229,12 @@ static bool add_challenge(struct buf *out, const struct page *page)
                               add_sf_string(out, page->realm) && buf_add_str(out, ", charset=\"UTF-8\"\r\n"));
 }
 
+static bool add_gateway(struct buf *out, struct span authenticate, struct span info)
+{
+    return header_write_lines(out, "Proxy-Authenticate", authenticate) &&
+           header_write_lines(out, "Proxy-Authentication-Info", info);
+}
+
 /* Fields that all our documents have, the empty line, and the content. */
 static bool add_rest(struct buf *out, struct span type, struct span content, bool head_only, bool close)
 {
@@ -242,7 +254,7 @@ bool page_write(struct buf *out, const struct page *page)
     buf_init(&content, 0);
     bool ok = add_content(&content, page, status) &&
               buf_addf(out, "HTTP/1.1 %u %s\r\n", status, reason_of(status)) && add_proxy_status(out, page) &&
-              add_challenge(out, page) &&
+              add_challenge(out, page) && add_gateway(out, page->authenticate, page->authentication_info) &&
               add_rest(out, type, buf_span(&content), page->head_only, page->close);
     buf_free(&content);
     if (!ok)
@@ -250,12 +262,12 @@ bool page_write(struct buf *out, const struct page *page)
     return ok;
 }
 
-bool page_write_document(struct buf *out, struct span content_type, struct span content, bool head_only,
-                         bool close)
+bool page_write_document(struct buf *out, const struct page_document *d)
 {
     size_t start = out->n;
-    bool ok =
-        buf_add_str(out, "HTTP/1.1 200 OK\r\n") && add_rest(out, content_type, content, head_only, close);
+    bool ok = buf_add_str(out, "HTTP/1.1 200 OK\r\n") &&
+              add_gateway(out, d->authenticate, d->authentication_info) &&
+              add_rest(out, d->type, d->content, d->head_only, d->close);
     if (!ok)
         out->n = start;
     return ok;

@@ -31,6 +31,10 @@ enum page_cause {
     PAGE_BUSY,     /* 503, connection_limit_reached */
     PAGE_OFF,      /* 503, http_request_denied: exeat off, and when-off = refuse */
     PAGE_INTERNAL, /* 500, proxy_internal_error */
+    PAGE_AUTHENTICATE, /* 407, http_request_denied: a gateway's client is to say who it is; its challenges stand in `authenticate` */
+    PAGE_BAD_CREDENTIALS, /* 400, http_request_error: its Proxy-Authorization is malformed */
+    PAGE_NO_JUDGE,        /* 503, proxy_configuration_error: nobody can tell who it is */
+    PAGE_TOO_MANY,        /* 429, http_request_denied */
     PAGE_NO_TOKEN, /* 407, http_request_denied: a client from beyond this machine has not shown who it is; with a Basic challenge */
 };
 
@@ -42,9 +46,10 @@ struct page {
     struct span tag;      /* log tag */
     struct span next_hop; /* host:port of the proxy concerned; may be empty */
     struct span realm;    /* PAGE_CLIENT_CREDENTIALS: what Basic's challenge calls us */
-    bool html;            /* by Accept: page_wants_html */
-    bool head_only;       /* answers HEAD: the length, but no content */
-    bool close;           /* says Connection: close */
+    struct span authenticate, authentication_info; /* fields of a gateway's, each value followed by LF */
+    bool html;                                     /* by Accept: page_wants_html */
+    bool head_only;                                /* answers HEAD: the length, but no content */
+    bool close;                                    /* says Connection: close */
 };
 
 bool page_wants_html(const struct head *request); /* NULL: no */
@@ -52,7 +57,11 @@ unsigned page_status(enum page_cause cause);
 /* The whole response: head and content. */
 bool page_write(struct buf *out, const struct page *page);
 /* Any other small document of ours, for instance the status page: a 200 with this content type and content. */
-bool page_write_document(struct buf *out, struct span content_type, struct span content, bool head_only,
-                         bool close);
+struct page_document {
+    struct span type, content;
+    struct span authenticate, authentication_info;
+    bool head_only, close;
+};
+bool page_write_document(struct buf *out, const struct page_document *d);
 
 #endif

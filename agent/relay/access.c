@@ -57,11 +57,17 @@ static struct span or_dash(struct span text)
     return text.n ? text : SPAN("-");
 }
 
+/* Who it is, where it is known by a name: never both. */
+static struct span somebody(const struct access *a)
+{
+    return a->user.n ? a->user : a->guest;
+}
+
 static void put_plain(struct buf *out, const struct access *a, struct span target)
 {
     bool first = true;
     size_t begin = out->n;
-    buf_addf(out, "[%s] %.*s%s", a->tag, SPAN_ARG(a->guest), a->guest.n ? ": " : "");
+    buf_addf(out, "[%s] %.*s%s", a->tag, SPAN_ARG(somebody(a)), somebody(a).n ? ": " : "");
     if (a->tunnel)
         buf_addf(out, "tunnel to %.*s closed: %" PRIu64 " bytes up, %" PRIu64 " down, %" PRIu64 " ms (",
                  SPAN_ARG(target), a->up, a->down, a->milliseconds);
@@ -103,7 +109,7 @@ static void put_common(struct buf *out, const struct access *a, struct span targ
     if (a->uid_known)
         buf_addf(out, "%u ", a->uid);
     else
-        escape_word(out, a->guest);
+        escape_word(out, somebody(a));
     buf_add_str(out, a->uid_known ? "" : " ");
     put_local_time(out, &a->at, "[%d/%b/%Y:%H:%M:%S %z]");
     if (a->method.n) {
@@ -155,6 +161,7 @@ static void put_json(struct buf *out, const struct access *a, struct span target
     else
         buf_add_str(out, ",\"uid\":null");
     put_member(out, "guest", a->guest);
+    put_member(out, "user", a->user);
     put_member(out, "program", a->program);
     put_member(out, "method", a->method);
     put_member(out, "target", target);
@@ -181,8 +188,8 @@ static void format_within(struct buf *out, enum log_format format, const struct 
     struct buf target = {0};
     struct access cut = *a;
     put_target(&target, a->target);
-    struct span *const texts[] = {&cut.method, &cut.guest,  &cut.program, &cut.route, &cut.proxy,
-                                  &cut.why,    &cut.scheme, &cut.note,    NULL};
+    struct span *const texts[] = {&cut.method, &cut.guest, &cut.user,   &cut.program, &cut.route,
+                                  &cut.proxy,  &cut.why,   &cut.scheme, &cut.note,    NULL};
     for (size_t i = 0; texts[i]; i++)
         *texts[i] = span_head(*texts[i], text_most);
     forms[format](out, &cut, span_head(buf_span(&target), target_most));
@@ -205,9 +212,9 @@ void access_format(struct buf *out, enum log_format format, const struct access 
 struct access *access_keep(const struct access *a)
 {
     struct access copy = *a;
-    struct span *const texts[] = {&copy.peer,     &copy.guest,  &copy.program, &copy.method,
-                                  &copy.protocol, &copy.target, &copy.route,   &copy.proxy,
-                                  &copy.why,      &copy.scheme, &copy.note,    NULL};
+    struct span *const texts[] = {&copy.peer,     &copy.guest,  &copy.user,  &copy.program, &copy.method,
+                                  &copy.protocol, &copy.target, &copy.route, &copy.proxy,   &copy.why,
+                                  &copy.scheme,   &copy.note,   NULL};
     size_t tag = strlen(a->tag) + 1, n = sizeof copy + tag;
     for (size_t i = 0; texts[i]; i++)
         n += texts[i]->n;

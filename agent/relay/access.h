@@ -17,6 +17,7 @@ struct access {
     bool uid_known;
     uid_t uid;
     struct span guest;            /* the name of a [client NAME], from beyond this machine */
+    struct span user;             /* of a gateway: who has authenticated */
     struct span program;          /* empty: not known; so with all below */
     struct span method, protocol; /* as the client has them */
     struct span target;           /* as it came; what is not for a log is left out here */

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "http/header.h"
 #include "relay/exchange.h"
 #include "relay/tunnel.h"
 #include "upstream/pool.h"
@@ -79,6 +80,7 @@ void client_close(struct client *c)
     if (c->stream)
         stream_close(c->stream);
     guest_left(c);
+    gate_left(c);
     list_remove(&c->link);
     c->relay->clients_open--;
     if (c->relay->draining)
@@ -155,15 +157,23 @@ static bool may_leave(const struct client *c)
 
 void client_wait(struct client *c)
 {
-    if (c->eof || may_leave(c))
+    if (c->eof || may_leave(c)) {
         client_end(c);
-    else
-        set_reading(c);
+        return;
+    }
+    gate_waits(c);
+    set_reading(c);
+}
+
+bool client_is_beyond(const struct client *c)
+{
+    return c->guest.beyond || c->gated.beyond;
 }
 
 void client_begin(struct client *c, struct head *head)
 {
     c->requests++;
+    gate_busy(c);
     if (c->in.n == 0)
         buf_free(&c->in);
     c->exchange = exchange_start(c, head);
@@ -173,6 +183,7 @@ void client_begin(struct client *c, struct head *head)
 void client_refuse(struct client *c, const struct fault *fault)
 {
     c->requests++;
+    gate_busy(c);
     c->exchange = exchange_refuse(c, fault);
 }
 
@@ -213,10 +224,19 @@ static void take_head(struct client *c)
 
 static void say_established(struct client *c)
 {
-    stream_write(c->stream, SPAN("HTTP/1.1 200 Connection established\r\n\r\n"));
+    struct buf text = {0};
+    buf_add_str(&text, "HTTP/1.1 200 Connection established\r\n");
+    header_write_lines(&text, "Proxy-Authenticate", buf_span(&c->exchange->gate.lines));
+    header_write_lines(&text, "Proxy-Authentication-Info", buf_span(&c->exchange->gate.info));
+    buf_add_str(&text, "\r\n");
+    stream_write(c->stream, buf_span(&text));
+    buf_free(&text);
 }
 
 const struct entrance entrance_http = {
+    .http = true, .tunnel = "tunnel", .take = take_head, .established = say_established};
+
+const struct entrance entrance_gateway = {
     .http = true, .tunnel = "tunnel", .take = take_head, .established = say_established};
 
 const struct entrance entrance_metrics = {
@@ -315,14 +335,15 @@ static void on_failed(void *owner, const struct err *why)
 /* --- the relay --- */
 
 /* Before a byte of it is read. Of those that are turned away the log of requests has as many lines as the other one: another user must not fill it. */
-static bool let_in(struct relay *r, const struct entrance *entrance, struct stream *s, const char *tag,
-                   bool beyond)
+static bool let_in(struct relay *r, const struct entrance *entrance, struct gate *gate, struct stream *s,
+                   const char *tag, bool beyond)
 {
     char peer[64];
     snprintf(peer, sizeof peer, "%s", stream_peer(s));
     r->admit.who = (struct peer_id){0};
-    if (beyond ? admit_guest(&r->admit, r->config, s, tag, entrance->http)
-               : admit_stream(&r->admit, r->config, s, tag, entrance->http ? NULL : &entrance->turned_away))
+    if (gate     ? gate_lets_come(r, gate, s, tag)
+        : beyond ? admit_guest(&r->admit, r->config, s, tag, entrance->http)
+                 : admit_stream(&r->admit, r->config, s, tag, entrance->http ? NULL : &entrance->turned_away))
         return true;
     r->turned_away++;
     if (admit_said_so(&r->admit))
@@ -335,19 +356,19 @@ static bool let_in(struct relay *r, const struct entrance *entrance, struct stre
     return false;
 }
 
-void relay_accept(struct relay *r, const struct entrance *entrance, struct fixed *fixed, unsigned door,
+void relay_accept(struct relay *r, const struct entrance *entrance, struct leads to, unsigned door,
                   struct stream *s)
 {
     static const struct stream_events events = {on_data, on_eof, on_drained, on_failed};
     char tag[16];
     snprintf(tag, sizeof tag, "c%u", ++r->clients_seen);
     bool beyond = admit_is_beyond(s);
-    if (!let_in(r, entrance, s, tag, beyond))
+    if (!let_in(r, entrance, to.gate, s, tag, beyond))
         return;
     struct client *c = mem_zero(sizeof *c);
     c->relay = r;
     c->entrance = entrance;
-    c->fixed = fixed_ref(fixed);
+    c->fixed = fixed_ref(to.fixed);
     c->stream = s;
     memcpy(c->tag, tag, sizeof tag);
     c->number = r->clients_seen;
@@ -358,7 +379,9 @@ void relay_accept(struct relay *r, const struct entrance *entrance, struct fixed
     list_push_back(&r->clients, &c->link);
     r->clients_open++;
     stream_own(s, &events, c);
-    if (beyond)
+    if (to.gate)
+        gate_arrived(c, to.gate, beyond);
+    else if (beyond)
         guest_arrived(c);
     stream_read(s);
     if (entrance == &entrance_fixed)
@@ -373,6 +396,7 @@ void relay_init(struct relay *r, struct outbound *out, struct config *config, st
     list_init(&r->tunnels);
     holds_init(&r->holds);
     guests_init(&r->guests);
+    gates_init(&r->gates);
     callers_init(&r->callers, &r->log);
     admit_init(&r->admit);
 }
@@ -385,6 +409,7 @@ void relay_reload(struct relay *r, struct config *config, struct route_table *ro
     route_table_unref(r->routes);
     r->config = config;
     r->routes = routes;
+    r->gates.edition++;
     holds_reloaded(r);
 }
 
@@ -460,6 +485,7 @@ void relay_done(struct relay *r)
         tunnel_close(tunnel_of(r->tunnels.next));
     holds_done(&r->holds);
     guests_done(&r->guests);
+    gates_done(&r->gates);
     sums_free(&r->sums);
     standing_done(r);
     admit_done(&r->admit);

@@ -17,6 +17,7 @@ struct client {
     const struct entrance *entrance;
     struct fixed *fixed;       /* entrance_fixed: a reference */
     struct guest guest;        /* from beyond this machine */
+    struct gated gated;        /* entrance_gateway */
     struct socks_reader socks; /* entrance_socks */
     struct brought brought;    /* in its handshake */
     struct list link;
@@ -54,6 +55,8 @@ void client_end(struct client *c);
 bool client_is_leaving(const struct client *c);
 /* Keeps this idle connection for the client's next request alone. */
 void client_pin(struct client *c, struct upstream *u);
+/* Does it come from beyond this machine, by a token or by a gateway? */
+bool client_is_beyond(const struct client *c);
 /* The pinned connection if it leads to that hop; it is the caller's then. One that leads elsewhere is closed. NULL: none. */
 struct upstream *client_unpin(struct client *c, const struct hop *hop);
 void client_close(struct client *c);

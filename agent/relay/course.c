@@ -11,7 +11,7 @@
 /* What its requests go to in the end. A service on this machine's loopback takes whoever comes for one of us, and no guest has to come to it by us. */
 static struct hop *last_hop(const struct exchange *e, struct hop *hop)
 {
-    if (e->client->guest.beyond && hop_is_direct(hop))
+    if (client_is_beyond(e->client) && hop_is_direct(hop))
         return route_outside(e->relay->routes, hop);
     return route_beyond(e->relay->routes, hop, e->target.host, e->target.port, e->connect);
 }

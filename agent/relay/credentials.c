@@ -115,7 +115,13 @@ static struct hop *face_for(struct hop *base, const struct brought *b)
 
 static bool ask_client(struct exchange *e)
 {
-    if (e->client->guest.beyond)
+    if (e->client->gated.gate)
+        reply_page(
+            e, PAGE_NOT_ALLOWED, 0,
+            SPAN("this way leads to a proxy that wants to know who each program's user is, and a client of a "
+                 "gateway has shown that to the gateway"),
+            SPAN("let a rule lead it to an upstream with client-credentials = drop"));
+    else if (e->client->guest.beyond)
         reply_page(
             e, PAGE_NOT_ALLOWED, 0,
             SPAN("this way leads to a proxy that wants to know who each program's user is, and a client from "
@@ -139,6 +145,8 @@ static bool ask_client(struct exchange *e)
 
 static bool use_brought(struct exchange *e, struct hop *base)
 {
+    if (e->client->gated.gate)
+        return ask_client(e);
     const struct brought *b = brought_by(e);
     if (b->fault) {
         reply_page(e, PAGE_BAD_REQUEST, 0, span_str(b->fault), SPAN(""));

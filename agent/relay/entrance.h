@@ -23,7 +23,8 @@ struct entrance {
     bool reset; /* and ends its connection with a reset: there is nothing else that it would understand */
 };
 
-extern const struct entrance entrance_http, entrance_socks, entrance_fixed, entrance_metrics;
+extern const struct entrance entrance_http, entrance_socks, entrance_fixed, entrance_metrics,
+    entrance_gateway;
 
 /* Begins a CONNECT for a client that wrote none. The host has been checked for what may stand in a head. */
 void entrance_connect(struct client *c, struct span host, uint16_t port);

@@ -34,6 +34,8 @@ void exchange_over(struct exchange *e, enum client_next next)
 {
     hold_free(e);
     ask_cancel(&e->ask);
+    refusal_forget(e);
+    gate_stop(e);
     move(e, EXCHANGE_DONE);
     client_exchange_over(e->client, next);
 }
@@ -66,7 +68,8 @@ void exchange_free(struct exchange *e)
     buf_free(&e->target_text);
     buf_free(&e->host_text);
     rewrite_end(&e->rewrite);
-    guest_forget(e);
+    refusal_forget(e);
+    gate_forget(e);
     head_free(&e->head);
     config_unref(e->config);
     standing_ended(e->relay);
@@ -161,7 +164,7 @@ static void answered(void *owner)
                SPAN("the other side switched protocols (101) though nobody had asked for it"), SPAN(""));
         return;
     }
-    if (credentials_exempt_in_vain(e))
+    if (credentials_exempt_in_vain(e) || gate_keeps_challenge(e))
         return;
     if (course_asks_in_vain(e)) {
         ask_cancel(&e->ask);
@@ -237,7 +240,7 @@ static void gathered(struct exchange *e)
 
 void exchange_input(struct exchange *e, struct span *in)
 {
-    if (e->state != EXCHANGE_ASK && e->state != EXCHANGE_STREAM)
+    if (gate_drains(e, in) || (e->state != EXCHANGE_ASK && e->state != EXCHANGE_STREAM))
         return;
     uint64_t before = e->upload.content;
     bool flowed = e->upload.to != NULL && !e->upload.sent_end;
@@ -268,11 +271,11 @@ void exchange_writable(struct exchange *e)
 
 void exchange_eof(struct exchange *e, bool empty)
 {
-    bool held = e->hold.active; /* its client has given up */
+    bool held = e->hold.active || refusal_waits(e); /* its client has given up */
     if (e->state == EXCHANGE_DONE || (!held && (e->upload.ended || !empty)))
         return;
-    log_debug(e->tag, held ? "the client did not wait for the password"
-                           : "the client ended in the middle of its body");
+    log_debug(e->tag,
+              held ? "the client did not wait for its answer" : "the client ended in the middle of its body");
     exchange_over(e, CLIENT_ABORT);
 }
 
@@ -339,6 +342,16 @@ static struct exchange *exchange_new(struct client *c)
     return e;
 }
 
+void exchange_admitted(struct exchange *e)
+{
+    if (forward_answer_here(e))
+        return;
+    if (!standing_is_off(e))
+        course_start(e);
+    else if (standing_route(e))
+        ask_hop(e);
+}
+
 struct exchange *exchange_start(struct client *c, struct head *head)
 {
     struct exchange *e = exchange_new(c);
@@ -356,11 +369,8 @@ struct exchange *exchange_start(struct client *c, struct head *head)
     if (!target_read(&e->target, &e->head, &fault)) {
         e->keep_client = false; /* who writes such a target may mean something else by what follows */
         refuse(e, PAGE_BAD_REQUEST, fault.status, span_str(fault.why), SPAN(""));
-    } else if (guest_may(e) && !forward_answer_here(e)) {
-        if (!standing_is_off(e))
-            course_start(e);
-        else if (standing_route(e))
-            ask_hop(e);
+    } else if (guest_may(e) && gate_may(e)) {
+        exchange_admitted(e);
     }
     return e;
 }

@@ -30,7 +30,9 @@ struct exchange {
     char *why;                         /* the route's reason */
     struct buf target_text, host_text; /* as they go to the present hop */
     struct rewrite rewrite;            /* what happens to the request's fields */
-    struct deadline slow;              /* relay/guest.c: a refusal that waits */
+    struct deadline slow;              /* relay/refusal.c: a refusal that waits */
+    void (*after_slow)(struct exchange *e);
+    struct gate_answer gate; /* relay/gate.c */
     struct ask ask;
     struct lease lease; /* a CONNECT without a proxy */
     struct hold hold;
@@ -53,6 +55,8 @@ struct exchange {
 struct exchange *exchange_start(struct client *c, struct head *head);
 /* The head could not be read: answers in words and ends. */
 struct exchange *exchange_refuse(struct client *c, const struct fault *fault);
+/* It may be served: where to, and on. */
+void exchange_admitted(struct exchange *e);
 /* Bytes from the client: takes what belongs to this request's body off *in. */
 void exchange_input(struct exchange *e, struct span *in);
 /* Must the client's bytes wait? */

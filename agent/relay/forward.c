@@ -141,7 +141,9 @@ struct body_rule forward_answer_head(struct exchange *e, const struct head *h, s
         .close = e->closing_said,
         .keep_alive = e->head.minor == 0 && !e->closing_said,
         .session_based = e->pin && (hop_is_direct(hop) || head_field(h, "Proxy-Support")),
-        .keep_challenge = shows_challenge(hop),
+        .keep_challenge = shows_challenge(hop) && !e->client->gated.gate,
+        .authenticate = buf_span(&e->gate.lines),
+        .authentication_info = buf_span(&e->gate.info),
     };
     write_answer(e, h, &how);
     return towards_client;

@@ -12,12 +12,11 @@
 #include "base/base64.h"
 #include "base/log.h"
 #include "relay/exchange.h"
+#include "relay/refusal.h"
 #include "relay/reply.h"
 
 #define STRANGERS_MOST 256
-#define WAITING_MOST   32
 #define PATIENCE_MS    30000
-#define TOLD_MS        1000
 #define FIELD          "Proxy-Authorization"
 #define FIELD_MOST     1024 /* a name and a token are less */
 
@@ -145,20 +144,10 @@ static const struct config_client *read_credentials(const struct config *c, stru
     return owner;
 }
 
-/* One line a second at most: who is not known must not fill the log. */
 static void tell(struct exchange *e, const char *why)
 {
-    struct guests *g = &e->relay->guests;
-    uint64_t now = loop_now(e->relay->out->loop);
-    g->refused++;
-    if (now < g->window_ends) {
-        g->unlogged++;
-        return;
-    }
-    log_warning(e->tag, "client %s: %s (%u more since the last such line)", stream_peer(e->client->stream),
-                why, g->unlogged);
-    g->window_ends = now + TOLD_MS;
-    g->unlogged = 0;
+    e->relay->guests.refused++;
+    refusal_tell(e, span_str(why), SPAN(""));
 }
 
 static void ask_for_token(struct exchange *e, const char *why)
@@ -169,33 +158,15 @@ static void ask_for_token(struct exchange *e, const char *why)
              "machine where exeat runs makes a token"));
 }
 
-static void refuse_slowly(void *owner)
+static void refuse_slowly(struct exchange *e)
 {
-    struct exchange *e = owner;
-    e->relay->guests.waiting--;
-    e->slow.timer = NULL;
     ask_for_token(e, "there is no client of that name with that token");
 }
 
 static void wrong_token(struct exchange *e, const struct sockaddr_storage *peer)
 {
-    struct guests *g = &e->relay->guests;
-    struct loop *loop = e->relay->out->loop;
-    uint64_t wait = penalty_failed(&g->penalties, (const struct sockaddr *)peer, loop_now(loop));
     tell(e, "it showed a name and token that belong to no [client NAME]");
-    if (g->waiting >= WAITING_MOST) {
-        exchange_over(e, CLIENT_ABORT);
-        return;
-    }
-    g->waiting++;
-    deadline_start(loop, &e->slow, wait, refuse_slowly, e);
-}
-
-void guest_forget(struct exchange *e)
-{
-    if (e->slow.timer)
-        e->relay->guests.waiting--;
-    deadline_stop(&e->slow);
+    refusal_wait(e, (const struct sockaddr *)peer, 0, refuse_slowly);
 }
 
 static void not_from_there(struct exchange *e, const char *why)

@@ -5,7 +5,6 @@
 #ifndef EXEAT_RELAY_GUEST_H
 #define EXEAT_RELAY_GUEST_H
 
-#include "admit/penalty.h"
 #include "base/list.h"
 #include "net/loop.h"
 
@@ -25,13 +24,9 @@ struct tally {
 /* Of the relay. */
 struct guests {
     struct list tallies;
-    struct penalties penalties;
     struct list strangers; /* connections that have shown nothing yet, the oldest first */
     size_t n_strangers;
-    size_t waiting;       /* refusals on their way, slowly */
-    uint64_t refused;     /* since the start */
-    uint64_t window_ends; /* ms of the loop: one line a second goes to the log */
-    unsigned unlogged;
+    uint64_t refused; /* since the start */
 };
 
 /* Of a client's connection; all zero: it comes from this machine. */
@@ -57,7 +52,6 @@ void tally_leave(struct tally *t);
 
 /* May this request go on? false: it has been answered, or will be. The credentials are gone from its head in any case. */
 bool guest_may(struct exchange *e);
-void guest_forget(struct exchange *e);
 /* Who it is, for the log; NULL: a program on this machine. */
 const char *guest_name(const struct client *c);
 

@@ -14,6 +14,7 @@ static void into_tunnel(struct exchange *e, struct stream *up, struct span early
     reply_handover(e, &what);
     tunnel_start(e->relay, c->stream, up, buf_span(&c->in), early_down, c->eof, &what, c->caller);
     tunnel_count_for(tunnel_of(e->relay->tunnels.prev), guest_hand_over(c));
+    tunnel_visit(tunnel_of(e->relay->tunnels.prev), gate_hand_over(c));
     c->stream = NULL;
     exchange_over(e, CLIENT_GONE);
 }

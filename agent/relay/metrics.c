@@ -96,6 +96,32 @@ static void write_requests(const struct relay *r, struct buf *out)
     }
 }
 
+/* --- gateways --- */
+
+static void write_gates(const struct relay *r, struct buf *out)
+{
+    head(out, "gateway_clients", GAUGE, NULL, "Connections and tunnels of a gateway's clients at present.");
+    for (const struct list *it = r->gates.all.next; it != &r->gates.all; it = it->next) {
+        const struct gate *g = list_entry(it, struct gate, link);
+        sample(out, "gateway_clients", GAUGE, (const char *const[]){"gateway", g->name, NULL}, g->connected);
+    }
+    head(out, "gateway_requests", COUNTER, NULL,
+         "Requests at a gateway, by what it said: accepted, challenged (asked who they are), refused (wrong "
+         "credentials), broken (malformed ones), failed (nobody could tell), limited.");
+    for (const struct list *it = r->gates.all.next; it != &r->gates.all; it = it->next) {
+        const struct gate *g = list_entry(it, struct gate, link);
+        const struct {
+            const char *outcome;
+            uint64_t number;
+        } rows[] = {{"accepted", g->accepted}, {"challenged", g->challenged}, {"refused", g->refused},
+                    {"broken", g->broken},     {"failed", g->failed},         {"limited", g->limited}};
+        for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+            sample(out, "gateway_requests", COUNTER,
+                   (const char *const[]){"gateway", g->name, "outcome", rows[i].outcome, NULL},
+                   rows[i].number);
+    }
+}
+
 /* --- proxies --- */
 
 static void write_pools(struct hop **hops, size_t n, struct buf *out)
@@ -158,6 +184,8 @@ void metrics_write(const struct relay *r, struct buf *out)
                      "\"} 1\n");
     write_numbers(r, out);
     write_requests(r, out);
+    if (!list_empty(&r->gates.all))
+        write_gates(r, out);
     write_pair(out, "transferred_bytes", "bytes", "Content and bytes of tunnels, without heads.", "direction",
                (const char *const[]){"up", "down"}, (const uint64_t[]){c->bytes_up, c->bytes_down});
     write_pair(out, "log_lines_lost", NULL, "Lines that could not be written.", "log",

@@ -10,8 +10,10 @@
 #include "relay/access.h"
 #include "relay/entrance.h"
 #include "relay/fixed.h"
+#include "relay/gate.h"
 #include "relay/guest.h"
 #include "relay/hold.h"
+#include "relay/refusal.h"
 #include "relay/caller.h"
 #include "relay/standing.h"
 #include "relay/sums.h"
@@ -28,6 +30,8 @@ struct relay {
     struct list tunnels;
     struct holds holds;
     struct guests guests;
+    struct gates gates;
+    struct refusals refusals;
     unsigned clients_seen; /* numbers for log tags */
     size_t clients_open, tunnels_open;
     struct access_log log;  /* its owner starts and stops it */
@@ -48,9 +52,13 @@ void relay_done(struct relay *r);
 void relay_reload(struct relay *r, struct config *config, struct route_table *routes);
 /* A number for a new door. */
 unsigned relay_door(struct relay *r);
-/* A new local connection, and the way by which it came; takes the stream over. `fixed`: of entrance_fixed, which refers to it; else NULL. `door`: a number
-   for relay_retire. */
-void relay_accept(struct relay *r, const struct entrance *entrance, struct fixed *fixed, unsigned door,
+/* What a way in leads to, each of one kind of entrance: the client refers to it. */
+struct leads {
+    struct fixed *fixed; /* entrance_fixed */
+    struct gate *gate;   /* entrance_gateway */
+};
+/* A new local connection, and the way by which it came; takes the stream over. `door`: a number for relay_retire. */
+void relay_accept(struct relay *r, const struct entrance *entrance, struct leads to, unsigned door,
                   struct stream *s);
 /* That door is closed: connections from there end, idle ones now, others with the answer to what they have asked; tunnels go on. */
 void relay_retire(struct relay *r, unsigned door);

@@ -46,6 +46,8 @@ static void answer_page(struct exchange *e, enum page_cause cause, unsigned stat
                         .why = why,
                         .remedy = remedy,
                         .tag = span_str(e->tag),
+                        .authenticate = buf_span(&e->gate.lines),
+                        .authentication_info = buf_span(&e->gate.info),
                         .html = page_wants_html(known ? &e->head : NULL),
                         .head_only = known && span_eq(e->head.method, SPAN("HEAD")),
                         .close = must_close(e)};
@@ -91,7 +93,12 @@ void reply_document(struct exchange *e, struct span content_type, struct span co
 {
     struct buf text = {0};
     bool close = must_close(e);
-    page_write_document(&text, content_type, content, span_eq(e->head.method, SPAN("HEAD")), close);
+    page_write_document(&text, &(struct page_document){.type = content_type,
+                                                       .content = content,
+                                                       .authenticate = buf_span(&e->gate.lines),
+                                                       .authentication_info = buf_span(&e->gate.info),
+                                                       .head_only = span_eq(e->head.method, SPAN("HEAD")),
+                                                       .close = close});
     finish(e, &text, 200, close ? CLIENT_CLOSE : CLIENT_KEEP);
 }
 
@@ -118,6 +125,7 @@ static void describe(const struct exchange *e, struct access *out)
                            .uid_known = c->who.uid_known,
                            .uid = c->who.uid,
                            .guest = span_str(guest_name(c)),
+                           .user = span_str(gate_user(c)),
                            .method = e->head.method,
                            .protocol = !known               ? SPAN("")
                                        : c->fixed           ? SPAN("FIXED")

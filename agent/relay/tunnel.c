@@ -24,6 +24,7 @@ struct tunnel {
     struct caller *caller; /* a reference, or NULL */
     uint64_t began;
     struct tally *guest; /* a reference; NULL: of this machine */
+    struct visit *visit; /* of a gateway's client; NULL: it is none */
     bool finishing;      /* nothing more is passed on */
 };
 
@@ -47,6 +48,7 @@ static void release(struct tunnel *t, void (*end_client)(struct stream *),
     end_client(t->client.stream);
     end_upstream(t->upstream.stream);
     tally_leave(t->guest);
+    visit_end(t->visit);
     free(t->what);
     free(t);
 }
@@ -151,6 +153,11 @@ void tunnel_start(struct relay *relay, struct stream *client, struct stream *ups
 void tunnel_count_for(struct tunnel *t, struct tally *guest)
 {
     t->guest = guest;
+}
+
+void tunnel_visit(struct tunnel *t, struct visit *visit)
+{
+    t->visit = visit;
 }
 
 void tunnel_finish(struct tunnel *t)

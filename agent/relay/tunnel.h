@@ -15,6 +15,9 @@ void tunnel_start(struct relay *relay, struct stream *client, struct stream *ups
 struct tunnel;
 /* Whose it is, for as long as it lasts: takes that reference over. NULL: a program's on this machine. */
 void tunnel_count_for(struct tunnel *t, struct tally *guest);
+/* The same for a gateway's client. */
+struct visit;
+void tunnel_visit(struct tunnel *t, struct visit *visit);
 /* For relay_done. */
 void tunnel_close(struct tunnel *t);
 /* FIN both ways, behind what has come so far; it ends when both sides have ended too. */

@@ -73,7 +73,7 @@ static void test_forms(void **state)
            "\"corp\" \"Negotiate (Kerberos)\" \"curl\" 12 7");
     expect(LOG_FORMAT_JSON, &u,
            "{\"time\":\"2026-11-22T02:31:29.000Z\",\"id\":\"c1\",\"client\":\"unix\",\"uid\":null,\"guest\":"
-           "null,"
+           "null,\"user\":null,"
            "\"program\":null,\"method\":null,\"target\":null,\"protocol\":null,\"route\":null,\"proxy\":null,"
            "\"rule\":null,\"scheme\":null,\"status\":null,\"bytes_up\":0,\"bytes_down\":0,\"ms\":0,"
            "\"note\":null}");
@@ -91,6 +91,26 @@ static json_t *as_json(const struct access *a)
     assert_null(memchr(out.p, '\n', out.n));
     buf_free(&out);
     return object;
+}
+
+/* Who has authenticated at a gateway: a name that a directory made, and not always plain. */
+static void test_user(void **state)
+{
+    (void)state;
+    struct access a = {
+        .tag = "c1", .peer = S("192.0.2.7:1"), .user = S("CORP\\al ice\"\n"), .at = {1795314689, 0}};
+    struct buf out = {0};
+    access_format(&out, LOG_FORMAT_PLAIN, &a);
+    assert_non_null(strstr(buf_cstr(&out), "[c1] CORP\\al ice\"?: - -"));
+    buf_clear(&out);
+    access_format(&out, LOG_FORMAT_COMMON, &a);
+    assert_true(span_starts(buf_span(&out), S("192.0.2.7 - CORP")));
+    assert_null(strchr(buf_cstr(&out), '\n'));
+    buf_free(&out);
+    json_t *object = as_json(&a);
+    assert_string_equal(json_string_value(json_object_get(object, "user")), "CORP\\al ice\"\n");
+    assert_true(json_is_null(json_object_get(object, "guest")));
+    json_decref(object);
 }
 
 static void test_json(void **state)
@@ -222,9 +242,9 @@ int main(void)
     setenv("TZ", "UTC", 1);
     tzset();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_forms),     cmocka_unit_test(test_json), cmocka_unit_test(test_targets),
-        cmocka_unit_test(test_any_bytes), cmocka_unit_test(test_utf8), cmocka_unit_test(test_copy),
-        cmocka_unit_test(test_labels),
+        cmocka_unit_test(test_forms),   cmocka_unit_test(test_user),      cmocka_unit_test(test_json),
+        cmocka_unit_test(test_targets), cmocka_unit_test(test_any_bytes), cmocka_unit_test(test_utf8),
+        cmocka_unit_test(test_copy),    cmocka_unit_test(test_labels),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

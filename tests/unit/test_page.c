@@ -189,7 +189,9 @@ static void test_document(void **state)
     (void)state;
     struct buf out = {0};
     struct message m;
-    assert_true(page_write_document(&out, SPAN("application/json"), SPAN("{}"), false, true));
+    assert_true(page_write_document(
+        &out,
+        &(struct page_document){.type = SPAN("application/json"), .content = SPAN("{}"), .close = true}));
     assert_int_equal(message_read(&m, buf_span(&out), out.n, "GET"), ACCEPTED);
     assert_int_equal(m.head.status, 200);
     assert_true(span_eq(value_of(&m, "Content-Type"), SPAN("application/json")));

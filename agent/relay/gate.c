@@ -1,0 +1,256 @@
+/*
+ * Requests at the gateway's door (gate.h). A request's Proxy-Authorization goes to the keyholder and ends here; a body behind a request that is not let in is
+ * taken in as far as it is small, so that the connection, to which a handshake may be bound, can stay.
+ */
+#include "relay/gate.h"
+
+#include <stdlib.h>
+
+#include "admit/admit.h"
+#include "base/log.h"
+#include "relay/exchange.h"
+#include "relay/refusal.h"
+#include "relay/reply.h"
+#include "relay/visit.h"
+
+#define FIELD       "Proxy-Authorization"
+#define EXPECT      "Expect"
+#define DRAIN_MS    10000
+#define USER_PREFIX "user "
+
+/* --- answers --- */
+
+static void answer(struct exchange *e)
+{
+    reply_page_untold(e, e->gate.cause, buf_span(&e->gate.why), buf_span(&e->gate.remedy));
+}
+
+static void drained(struct exchange *e)
+{
+    e->gate.drains = false;
+    deadline_stop(&e->gate.patience);
+    answer(e);
+}
+
+static void drain_too_slow(void *owner)
+{
+    drained(owner);
+}
+
+/* With an Expect the body may or may not come: nobody can tell what the next bytes will be. */
+static bool can_drain(const struct exchange *e)
+{
+    return !e->upload.ended && e->keep_client && !head_field(&e->head, EXPECT) &&
+           upload_class(&e->upload) != ASK_BODY_NONE &&
+           (e->upload.body.rule.kind != BODY_LENGTH || upload_class(&e->upload) == ASK_BODY_SMALL);
+}
+
+static void answer_behind_body(struct exchange *e)
+{
+    if (!can_drain(e)) {
+        answer(e);
+        return;
+    }
+    e->gate.drains = true;
+    upload_gather(&e->upload);
+    deadline_start(e->relay->out->loop, &e->gate.patience, DRAIN_MS, drain_too_slow, e);
+    client_feed(e->client);
+}
+
+static void set_answer(struct exchange *e, enum page_cause cause, struct span why, struct span remedy)
+{
+    e->gate.cause = cause;
+    buf_add_span(&e->gate.why, why);
+    buf_add_span(&e->gate.remedy, remedy);
+}
+
+bool gate_drains(struct exchange *e, struct span *in)
+{
+    if (!e->gate.drains)
+        return false;
+    upload_take(&e->upload, in);
+    if (e->upload.ended || e->upload.bad || e->upload.content > REPLAY_WINDOW)
+        drained(e);
+    return true;
+}
+
+void gate_stop(struct exchange *e)
+{
+    e->gate.drains = false;
+    deadline_stop(&e->gate.patience);
+    inbound_cancel(&e->client->gated.inbound);
+}
+
+void gate_forget(struct exchange *e)
+{
+    gate_stop(e);
+    buf_free(&e->gate.lines);
+    buf_free(&e->gate.info);
+    buf_free(&e->gate.why);
+    buf_free(&e->gate.remedy);
+}
+
+/* --- what the keyholder says --- */
+
+static void show_challenge(struct exchange *e, const struct inbound_says *says)
+{
+    buf_add_span(&e->gate.lines, says->lines);
+    set_answer(e, PAGE_AUTHENTICATE,
+               says->verdict == INBOUND_REFUSED ? SPAN("the name or the password is wrong")
+                                                : SPAN("this gateway serves clients that say who they are"),
+               SPAN("give the program a user name and password for the proxy, or a Kerberos ticket"));
+}
+
+static void on_refused(struct exchange *e, const struct inbound_says *says)
+{
+    struct sockaddr_storage own, peer = {0};
+    bool known = stream_addresses(e->client->stream, &own, &peer);
+    show_challenge(e, says);
+    refusal_tell(e, says->why, says->identity);
+    refusal_wait(e, known ? (const struct sockaddr *)&peer : NULL, says->delay, answer_behind_body);
+}
+
+static void on_in(struct exchange *e, const struct inbound_says *says, const struct config_gateway *g)
+{
+    struct gated *gated = &e->client->gated;
+    if (gated->stranger)
+        list_remove(&gated->link);
+    gated->stranger = false;
+    if (g && g->mutual) {
+        buf_add_span(&e->gate.lines, says->lines);
+        buf_add_span(&e->gate.info, says->info);
+    }
+    exchange_admitted(e);
+}
+
+static void judged(void *owner, const struct inbound_says *says)
+{
+    struct exchange *e = owner;
+    struct client *c = e->client;
+    struct gate *gate = c->gated.gate;
+    switch (says->verdict) {
+    case INBOUND_IN:
+        gate->accepted++;
+        on_in(e, says, config_gateway_named(e->config, span_str(gate->name)));
+        break;
+    case INBOUND_ASKED:
+        gate->challenged++;
+        show_challenge(e, says);
+        answer_behind_body(e);
+        break;
+    case INBOUND_REFUSED:
+        gate->refused++;
+        on_refused(e, says);
+        break;
+    case INBOUND_MALFORMED:
+        gate->broken++;
+        set_answer(e, PAGE_BAD_CREDENTIALS, says->why, SPAN(""));
+        refusal_tell(e, says->why, SPAN(""));
+        answer_behind_body(e);
+        break;
+    case INBOUND_FAILED:
+        gate->failed++;
+        set_answer(e, PAGE_NO_JUDGE, says->why, says->remedy);
+        log_error(e->tag, "gateway %s: %.*s; %.*s", gate->name, SPAN_ARG(says->why), SPAN_ARG(says->remedy));
+        answer_behind_body(e);
+        break;
+    }
+    client_feed(c); /* what it sent meanwhile, and perhaps its end */
+}
+
+/* --- requests --- */
+
+static bool turn_away(struct exchange *e, enum page_cause cause, struct span why, struct span remedy)
+{
+    set_answer(e, cause, why, remedy);
+    refusal_tell(e, why, SPAN(""));
+    answer_behind_body(e);
+    return false;
+}
+
+/* Those of a user who is known on this connection, else of the address. */
+static bool within_rate(struct exchange *e, const struct config_gateway *g)
+{
+    struct gated *gated = &e->client->gated;
+    struct buf key = {0};
+    if (gated->inbound.identity)
+        buf_addf(&key, USER_PREFIX "%s", gated->inbound.identity);
+    else
+        visit_key(e->client->stream, &key);
+    uint64_t now = loop_now(e->relay->out->loop);
+    struct quota *row = quota_find(&e->relay->gates.quotas, buf_span(&key), now);
+    buf_free(&key);
+    return quota_take(row, g->requests_per_second, now);
+}
+
+/* NULL: the request goes on to be judged. */
+static const char *malformed(const struct exchange *e)
+{
+    const struct field *shown = head_field(&e->head, FIELD);
+    if (shown && head_field_next(&e->head, shown))
+        return "the program sent more than one Proxy-Authorization field";
+    if (shown && !shown->value.n)
+        return "the program's Proxy-Authorization field is empty";
+    return NULL;
+}
+
+static bool ask(struct exchange *e, const struct config_gateway *g)
+{
+    struct inbound *in = &e->client->gated.inbound;
+    const struct field *shown = head_field(&e->head, FIELD);
+    if (!shown && inbound_is_in(in, time(NULL))) {
+        e->client->gated.gate->accepted++;
+        return true;
+    }
+    inbound_ask(in, e->head.method, e->head.target, shown ? shown->value : span_make(NULL, 0), judged, e);
+    if (!g->pass_authorization)
+        head_wipe_field(&e->head, FIELD);
+    return false;
+}
+
+bool gate_may(struct exchange *e)
+{
+    struct gate *gate = e->client->gated.gate;
+    struct sockaddr_storage peer;
+    if (!gate)
+        return true;
+    const struct config_gateway *g = config_gateway_named(e->config, span_str(gate->name));
+    if (!g || !admit_gateway_address(g, e->client->stream, &peer)) {
+        e->keep_client = false;
+        return turn_away(
+            e, PAGE_NOT_ALLOWED, SPAN("this gateway does not serve your address (any more)"),
+            SPAN("the machine where exeat runs says who may come from where: allow in [gateway] of "
+                 "exeat.conf"));
+    }
+    if (!within_rate(e, g)) {
+        gate->limited++;
+        return turn_away(
+            e, PAGE_TOO_MANY, SPAN("more requests came than this gateway takes from one client"),
+            SPAN("wait a second; requests-per-second in [gateway] of exeat.conf says how many it "
+                 "takes"));
+    }
+    const char *fault = malformed(e);
+    if (!fault)
+        return ask(e, g);
+    gate->broken++;
+    head_wipe_field(&e->head, FIELD);
+    return turn_away(e, PAGE_BAD_CREDENTIALS, span_str(fault), SPAN(""));
+}
+
+bool gate_keeps_challenge(struct exchange *e)
+{
+    if (!e->client->gated.gate || e->ask.leg.head.status != 407)
+        return false;
+    reply_page(e, PAGE_NO_CREDENTIALS, 0,
+               SPAN("the next proxy asks who you are, and its configuration here leaves the answer to "
+                    "programs, which a gateway's clients cannot give"),
+               SPAN("[upstream] of exeat.conf, on the machine where exeat runs: auth and "
+                    "client-credentials = drop"));
+    ask_cancel(&e->ask);
+    return true;
+}
+
+const char *gate_user(const struct client *c)
+{
+    return c->gated.inbound.identity;
+}

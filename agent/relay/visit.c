@@ -1,0 +1,212 @@
+/*
+ * Connections of gateways' clients (gate.h): how many there may be, how long they may be without a request, and that a place is found for who has something to
+ * show: where there is none, the connection that has shown nothing for longest makes room.
+ */
+#include <netinet/in.h>
+#include <stdlib.h>
+
+#include "admit/admit.h"
+#include "base/log.h"
+#include "relay/client.h"
+#include "relay/gate.h"
+#include "relay/visit.h"
+
+struct visit {
+    struct gate *gate;   /* a reference */
+    struct quota *quota; /* of its address */
+};
+
+/* --- gates --- */
+
+struct gate *gate_new(struct gates *gates, const char *name)
+{
+    struct gate *g = mem_zero(sizeof *g);
+    list_push_back(&gates->all, &g->link);
+    g->refs = 1;
+    g->name = mem_strdup(name);
+    list_init(&g->strangers);
+    return g;
+}
+
+struct gate *gate_ref(struct gate *g)
+{
+    if (g)
+        g->refs++;
+    return g;
+}
+
+void gate_unref(struct gate *g)
+{
+    if (!g || --g->refs > 0)
+        return;
+    list_remove(&g->link);
+    free(g->name);
+    free(g);
+}
+
+void gates_init(struct gates *g)
+{
+    *g = (struct gates){0};
+    list_init(&g->all);
+    quotas_init(&g->quotas);
+}
+
+void gates_done(struct gates *g)
+{
+    quotas_done(&g->quotas);
+}
+
+/* --- coming and going --- */
+
+/* An address; of IPv6 its network of 64 bits, which is one client's to choose from. */
+void visit_key(const struct stream *s, struct buf *out)
+{
+    struct sockaddr_storage own, peer = {0};
+    unsigned char network[PENALTY_NETWORK];
+    if (!stream_addresses(s, &own, &peer)) {
+        buf_add_str(out, "this machine");
+        return;
+    }
+    penalty_network((const struct sockaddr *)&peer, network);
+    for (size_t i = 0; i < sizeof network; i++)
+        buf_addf(out, "%02x", network[i]);
+}
+
+static struct quota *quota_of(struct relay *r, const struct stream *s)
+{
+    struct buf key = {0};
+    visit_key(s, &key);
+    struct quota *row = quota_find(&r->gates.quotas, buf_span(&key), loop_now(r->out->loop));
+    buf_free(&key);
+    return row;
+}
+
+static bool make_room(struct gate *g, unsigned most)
+{
+    if (g->connected >= most && !list_empty(&g->strangers))
+        client_close(list_entry(g->strangers.next, struct client, gated.link));
+    return g->connected < most;
+}
+
+bool gate_lets_come(struct relay *r, struct gate *gate, struct stream *s, const char *tag)
+{
+    struct sockaddr_storage peer;
+    const struct config_gateway *g = config_gateway_named(r->config, span_str(gate->name));
+    if (!g || !admit_gateway_address(g, s, &peer)) {
+        admit_turn_away(&r->admit, s, tag, PAGE_NOT_ALLOWED, SPAN("this gateway does not serve your address"),
+                        SPAN("to let clients from there in, write their network into [gateway] of exeat.conf "
+                             "on the machine where exeat runs (allow = NETWORK), and run exeat reload"));
+        return false;
+    }
+    unsigned most = g->connections_per_address;
+    if (most && quota_of(r, s)->connections >= most) {
+        gate->limited++;
+        admit_turn_away(
+            &r->admit, s, tag, PAGE_TOO_MANY,
+            SPAN("this address has more connections open than this gateway takes"),
+            SPAN("close some; connections-per-address in [gateway] of exeat.conf says how many it "
+                 "takes"));
+        return false;
+    }
+    if (make_room(gate, g->connections))
+        return true;
+    gate->limited++;
+    admit_turn_away(&r->admit, s, tag, PAGE_BUSY, SPAN("this gateway has as many clients as it takes"),
+                    SPAN("try again later; connections in [gateway] of exeat.conf says how many it takes"));
+    return false;
+}
+
+void gate_arrived(struct client *c, struct gate *g, bool beyond)
+{
+    struct visit *v = mem_zero(sizeof *v);
+    *v = (struct visit){.gate = gate_ref(g), .quota = quota_of(c->relay, c->stream)};
+    quota_enter(v->quota);
+    g->connected++;
+    c->gated = (struct gated){.gate = gate_ref(g), .visit = v, .beyond = beyond, .stranger = true};
+    list_push_back(&g->strangers, &c->gated.link);
+    inbound_init(&c->gated.inbound, c->relay->out->keys, g->name, &c->relay->gates.edition);
+    gate_waits(c);
+}
+
+void visit_end(struct visit *v)
+{
+    if (!v)
+        return;
+    quota_leave(v->quota);
+    v->gate->connected--;
+    gate_unref(v->gate);
+    free(v);
+}
+
+struct visit *gate_hand_over(struct client *c)
+{
+    struct visit *v = c->gated.visit;
+    c->gated.visit = NULL;
+    return v;
+}
+
+void gate_left(struct client *c)
+{
+    struct gated *g = &c->gated;
+    if (!g->gate)
+        return;
+    deadline_stop(&g->patience);
+    if (g->stranger)
+        list_remove(&g->link);
+    g->stranger = false;
+    inbound_done(&g->inbound);
+    visit_end(g->visit);
+    g->visit = NULL;
+    gate_unref(g->gate);
+    g->gate = NULL;
+}
+
+/* --- time --- */
+
+static void patience_over(void *owner)
+{
+    struct client *c = owner;
+    bool idle = c->gated.waits == GATE_IDLE || c->in.n == 0;
+    c->gated.patience.timer = NULL;
+    c->gated.waits = GATE_BUSY;
+    if (idle) {
+        log_debug(c->tag, "client %s: idle for too long", stream_peer(c->stream));
+        client_end(c);
+        return;
+    }
+    const struct fault fault = {408, "the head of the request did not come in time"};
+    c->gated.gate->limited++;
+    client_refuse(c, &fault);
+}
+
+static void wait_for(struct client *c, enum gate_waits what, unsigned seconds)
+{
+    struct gated *g = &c->gated;
+    if (g->waits == what)
+        return;
+    gate_busy(c);
+    g->waits = what;
+    deadline_start(c->relay->out->loop, &g->patience, (uint64_t)seconds * 1000, patience_over, c);
+}
+
+void gate_waits(struct client *c)
+{
+    const struct gate *gate = c->gated.gate;
+    if (!gate)
+        return;
+    const struct config_gateway *g = config_gateway_named(c->relay->config, span_str(gate->name));
+    if (!g) /* it is leaving */
+        return;
+    if (c->in.n || !c->requests)
+        wait_for(c, GATE_WAITS_FOR_HEAD, g->head_timeout);
+    else
+        wait_for(c, GATE_IDLE, g->idle_timeout);
+}
+
+void gate_busy(struct client *c)
+{
+    if (!c->gated.gate)
+        return;
+    deadline_stop(&c->gated.patience);
+    c->gated.waits = GATE_BUSY;
+}

@@ -1,0 +1,170 @@
+"""The gateway with the real keyholder, and clients that we did not write: curl and Python, all schemes, right and wrong credentials, requests with bodies and tunnels."""
+
+import base64
+import hashlib
+import os
+import random
+import re
+import subprocess
+import unittest
+import urllib.request
+
+import ntlm
+from agent import wait_until
+from base import SITE, Scenario
+from proxy import Asks, Open
+from gates import Ntlm
+from realm import Realm
+from wire import Wire, get
+
+PASSWORD = "Password"
+HOST = "proxy.corp.example"
+CURL = ["curl", "-sS", "-q", "--max-time", "60"]
+
+
+def ha1(algorithm):
+    return hashlib.new(algorithm, b"alice:exeat:" + PASSWORD.encode()).hexdigest()
+
+
+USERS = "\n".join(["alice:{SHA}" + base64.b64encode(hashlib.sha1(PASSWORD.encode()).digest()).decode(),
+                   "alice:exeat:" + ha1("md5"), "alice:exeat:" + ha1("sha256"),
+                   "alice:0:%s:%s:[U          ]:LCT-00000000:" % ("X" * 32, ntlm.md4(PASSWORD.encode("utf-16-le")).hex().upper())]) + "\n"
+
+
+class Clients(Scenario):
+    def house(self, auth="negotiate ntlm digest basic", more="", behaviour=None, lines="auth = none", env=None, users=USERS):
+        self.onward = self.proxy(behaviour or Open())
+        agent = self.agent(self.onward.upstream(lines) + "[gateway]\nlisten = 127.0.0.1:0\nauth = %s\nusers = @DIR@/users\ndomain = CORP\n%s" %
+                           (auth, more), files={"users": users}, env=env)
+        agent.wait_log("ready: gateway gateway on")
+        self.gate = int(re.search(r"ready: gateway gateway on \S+:(\d+)", agent.log()).group(1))
+        return agent
+
+    def curl(self, *arguments, user="alice:" + PASSWORD, env=None):
+        """Status and content of one call."""
+        command = CURL + ["-o", "-", "-w", "\n%{http_connect} %{http_code} %{num_connects}", "--resolve", "%s:%d:127.0.0.1" % (HOST, self.gate),
+                          "-x", "http://%s:%d" % (HOST, self.gate)] + (["-U", user] if user else []) + list(arguments)
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=90, env=dict(os.environ, **env) if env else None)
+        content, _, figures = done.stdout.rpartition(b"\n")
+        connect, code, connections = figures.decode().split()
+        return int(code) or int(connect), content, int(connections), done
+
+    def works(self, option, user="alice:" + PASSWORD, env=None, name="alice"):
+        """GETs on one connection, a body that has to come twice, and a tunnel."""
+        agent = self.agent_here
+        del self.onward.requests[:]
+        code, content, connections, done = self.curl(option, SITE + "/bytes/10", SITE + "/bytes/10", "-o", "/dev/null", user=user, env=env)
+        self.assertEqual((code, connections), (200, 0), (done, agent.log()))
+        body = os.path.join(agent.directory, "body")
+        with open(body, "wb") as file:
+            file.write(b"z" * 200000)
+        code = self.curl(option, "--data-binary", "@" + body, SITE + "/echo", "-o", "/dev/null", user=user, env=env)[0]
+        self.assertEqual(code, 200, agent.log())
+        sent = [r for r in self.onward.requests if r.method == "POST"]
+        self.assertEqual([len(r.body) for r in sent], [200000])
+        for request in self.onward.requests:
+            self.assertEqual(request.all("Proxy-Authorization"), [])
+        self.assertRegex(agent.log(), r"\] %s: GET" % re.escape(name))
+
+    def refused(self, option, user, env=None):
+        del self.onward.requests[:]
+        code, _, _, done = self.curl(option, SITE + "/bytes/10", user=user, env=env)
+        self.assertEqual(code, 407, done)
+        self.assertEqual(self.onward.requests, [])
+
+    def test_curl_with_users(self):
+        self.agent_here = self.house("digest basic")
+        for option in ("--proxy-basic", "--proxy-digest", "--proxy-anyauth"):
+            with self.subTest(option):
+                self.works(option, name="CORP\\alice")
+        for option in ("--proxy-basic", "--proxy-digest"):
+            for user in ("alice:wrong", "nobody:" + PASSWORD):
+                with self.subTest(option, user=user):
+                    self.refused(option, user)
+
+    def test_curl_tunnels(self):
+        """CONNECT: what comes through the tunnel is what the far end says."""
+        self.agent_here = self.house("digest basic")
+        for option in ("--proxy-basic", "--proxy-digest"):
+            with self.subTest(option):
+                done = subprocess.run(CURL + [option, "-U", "alice:" + PASSWORD, "-p", "-x", "http://127.0.0.1:%d" % self.gate, "-v",
+                                              "http://site.example/bytes/5"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=90)
+                self.assertIn(b"CONNECT tunnel established, response 200", done.stderr, (self.agent_here.log(), done))
+                seen = [r.all("Proxy-Authorization") for r in self.onward.requests if r.method == "CONNECT"]
+                self.assertEqual(seen, [[]])
+                del self.onward.requests[:]
+
+    def test_curl_with_a_ticket(self):
+        realm = self.stack.enter_context(Realm())
+        self.agent_here = self.house("negotiate", "keytab = %s\n" % realm.keytab, env={"KRB5_CONFIG": realm.conf})
+        self.works("--proxy-negotiate", ":", realm.ticket(), name="alice@CORP.EXAMPLE")
+        code, _, _, done = self.curl("--proxy-negotiate", "-D", "-", SITE + "/bytes/1", user=":", env=realm.ticket())
+        self.assertRegex(done.stdout, rb"HTTP/1.1 200 (?:[^\r]*\r\n)+?Proxy-Authenticate: Negotiate \S+\r\n", self.agent_here.log())
+        self.refused("--proxy-negotiate", ":", {"KRB5_CONFIG": realm.conf, "KRB5CCNAME": "FILE:/nonexistent/tickets"})
+
+    def test_no_keytab(self):
+        agent = self.house("negotiate", "keytab = @DIR@/none\n")
+        with Wire.connect(self.gate) as client:
+            self.own(client.ask(get(SITE + "/echo")), 503, "proxy_configuration_error")
+
+    def test_python_digest(self):
+        self.house("digest", users="alice:exeat:%s\n" % ha1("md5"))  # it takes the first challenge, and knows no SHA-256
+        proxy = "http://127.0.0.1:%d" % self.gate
+        known = urllib.request.HTTPPasswordMgrWithDefaultRealm()
+        known.add_password(None, proxy, "alice", PASSWORD)
+        known.add_password(None, SITE, "alice", PASSWORD)
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({"http": proxy}), urllib.request.ProxyDigestAuthHandler(known))
+        with opener.open(SITE + "/bytes/3", timeout=60) as answer:
+            self.assertEqual(answer.status, 200)
+        self.assertEqual(len(self.onward.requests), 1)
+
+    def test_another_exeat(self):
+        """Our own client's side against our own server's."""
+        self.house("ntlm digest basic")
+        for scheme in ("ntlm", "digest", "basic"):
+            with self.subTest(scheme):
+                client = self.agent("[upstream gate]\nproxy = http://127.0.0.1:%d\nauth = %s\nuser = CORP\\alice\nsecret = file:@DIR@/secret\n" %
+                                    (self.gate, scheme) if scheme == "ntlm" else
+                                    "[upstream gate]\nproxy = http://127.0.0.1:%d\nauth = %s\nuser = alice\nsecret = file:@DIR@/secret\n" % (self.gate, scheme),
+                                    secret=PASSWORD)
+                for _ in range(2):
+                    self.assertEqual(self.ask(client, "/bytes/5").status, 200, client.log())
+                tunnel = self.tunnel(client)
+                self.echoes(tunnel)
+
+    def test_identity_upstream_is_ours(self):
+        """Whoever came in: the next proxy sees the gateway's own user and nobody else's credentials."""
+        gate = Ntlm()
+        self.onward = None
+        agent = self.house("basic", behaviour=Asks(gate), lines="auth = ntlm\nuser = CORP\\alice\nsecret = file:@DIR@/secret")
+        code, _, _, done = self.curl("--proxy-basic", SITE + "/bytes/3")
+        self.assertEqual(code, 200, (done, agent.log()))
+        for request in self.onward.requests:
+            self.assertTrue(all(v.startswith("NTLM ") for v in request.all("Proxy-Authorization")))
+
+    def test_malformed_fields(self):
+        """From a generator: never a 2xx, never a crash, of the keyholder neither. Who ends its side is not kept waiting for a refusal."""
+        agent = self.house("ntlm digest basic", "requests-per-second = 0\nconnections-per-address = 0\n")
+        keys = wait_until(agent.keys_pid, "the keyholder")
+        chance = random.Random(6)
+        seeds = ["Basic " + base64.b64encode(b"alice:wrong").decode(), "NTLM TlRMTVNTUAABAAAAB4IIogAAAAAAAAAAAAAAAAAAAAAKAGFKAAAADw==",
+                 "Negotiate YIIBhwYGKwYBBQUCoIIBezCC", 'Digest username="alice", realm="exeat", nonce="a", uri="/", response="0", qop=auth, nc=00000001, cnonce="b"']
+        count = int(os.environ.get("EXEAT_TEST_FIELDS", "300"))
+        for _ in range(count):
+            value = list(chance.choice(seeds))
+            for _ in range(chance.randrange(1, 6)):
+                at = chance.randrange(len(value))
+                value[at:at + chance.randrange(3)] = chance.choice(["", "=", '"', ",", " ", "\t", "\\", chr(chance.randrange(33, 127)), "A" * 50])
+            with Wire.connect(self.gate) as client:
+                client.send(get(SITE + "/echo", "Proxy-Authorization: " + "".join(value).strip()))
+                client.shut()
+                try:
+                    answer = client.read_to_end()
+                except OSError:  # a refusal that would have waited
+                    answer = b""
+                self.assertRegex(answer, rb"\A(HTTP/1.1 40[07] |\Z)")
+        shown = agent.status()["gateways"][0]
+        self.assertEqual((shown["accepted"], shown["failed"]), (0, 0), shown)
+        self.assertGreater(shown["broken"], count // 10)
+        self.assertEqual(self.onward.requests, [])
+        self.assertEqual(agent.keys_pid(), keys)
