@@ -366,9 +366,18 @@ THE_WAY = [
         "keys test_binding.BindingOfKerberos.test_wrong", "keys test_binding.BindingOfNtlm.test_wrong",
         "keys test_binding.BindingOfNtlmInSpnego.test_wrong", "scenarios test_tls.Binding.test_another_certificate_in_between"),
     row("old TLS is refused",
-        (TLS, "    SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);\n",
+        ("agent/net/tls_own.c", "    SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);\n",
          "    SSL_CTX_set_min_proto_version(ctx, TLS1_VERSION);\n    SSL_CTX_set_security_level(ctx, 0);\n"),
-        "scenarios test_tls.Handshake.test_tls_1_1_is_too_old"),
+        "scenarios test_tls.Handshake.test_tls_1_1_is_too_old", "unit test_tls_server.test_what_is_no_tls_or_too_old"),
+    row("a stream that is left in its TLS handshake ends at once",
+        ("agent/net/linger.c", "s->broken || shakes ||", "s->broken || (shakes && !s) ||"),
+        "unit test_tls_server.test_we_go_in_the_handshake"),
+    row("a client that speaks other protocols than HTTP/1.1 is told so",
+        ("agent/net/tls_server.c", ": SSL_TLSEXT_ERR_ALERT_FATAL;", ": SSL_TLSEXT_ERR_NOACK;"),
+        "unit test_tls_server.test_protocols_that_clients_offer"),
+    row("our own certificate is what our clients' tokens are bound to",
+        ("agent/net/tls.c", "t->server ? SSL_get_certificate(t->ssl) : SSL_get0_peer_certificate(t->ssl)", "SSL_get0_peer_certificate(t->ssl)"),
+        "unit test_tls_server.test_content_binding_and_tickets"),
 ]
 
 # A worker wipes its stack after each job; taken out where the providers' own wiping is to be seen.

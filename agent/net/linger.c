@@ -2,6 +2,7 @@
  * The slow end of a connection whose last bytes matter: see stream_linger. The stream owns itself from then on.
  */
 #include "base/secret.h"
+#include "net/secure.h"
 #include "net/uv_loop.h"
 #include "net/uv_stream.h"
 
@@ -53,7 +54,9 @@ static void linger_failed(void *owner, const struct err *why)
 void stream_linger(struct stream *s)
 {
     static const struct stream_events dropping = {linger_data, linger_eof, linger_drained, linger_failed};
-    if (s->broken || (s->eof && stream_backlog(s) == 0)) {
+    /* In a handshake nothing has been said yet, and `secured` is for somebody else. */
+    bool shakes = s->secure && secure_shakes(s->secure);
+    if (s->broken || shakes || (s->eof && stream_backlog(s) == 0)) {
         stream_close(s);
         return;
     }

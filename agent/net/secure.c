@@ -66,13 +66,24 @@ static void shake(struct stream *s, struct span records)
     }
 }
 
-void stream_secure(struct stream *s, struct tls_client *client, void (*secured)(void *owner))
+static void put_between(struct stream *s, struct tls *tls, void (*secured)(void *owner))
 {
     s->secure = mem_zero(sizeof *s->secure);
-    s->secure->tls = tls_new(client);
+    s->secure->tls = tls;
     s->secure->secured = secured;
     s->gathering.max = GATHERED_MOST;
+}
+
+void stream_secure(struct stream *s, struct tls_client *client, void (*secured)(void *owner))
+{
+    put_between(s, tls_new(client), secured);
     shake(s, SPAN(""));
+    stream_read(s);
+}
+
+void stream_secure_accepted(struct stream *s, struct tls_server *server, void (*secured)(void *owner))
+{
+    put_between(s, tls_new_accepted(server), secured);
     stream_read(s);
 }
 
@@ -100,6 +111,11 @@ static void came(struct stream *s, struct span records)
         stream_ended(s);
     else
         s->secure->end_kept = state == TLS_ENDED;
+}
+
+bool secure_shakes(const struct secure *x)
+{
+    return x->secured != NULL;
 }
 
 void secure_came(struct stream *s, struct span records)

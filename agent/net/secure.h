@@ -18,6 +18,8 @@ void stream_secure(struct stream *s, struct tls_client *client, void (*secured)(
 
 struct secure;
 
+/* Is the handshake still under way? */
+bool secure_shakes(const struct secure *x);
 void secure_came(struct stream *s, struct span records);
 /* The connection's end, without one of TLS. */
 void secure_gone(struct stream *s);

@@ -15,6 +15,7 @@
 #include "net/loop.h"
 
 struct stream;
+struct tls_server;
 
 struct stream_events {
     void (*data)(void *owner, struct span bytes);
@@ -47,10 +48,13 @@ void stream_linger(struct stream *s);
 /* Close with a reset, so that the other side sees the answer as cut short. */
 void stream_abort(struct stream *s);
 
+/* TLS in between, from the first byte on: for a stream that has just been accepted and has an owner, who is told `secured` (never inside this call; the
+   stream does not read then) or `failed`. From `secured` on the stream's bytes are the content. Before, only stream_close and the like. */
+void stream_secure_accepted(struct stream *s, struct tls_server *server, void (*secured)(void *owner));
 /* After `eof`, over TLS: the end came without close_notify, so that anybody on the way may have cut the bytes short. Where the end of the
    bytes is what says that they are whole, they are not. */
 bool stream_cut_short(const struct stream *s);
-/* Over TLS: the tls-server-end-point channel binding (RFC 5929 section 4), as long as the stream; else, or where it is not defined, empty. */
+/* Over TLS, of either side: the tls-server-end-point channel binding (RFC 5929 section 4), as long as the stream; else, or where it is not defined, empty. */
 struct span stream_binding(const struct stream *s);
 
 struct loop *stream_loop(const struct stream *s);

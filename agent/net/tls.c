@@ -85,6 +85,22 @@ static const struct {
     {SSL_R_TLSV1_ALERT_DECRYPT_ERROR, refuses_ours, WITH_CERTIFICATE},
 };
 
+/* Of a client nothing is asked, and little can be said. */
+static const char *words_of_client(int reason)
+{
+    switch (reason) {
+    case SSL_R_HTTP_REQUEST:
+    case SSL_R_HTTPS_PROXY_REQUEST:
+        return "it speaks HTTP where TLS is expected: use https:// in the proxy's address";
+    case SSL_R_WRONG_VERSION_NUMBER:
+        return "what it sends is not TLS";
+    case SSL_R_UNSUPPORTED_PROTOCOL:
+        return too_old;
+    default:
+        return NULL;
+    }
+}
+
 static enum tls_state broken(const struct tls *t, struct err *e)
 {
     unsigned long error = ERR_peek_error();
@@ -94,7 +110,11 @@ static enum tls_state broken(const struct tls *t, struct err *e)
         *e = t->fault;
         return TLS_BROKEN;
     }
-    for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++) {
+    if (t->server && words_of_client(reason)) {
+        err_set(e, ERR_PROTOCOL, "%s", words_of_client(reason));
+        return TLS_BROKEN;
+    }
+    for (size_t i = 0; t->client && i < sizeof reasons / sizeof *reasons; i++) {
         if (reason != reasons[i].reason ||
             (reasons[i].when == WITHOUT_CERTIFICATE && (!t->asked || t->client->has_certificate)) ||
             (reasons[i].when == WITH_CERTIFICATE && !(t->asked && t->client->has_certificate)))
@@ -109,12 +129,11 @@ static enum tls_state broken(const struct tls *t, struct err *e)
 
 /* --- connections --- */
 
-struct tls *tls_new(struct tls_client *c)
+static struct tls *begin(SSL_CTX *ctx, const BIO_METHOD *method)
 {
     struct tls *t = mem_zero(sizeof *t);
-    t->client = tls_client_ref(c);
-    t->ssl = SSL_new(c->ctx);
-    BIO *bio = BIO_new(c->method);
+    t->ssl = SSL_new(ctx);
+    BIO *bio = BIO_new(method);
     if (!t->ssl || !bio) {
         log_error(NULL, "out of memory for TLS");
         abort();
@@ -123,6 +142,21 @@ struct tls *tls_new(struct tls_client *c)
     BIO_set_init(bio, 1);
     SSL_set_bio(t->ssl, bio, bio);
     SSL_set_app_data(t->ssl, t);
+    return t;
+}
+
+struct tls *tls_new_accepted(struct tls_server *s)
+{
+    struct tls *t = begin(s->ctx, s->method);
+    t->server = tls_server_ref(s);
+    SSL_set_accept_state(t->ssl);
+    return t;
+}
+
+struct tls *tls_new(struct tls_client *c)
+{
+    struct tls *t = begin(c->ctx, c->method);
+    t->client = tls_client_ref(c);
     SSL_set_connect_state(t->ssl);
     if (c->is_address) {
         X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(t->ssl), c->host);
@@ -145,6 +179,7 @@ void tls_free(struct tls *t)
         SSL_set_shutdown(t->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     SSL_free(t->ssl);
     tls_client_unref(t->client);
+    tls_server_unref(t->server);
     free(t);
 }
 
@@ -158,9 +193,9 @@ static void lend(struct tls *t, struct span in, struct buf *out)
 
 static void take_binding(struct tls *t)
 {
-    X509 *x = SSL_get0_peer_certificate(t->ssl);
+    const X509 *x = t->server ? SSL_get_certificate(t->ssl) : SSL_get0_peer_certificate(t->ssl);
     t->n_binding = x ? certificate_end_point(x, t->binding) : 0;
-    if (t->n_binding || t->client->unbindable_said)
+    if (t->n_binding || t->server || t->client->unbindable_said)
         return;
     t->client->unbindable_said = true;
     log_info(NULL,

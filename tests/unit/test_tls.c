@@ -16,39 +16,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "certificates.h"
 #include "net/certificate.h"
 #include "net/secure.h"
 #include "net/tls.h"
 #include "with_loop.h"
 
 /* --- certificates --- */
-
-static void extend(X509 *x, int nid, const char *value)
-{
-    X509V3_CTX context;
-    X509V3_set_ctx(&context, x, x, NULL, NULL, 0);
-    X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, &context, nid, value);
-    assert_non_null(extension);
-    X509_add_ext(x, extension, -1);
-    X509_EXTENSION_free(extension);
-}
-
-/* Self-signed, for such names ("DNS:a,IP:1.2.3.4"), good from an hour ago for an hour. */
-static X509 *make(EVP_PKEY *key, const EVP_MD *md, const char *names)
-{
-    X509 *x = X509_new();
-    X509_set_version(x, 2);
-    ASN1_INTEGER_set(X509_get_serialNumber(x), 1);
-    X509_gmtime_adj(X509_getm_notBefore(x), -3600);
-    X509_gmtime_adj(X509_getm_notAfter(x), 3600);
-    X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_ASC, (const unsigned char *)"proxy",
-                               -1, -1, 0);
-    X509_set_issuer_name(x, X509_get_subject_name(x));
-    X509_set_pubkey(x, key);
-    extend(x, NID_subject_alt_name, names);
-    assert_true(X509_sign(x, key, md) > 0);
-    return x;
-}
 
 static EVP_PKEY *key_of_all;
 static char folder[] = "/tmp/exeat-test-tls-XXXXXX";
@@ -98,7 +72,7 @@ static bool done;
 
 static void begin_for(const char *names, const char *host)
 {
-    server.x = make(key_of_all, EVP_sha256(), names);
+    server.x = certificate_for(key_of_all, EVP_sha256(), names);
     put_ca(server.x);
     server.ctx = SSL_CTX_new(TLS_server_method());
     SSL_CTX_use_certificate(server.ctx, server.x);
@@ -314,7 +288,7 @@ static void test_pin_of_a_certificate(void **state)
     (void)state;
     struct config_pin pin;
     unsigned char *der = NULL, expected[32];
-    X509 *x = make(key_of_all, EVP_sha256(), "DNS:a");
+    X509 *x = certificate_for(key_of_all, EVP_sha256(), "DNS:a");
     int n = i2d_PUBKEY(key_of_all, &der);
     EVP_Digest(der, (size_t)n, expected, NULL, EVP_sha256(), NULL);
     assert_true(certificate_pin(x, &pin));
@@ -339,7 +313,7 @@ static void test_end_point(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         unsigned char hash[EVP_MAX_MD_SIZE], expected[EVP_MAX_MD_SIZE];
         unsigned n = 0;
-        X509 *x = make(cases[i].key, cases[i].signature, "DNS:a");
+        X509 *x = certificate_for(cases[i].key, cases[i].signature, "DNS:a");
         if (cases[i].expected)
             X509_digest(x, cases[i].expected, expected, &n);
         assert_int_equal(certificate_end_point(x, hash), n);
