@@ -23,7 +23,7 @@ say = $(if $(V),@:,@echo '  $(1)  $(patsubst $(CURDIR)/%,%,$@)')
 DEPS_BUILD    := gcc libc6-dev pkg-config libuv1-dev libssl-dev libjansson-dev libkrb5-dev libsecret-1-dev gss-ntlmssp gss-ntlmssp-dev libseccomp-dev
 DEPS_PAC      := libjavascriptcoregtk-4.1-dev
 DEPS_TRAY     := libdbusmenu-glib-dev libglib2.0-dev libjansson-dev
-DEPS_PRACTICE := python3 squid-openssl|squid curl git npm
+DEPS_RUN      := curl
 DEPS_TEST     := python3 openssl libcmocka-dev libhttp-parser-dev squid-openssl curl git npm openssh-client openssh-server util-linux dbus-daemon gnome-keyring libsecret-tools \
                  libglib2.0-bin gsettings-desktop-schemas dconf-gsettings-backend patch \
                  man-db mandoc zsh fish $(DEPS_PAC) $(DEPS_TRAY) python3-gi python3-prometheus-client \
@@ -170,10 +170,10 @@ JOBS = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 deps: ## install the packages that building, "make run" and "make test" need
 	@tests/deps $(DEPS_BUILD) $(DEPS_TEST) $(DEPS_REALM)
 
-run: ## build, start a practice proxy that demands a password, and exeat in front of it
-	@tests/deps $(DEPS_BUILD) '$(subst $() ,' ',$(DEPS_PRACTICE))'
+run: ## build, start a practice proxy that demands a password, and exeat in front of it (PRACTICE="--auth ntlm" for options)
+	@tests/deps $(DEPS_BUILD) $(DEPS_RUN)
 	+@$(MAKE) --no-print-directory $(JOBS) all
-	@EXEAT_BUILD='$(abspath $(BUILD))' $(PYTHON) tests/practice/tour.py
+	@'$(BUILD)/exeat' practice $(PRACTICE)
 
 test: ## build and run every test (SUITES="unit scenarios ..." for some)
 	@tests/deps $(DEPS_BUILD) $(DEPS_TEST) $(DEPS_REALM)

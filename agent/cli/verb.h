@@ -48,7 +48,7 @@ struct verb {
 
 extern const struct verb run_verb, check_verb, login_verb, logout_verb, accept_verb, status_verb, route_verb,
     reload_verb, on_verb, off_verb, stop_verb, connect_verb, doctor_verb, token_verb, env_verb, exec_verb,
-    apps_verb, import_verb, setup_verb, watch_verb, log_verb, users_verb, help_verb;
+    apps_verb, import_verb, setup_verb, watch_verb, log_verb, users_verb, practice_verb, help_verb;
 extern const struct verb *const cli_verbs[]; /* in the order in which help shows them; NULL at the end */
 extern const struct verb cli_program;        /* "exeat" itself: its options, before any verb */
 extern const struct verb_option cli_help_option;

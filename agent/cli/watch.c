@@ -199,20 +199,21 @@ const struct verb watch_verb = {
     .name = "watch",
     .arguments = "",
     .summary = "Show requests as they go through the agent",
-    .help = "Shows each request when it is over: time, status, how long it took, the route and the scheme by "
-            "which the proxy let it in, how "
-            "many requests to the proxy that took (legs), and which program asked. Tunnels show twice, when "
-            "they open and when they end. "
-            "Queries of addresses are never shown. Runs until it is ended, or until the agent ends (exit "
-            "code 4). On a terminal a line is as long as that is wide, and long addresses are cut.\n"
-            "\n"
-            "With --json each line has these members, and may get more: event (request, tunnel, tunnel-end), "
-            "legs, and all that [log] format "
-            "= json writes: time, id, client, uid, guest, user, program, method, target, protocol, route, proxy, "
-            "rule, scheme, status, bytes_up, "
-            "bytes_down, ms, note. null is what is not known. Whoever reads too slowly gets "
-            "{\"event\":\"missed\",\"lines\":N} in place of "
-            "N lines.",
+    .help =
+        "Shows each request when it is over: time, status, how long it took, the route and the scheme by "
+        "which the proxy let it in, how "
+        "many requests to the proxy that took (legs), and which program asked. Tunnels show twice, when "
+        "they open and when they end. "
+        "Queries of addresses are never shown. Runs until it is ended, or until the agent ends (exit "
+        "code 4). On a terminal a line is as long as that is wide, and long addresses are cut.\n"
+        "\n"
+        "With --json each line has these members, and may get more: event (request, tunnel, tunnel-end), "
+        "legs, and all that [log] format "
+        "= json writes: time, id, client, uid, guest, user, program, method, target, protocol, route, proxy, "
+        "rule, scheme, status, bytes_up, "
+        "bytes_down, ms, note. null is what is not known. Whoever reads too slowly gets "
+        "{\"event\":\"missed\",\"lines\":N} in place of "
+        "N lines.",
     .options = options,
     .run = run,
 };

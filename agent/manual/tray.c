@@ -13,7 +13,8 @@ static const struct roff_entry menu[] = {
     {"Enter password",
      "\"exeat login\", which asks by pinentry. What is typed goes to the program that keeps "
      "passwords, exeat-keys, and nowhere else; it is tried once, and then kept."},
-    {"Renew ticket", "Renews a Kerberos ticket that ends soon, by \"kinit -R\"; where that does not do, the password is asked for."},
+    {"Renew ticket", "Renews a Kerberos ticket that ends soon, by \"kinit -R\"; where that does not do, the "
+                     "password is asked for."},
     {"Accept weaker scheme", "\"exeat accept\": shown while a proxy offers less than before."},
     {"Desktop uses exeat",
      "\"exeat apps set\" and \"exeat apps unset\" with gnome or kde: the desktop's own proxy settings."},
