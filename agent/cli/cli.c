@@ -9,11 +9,10 @@
 #include "cli/verb.h"
 
 const struct verb *const cli_verbs[] = {
-    &run_verb,     &check_verb,  &login_verb,  &logout_verb, &accept_verb, &status_verb,
-    &route_verb,   &doctor_verb, &reload_verb, &on_verb,     &off_verb,    &stop_verb,
-    &connect_verb, &token_verb,  &env_verb,    &exec_verb,   &apps_verb,   &import_verb,
-    &setup_verb,   &watch_verb,  &log_verb,    &users_verb,    &practice_verb, &help_verb,
-    NULL,
+    &run_verb,    &check_verb,    &login_verb, &logout_verb, &accept_verb, &status_verb,  &route_verb,
+    &doctor_verb, &reload_verb,   &on_verb,    &off_verb,    &stop_verb,   &connect_verb, &token_verb,
+    &env_verb,    &exec_verb,     &apps_verb,  &import_verb, &setup_verb,  &watch_verb,   &log_verb,
+    &users_verb,  &practice_verb, &help_verb,  NULL,
 };
 
 static const struct verb_option program_options[] = {

@@ -77,12 +77,12 @@ static void enter(struct surroundings *s, const char *domain, const char *accoun
     if (domain)
         s->rows[n++] = (struct environment_row){"NETBIOS_DOMAIN_NAME", domain};
     s->rows[n] = (struct environment_row){NULL, NULL};
-    environment_set(s->rows);
+    environment_lend(s->rows);
 }
 
 static void leave(void)
 {
-    environment_set(NULL);
+    environment_lend(NULL);
 }
 
 static OM_uint32 acquire_kerberos(const struct gss_door_wish *wish, gss_OID_set mechs, gss_cred_id_t *id,

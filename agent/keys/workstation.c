@@ -15,7 +15,7 @@ void workstation_set(const char *name)
     workstation = name;
 }
 
-void environment_set(const struct environment_row *all)
+void environment_lend(const struct environment_row *all)
 {
     rows = all;
 }

@@ -14,6 +14,6 @@ void workstation_set(const char *name);
 struct environment_row {
     const char *name, *value;
 };
-void environment_set(const struct environment_row *all);
+void environment_lend(const struct environment_row *all);
 
 #endif
