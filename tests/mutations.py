@@ -1344,7 +1344,7 @@ LETTING_IN = [
     row("another keytab is noticed", (GATE, "!in->reached || !same_file(&now, &in->keytab_was)", "!in->reached || (!same_file(&now, &in->keytab_was) && !in->reached)"), "keys test_accept.NegotiateTest.test_no_keytab"),
     row("a null session is nobody", (TOKEN, "    if (claim.anonymous || claim.old) {", "    if (claim.old) {"), "keys test_accept.NtlmTest.test_null_session"),
     row("NTLM version 1 is not taken", (TOKEN, "    if (claim.anonymous || claim.old) {", "    if (claim.anonymous) {"), "keys test_accept.NtlmTest.test_version_1"),
-    row("NTLM: accounts of the gateway's file alone", [(DOOR, "    environment_set(s->rows);\n", ""), (TOKEN, "(by_file && !h->account)", "(by_file && !q)")],
+    row("NTLM: accounts of the gateway's file alone", [(DOOR, "    environment_lend(s->rows);\n", ""), (TOKEN, "(by_file && !h->account)", "(by_file && !q)")],
         "keys test_accept.NtlmTest.test_environment_is_not_asked"),
     row("NTLM: the domain must be ours", (USERS, "    bool bare = domain.n == 0 || !own || !*own || span_ieq(domain, span_str(own));", "    bool bare = true;"), "keys test_accept.NtlmTest.test_names"),
     row("a token belongs to the handshake that is under way", (TOKEN, "(!h->entry || h->scheme != scheme)", "(!h->entry)"), "keys test_accept.NegotiateTest.test_tokens_out_of_turn"),

@@ -205,7 +205,7 @@ static int run(const struct verb_call *call)
 static const struct verb_option options[] = {
     {"dry-run", 'n', NULL, "show the configuration and write nothing"},
     {"output", 'o', "FILE", "write FILE instead of your own exeat.conf"},
-    {"force", 'f', NULL, "replace a file that is there, which is kept beside the new one"},
+    {"force", 'f', NULL, "replace a file that is there, and keep that beside it"},
     {"proxy", 0, "URL", "the proxy, where none is named there"},
     {"no-secrets", 0, NULL, "leave passwords where they are"},
     {0},

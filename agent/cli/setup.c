@@ -362,7 +362,7 @@ static int run(const struct verb_call *call)
 
 static const struct verb_option options[] = {
     {"output", 'o', "FILE", "write FILE instead of your own exeat.conf"},
-    {"force", 'f', NULL, "replace a file that is there, which is kept beside the new one"},
+    {"force", 'f', NULL, "replace a file that is there, and keep that beside it"},
     {0},
 };
 
