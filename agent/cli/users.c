@@ -259,7 +259,7 @@ static const struct verb_option options[] = {
     {"file", 'f', "FILE", "the users' file, if not the configured one"},
     {"gateway", 'g', "NAME", "of which gateway: the NAME of its [gateway NAME]"},
     {"realm", 0, "REALM", "the realm for Digest, if not the gateway's"},
-    {"stdin", 0, NULL, "take the password from the first line of standard input"},
+    {"stdin", 0, NULL, "take the password from the first line that comes in"},
     {"pinentry", 0, NULL, "ask for it in a window of the desktop"},
     {"config", 'c', "FILE", "read FILE instead of the usual place"},
     {0},
