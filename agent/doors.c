@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "http/target.h"
+#include "net/tls.h"
 
 #define DOORS_MOST 1000
 
@@ -18,6 +19,7 @@ struct wanted {
     const struct config_gateway *gateway; /* entrance_gateway */
     const struct config_address *address;
     const struct given *given; /* instead of the address */
+    struct tls_server *tls;    /* a reference; NULL: in clear */
 };
 
 struct wanted_list {
@@ -164,6 +166,40 @@ static bool want_all(struct wanted_list *w, const struct doors *d, const struct 
     return ok;
 }
 
+static void forget(struct wanted_list *w)
+{
+    for (size_t i = 0; i < w->n; i++)
+        tls_server_unref(w->list[i].tls);
+    free(w->list);
+}
+
+/* Of a socket that was given: as the address in the configuration has it, or the first one where it is not named there. */
+static bool speaks_tls(const struct wanted *w)
+{
+    const struct config_gateway *g = w->gateway;
+    if (!w->given)
+        return w->address->tls;
+    for (size_t i = 0; i < g->n_listen; i++)
+        if (lists(&g->listen[i], 1, w->given->address))
+            return g->listen[i].tls;
+    return g->n_listen && g->listen[0].tls;
+}
+
+/* Certificates are read again at each reload, so that new connections have the new one. */
+static bool secure_all(struct wanted_list *w, struct err *e)
+{
+    for (size_t i = 0; i < w->n; i++) {
+        const struct config_gateway *g = w->list[i].gateway;
+        if (!g || !speaks_tls(&w->list[i]))
+            continue;
+        struct err why = {0};
+        w->list[i].tls = tls_server_new(g->certificate, g->key, &why);
+        if (!w->list[i].tls)
+            return err_set(e, why.code, "[gateway%s%s]: %s", *g->section ? " " : "", g->section, why.text);
+    }
+    return true;
+}
+
 /* --- one door --- */
 
 static void accepted(void *owner, struct stream *s)
@@ -183,6 +219,7 @@ static void door_close(struct door *door)
         listener_close(door->listener);
     fixed_unref(door->to.fixed);
     gate_unref(door->to.gate);
+    tls_server_unref(door->to.tls);
     free(door->text);
     free(door);
 }
@@ -195,7 +232,8 @@ static void say_ready(const struct door *door)
     else if (door->entrance == &entrance_socks)
         log_info(NULL, "ready: SOCKS on %s", name);
     else if (door->entrance == &entrance_gateway)
-        log_info(NULL, "ready: gateway %s on %s", door->to.gate->name, name);
+        log_info(NULL, "ready: gateway %s on %s%s", door->to.gate->name, door->to.tls ? "https://" : "",
+                 name);
     else if (door->entrance == &entrance_metrics)
         log_info(NULL, "ready: figures on %s", name);
     else
@@ -288,7 +326,8 @@ static void dedicate(struct doors *d, struct door *door, const struct wanted *w,
     }
     fixed_unref(door->to.fixed);
     gate_unref(door->to.gate);
-    door->to = (struct leads){.fixed = fixed, .gate = gate};
+    tls_server_unref(door->to.tls);
+    door->to = (struct leads){.fixed = fixed, .gate = gate, .tls = tls_server_ref(w->tls)};
     door->entrance = w->entrance;
 }
 
@@ -312,6 +351,7 @@ static bool can_do_without(const struct wanted_list *wanted, const struct wanted
 static void leave_out(struct wanted_list *wanted, size_t at)
 {
     log_info(NULL, "this machine has no IPv6: nothing listens on %s", wanted->list[at].address->text);
+    tls_server_unref(wanted->list[at].tls);
     memmove(&wanted->list[at], &wanted->list[at + 1], (--wanted->n - at) * sizeof *wanted->list);
 }
 
@@ -360,9 +400,9 @@ static void take_over(struct doors *d, const struct wanted_list *wanted, struct 
 bool doors_set(struct doors *d, const struct config *c, struct err *e)
 {
     struct wanted_list wanted = {0};
-    bool known = want_all(&wanted, d, c, e);
+    bool known = want_all(&wanted, d, c, e) && secure_all(&wanted, e);
     if (!known || wanted.n > DOORS_MOST) {
-        free(wanted.list);
+        forget(&wanted);
         return known && err_set(e, ERR_CONFIG, "at most %d addresses can be listened on", DOORS_MOST);
     }
     struct door **next = mem_alloc((wanted.n + 1) * sizeof(struct door *));
@@ -376,7 +416,7 @@ bool doors_set(struct doors *d, const struct config *c, struct err *e)
                 door_close(next[opened]);
         free(next);
     }
-    free(wanted.list);
+    forget(&wanted);
     return done;
 }
 

@@ -135,9 +135,12 @@ static json_t *gateways(const struct agent *a)
         if (!g)
             continue;
         json_t *at = json_array();
-        for (size_t k = 0; k < a->doors.n; k++)
-            if (a->doors.list[k]->to.gate == g)
-                json_array_append_new(at, json_string(listener_name(a->doors.list[k]->listener)));
+        for (size_t k = 0; k < a->doors.n; k++) {
+            const struct door *door = a->doors.list[k];
+            if (door->to.gate == g)
+                json_array_append_new(
+                    at, json_sprintf("%s%s", door->to.tls ? "https://" : "", listener_name(door->listener)));
+        }
         json_array_append_new(list,
                               json_pack("{s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "name", g->name,
                                         "listening", at, "connected", (json_int_t)g->connected, "accepted",

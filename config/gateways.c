@@ -88,14 +88,9 @@ static bool check_tls(const struct config_whole *w, const struct config_gateway 
                 "key: it belongs to a certificate, and there is none: write certificate = FILE");
         return blame(w, g, "key", e);
     }
-    if (!secure)
+    if (!secure || g->certificate)
         return true;
-    if (!g->certificate)
-        err_set(e, ERR_CONFIG, "listen: https://%s needs a certificate: write certificate = FILE",
-                secure->text);
-    else
-        err_set(e, ERR_CONFIG, "listen: https://%s: this version cannot listen with TLS; write http://%s",
-                secure->text, secure->text);
+    err_set(e, ERR_CONFIG, "listen: https://%s needs a certificate: write certificate = FILE", secure->text);
     return blame(w, g, "listen", e);
 }
 

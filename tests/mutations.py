@@ -1360,6 +1360,12 @@ LETTING_IN = [
 ]
 
 GATEWAY = [
+    row("tokens of a gateway's clients are bound to its certificate",
+        ("agent/relay/gate.c", "stream_binding(e->client->stream)", "SPAN(\"\")"),
+        "scenarios test_gateway_tls.Tls.test_another_certificate_in_between"),
+    row("clients that speak TLS are turned away without words in clear",
+        ("agent/relay/client.c", "gate_lets_come(r, to->gate, s, tag, !to->tls)", "gate_lets_come(r, to->gate, s, tag, true)"),
+        "scenarios test_gateway_tls.Tls.test_too_many_are_told_nothing_in_clear"),
     row("a gateway beyond this machine needs a network and a question",
         (GATEWAYS, "(g->n_allow && g->n_auth)", "true"),
         "unit test_config.test_gateway_errors", "scenarios test_gateway.Beyond.test_needs_both_to_listen"),

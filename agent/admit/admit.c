@@ -124,9 +124,9 @@ static void refuse(struct admit *a, struct stream *s, const char *tag, const str
 }
 
 void admit_turn_away(struct admit *a, struct stream *s, const char *tag, enum page_cause cause,
-                     struct span why, struct span remedy)
+                     struct span why, struct span remedy, bool words)
 {
-    refuse_for(a, s, tag, cause, why, remedy, NULL);
+    refuse_for(a, s, tag, cause, why, remedy, words ? NULL : &SPAN(""));
 }
 
 bool admit_said_so(const struct admit *a)

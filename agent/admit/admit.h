@@ -35,7 +35,7 @@ bool admit_guest(struct admit *a, const struct config *c, struct stream *s, cons
 struct sockaddr_storage;
 /* Turns one away that may not come now, with a page; as admit_stream does where so many come that there is no room for words. */
 void admit_turn_away(struct admit *a, struct stream *s, const char *tag, enum page_cause cause,
-                     struct span why, struct span remedy);
+                     struct span why, struct span remedy, bool words);
 /* May a client of that gateway come from there? By a Unix socket or a loopback address: always. *peer is filled in where it can be told. */
 bool admit_gateway_address(const struct config_gateway *g, const struct stream *s,
                            struct sockaddr_storage *peer);

@@ -162,14 +162,15 @@ static void opened(void *owner, const struct keys_msg *m)
 
 static void open_context(struct inbound *in)
 {
-    struct keys_msg m = {.type = KEYS_ACCEPT_OPEN, .gateway = span_str(in->gateway)};
+    struct keys_msg m = {.type = KEYS_ACCEPT_OPEN, .gateway = span_str(in->gateway), .binding = in->binding};
     in->known_edition = *in->edition;
     keys_call_start(in->keys, &in->call, &m, opened, in);
 }
 
-void inbound_ask(struct inbound *in, struct span method, struct span target, struct span header,
-                 inbound_fn answered, void *owner)
+void inbound_ask(struct inbound *in, struct span method, struct span target, struct span binding,
+                 struct span header, inbound_fn answered, void *owner)
 {
+    in->binding = binding;
     in->method = method;
     in->target = target;
     in->answered = answered;

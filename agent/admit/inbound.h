@@ -44,7 +44,7 @@ struct inbound {
     time_t until;            /* and until then; 0: for good */
     char *identity, *scheme; /* of the last request that was let in; NULL: none since it was refused */
     struct keys_call call;
-    struct span method, target; /* lent, while a question is under way */
+    struct span method, target, binding; /* lent, while a question is under way */
     struct secret header;
     bool afresh; /* whatever came belongs to a context that is gone */
     unsigned restarts;
@@ -57,9 +57,10 @@ void inbound_done(struct inbound *in);
 
 /* May a request without a field go on? */
 bool inbound_is_in(const struct inbound *in, time_t now);
-/* May this request go on? `header`: its Proxy-Authorization, copied; p NULL: it has none. `method` and `target` are lent until the answer. */
-void inbound_ask(struct inbound *in, struct span method, struct span target, struct span header,
-                 inbound_fn answered, void *owner);
+/* May this request go on? `header`: its Proxy-Authorization, copied; p NULL: it has none. `binding`: the connection's tls-server-end-point, empty without
+   TLS. All others are lent until the answer. */
+void inbound_ask(struct inbound *in, struct span method, struct span target, struct span binding,
+                 struct span header, inbound_fn answered, void *owner);
 /* The client is gone. */
 void inbound_cancel(struct inbound *in);
 

@@ -13,6 +13,7 @@
 #include "cli/verb.h"
 #include "config/config.h"
 #include "helpers/program.h"
+#include "net/tls.h"
 #include "route/route.h"
 
 static const char *plural(size_t n)
@@ -57,6 +58,13 @@ static bool keytab_is_there(const struct config *c, const struct config_upstream
     return true;
 }
 
+static bool certificate_is_good(const struct config_gateway *g, struct err *e)
+{
+    struct tls_server *s = g->certificate ? tls_server_new(g->certificate, g->key, e) : NULL;
+    tls_server_unref(s);
+    return s || !g->certificate;
+}
+
 /* The file itself comes with the first start. */
 static bool log_has_place(const struct config *c, struct err *e)
 {
@@ -84,6 +92,10 @@ static int check(struct config *c)
             return say_error(EXIT_CONFIG, "%s", e.text);
     if (!log_has_place(c, &e))
         return say_error(EXIT_CONFIG, "%s", e.text);
+    for (size_t i = 0; i < c->n_gateways; i++)
+        if (!certificate_is_good(&c->gateways[i], &e))
+            return say_error(EXIT_CONFIG, "%s: [gateway%s%s]: %s", place, *c->gateways[i].section ? " " : "",
+                             c->gateways[i].section, e.text);
     for (size_t i = 0; i < c->n_upstreams; i++)
         warn_of_basic(&c->upstreams[i]);
     warn_of_pac(c);

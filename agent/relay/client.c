@@ -335,13 +335,13 @@ static void on_failed(void *owner, const struct err *why)
 /* --- the relay --- */
 
 /* Before a byte of it is read. Of those that are turned away the log of requests has as many lines as the other one: another user must not fill it. */
-static bool let_in(struct relay *r, const struct entrance *entrance, struct gate *gate, struct stream *s,
+static bool let_in(struct relay *r, const struct entrance *entrance, const struct leads *to, struct stream *s,
                    const char *tag, bool beyond)
 {
     char peer[64];
     snprintf(peer, sizeof peer, "%s", stream_peer(s));
     r->admit.who = (struct peer_id){0};
-    if (gate     ? gate_lets_come(r, gate, s, tag)
+    if (to->gate ? gate_lets_come(r, to->gate, s, tag, !to->tls)
         : beyond ? admit_guest(&r->admit, r->config, s, tag, entrance->http)
                  : admit_stream(&r->admit, r->config, s, tag, entrance->http ? NULL : &entrance->turned_away))
         return true;
@@ -356,6 +356,12 @@ static bool let_in(struct relay *r, const struct entrance *entrance, struct gate
     return false;
 }
 
+static void secured(void *owner)
+{
+    const struct client *c = owner;
+    stream_read(c->stream);
+}
+
 void relay_accept(struct relay *r, const struct entrance *entrance, struct leads to, unsigned door,
                   struct stream *s)
 {
@@ -363,7 +369,7 @@ void relay_accept(struct relay *r, const struct entrance *entrance, struct leads
     char tag[16];
     snprintf(tag, sizeof tag, "c%u", ++r->clients_seen);
     bool beyond = admit_is_beyond(s);
-    if (!let_in(r, entrance, to.gate, s, tag, beyond))
+    if (!let_in(r, entrance, &to, s, tag, beyond))
         return;
     struct client *c = mem_zero(sizeof *c);
     c->relay = r;
@@ -383,7 +389,10 @@ void relay_accept(struct relay *r, const struct entrance *entrance, struct leads
         gate_arrived(c, to.gate, beyond);
     else if (beyond)
         guest_arrived(c);
-    stream_read(s);
+    if (to.tls)
+        stream_secure_accepted(s, to.tls, secured);
+    else
+        stream_read(s);
     if (entrance == &entrance_fixed)
         take_next(c);
 }

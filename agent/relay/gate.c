@@ -202,7 +202,8 @@ static bool ask(struct exchange *e, const struct config_gateway *g)
         e->client->gated.gate->accepted++;
         return true;
     }
-    inbound_ask(in, e->head.method, e->head.target, shown ? shown->value : span_make(NULL, 0), judged, e);
+    inbound_ask(in, e->head.method, e->head.target, stream_binding(e->client->stream),
+                shown ? shown->value : span_make(NULL, 0), judged, e);
     if (!g->pass_authorization)
         head_wipe_field(&e->head, FIELD);
     return false;

@@ -65,8 +65,8 @@ struct gate_answer {
     struct buf why, remedy;
 };
 
-/* Before a byte is read: may it come, and is there room? false: it has been told in words, and the stream is gone. */
-bool gate_lets_come(struct relay *r, struct gate *g, struct stream *s, const char *tag);
+/* Before a byte is read: may it come, and is there room? false: it has been told (in words, if it reads any: not over TLS), and the stream is gone. */
+bool gate_lets_come(struct relay *r, struct gate *g, struct stream *s, const char *tag, bool words);
 void gate_arrived(struct client *c, struct gate *g, bool beyond);
 void gate_left(struct client *c);
 struct visit *gate_hand_over(struct client *c);

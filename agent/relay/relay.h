@@ -53,9 +53,11 @@ void relay_reload(struct relay *r, struct config *config, struct route_table *ro
 /* A number for a new door. */
 unsigned relay_door(struct relay *r);
 /* What a way in leads to, each of one kind of entrance: the client refers to it. */
+struct tls_server;
 struct leads {
-    struct fixed *fixed; /* entrance_fixed */
-    struct gate *gate;   /* entrance_gateway */
+    struct fixed *fixed;    /* entrance_fixed */
+    struct gate *gate;      /* entrance_gateway */
+    struct tls_server *tls; /* over TLS; NULL: in clear */
 };
 /* A new local connection, and the way by which it came; takes the stream over. `door`: a number for relay_retire. */
 void relay_accept(struct relay *r, const struct entrance *entrance, struct leads to, unsigned door,

@@ -88,14 +88,15 @@ static bool make_room(struct gate *g, unsigned most)
     return g->connected < most;
 }
 
-bool gate_lets_come(struct relay *r, struct gate *gate, struct stream *s, const char *tag)
+bool gate_lets_come(struct relay *r, struct gate *gate, struct stream *s, const char *tag, bool words)
 {
     struct sockaddr_storage peer;
     const struct config_gateway *g = config_gateway_named(r->config, span_str(gate->name));
     if (!g || !admit_gateway_address(g, s, &peer)) {
         admit_turn_away(&r->admit, s, tag, PAGE_NOT_ALLOWED, SPAN("this gateway does not serve your address"),
                         SPAN("to let clients from there in, write their network into [gateway] of exeat.conf "
-                             "on the machine where exeat runs (allow = NETWORK), and run exeat reload"));
+                             "on the machine where exeat runs (allow = NETWORK), and run exeat reload"),
+                        words);
         return false;
     }
     unsigned most = g->connections_per_address;
@@ -105,14 +106,16 @@ bool gate_lets_come(struct relay *r, struct gate *gate, struct stream *s, const 
             &r->admit, s, tag, PAGE_TOO_MANY,
             SPAN("this address has more connections open than this gateway takes"),
             SPAN("close some; connections-per-address in [gateway] of exeat.conf says how many it "
-                 "takes"));
+                 "takes"),
+            words);
         return false;
     }
     if (make_room(gate, g->connections))
         return true;
     gate->limited++;
     admit_turn_away(&r->admit, s, tag, PAGE_BUSY, SPAN("this gateway has as many clients as it takes"),
-                    SPAN("try again later; connections in [gateway] of exeat.conf says how many it takes"));
+                    SPAN("try again later; connections in [gateway] of exeat.conf says how many it takes"),
+                    words);
     return false;
 }
 
