@@ -225,7 +225,7 @@ const struct setting settings[] = {
 
     {"gateway", "listen", &kind_gateway_addresses, .fallback = "none", .example = "192.0.2.1:3128",
      IN_GATEWAY(listen), ALSO(config_gateway, n_listen), .own = true,
-     .help = "Addresses where clients have to authenticate."},
+     .help = "Addresses where clients have to authenticate; with https:// in front, over TLS."},
     {"gateway", "allow", &kind_networks, .absent = "this machine alone", .example = "192.0.2.0/24",
      IN_GATEWAY(allow), ALSO(config_gateway, n_allow), .help = "Networks from which they may come."},
     {"gateway", "auth", &kind_schemes, .fallback = "none", .example = "negotiate ntlm digest basic",

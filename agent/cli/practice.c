@@ -345,7 +345,7 @@ static int run(const struct verb_call *call)
 }
 
 static const struct verb_option options[] = {
-    {"auth", 0, "SCHEMES", "what the proxy offers: " SCHEMES " unless this says less, like \"digest basic\""},
+    {"auth", 0, "SCHEMES", "what the proxy offers, if not all four: \"digest basic\""},
     {"once", 0, NULL, "end after the tour (as without a terminal)"},
     {0},
 };

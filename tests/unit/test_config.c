@@ -1257,9 +1257,6 @@ static void test_gateway_errors(void **state)
          "winbind = yes where this machine has joined a domain"},
         {UP GATE "listen = https://127.0.0.1:1",
          "t.conf:6: listen: https://127.0.0.1:1 needs a certificate: write certificate = FILE"},
-        {UP GATE "listen = https://127.0.0.1:1\ncertificate = /c",
-         "t.conf:6: listen: https://127.0.0.1:1: this version cannot listen with TLS; write "
-         "http://127.0.0.1:1"},
         {UP GATE "listen = 127.0.0.1:1\nkey = /k",
          "t.conf:7: key: it belongs to a certificate, and there is none: write certificate = FILE"},
         {UP GATE "listen = ftp://127.0.0.1:1",
