@@ -160,7 +160,7 @@ $(BUILD)/unit/libunder_test.a: $(UNIT_OBJ) $(BUILD)/sources
 	@rm -f $@
 	$(call say,ar  )
 	$(Q)ar rcs $@ $(filter %.o,$^)
-$(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/unit/libunder_test.a
+$(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/obj/tests/unit/one_case.o $(BUILD)/unit/libunder_test.a
 	$(call say,link)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(AGENT_LIBS) $(KEYS_LIBS) $(if $(HAVE_PAC),-lseccomp) -lcmocka -lhttp_parser
 

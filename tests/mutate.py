@@ -2,9 +2,9 @@
 """Breaks each guard in turn and demands that its tests notice: mutate.py [--build DIR] [WORD...]; rows whose guard or file has one of the
 words, or all. The rows are in mutations.py; --list shows them, --check only looks whether each still fits the sources (floors.py does, too).
 
-The sources are copied to DIR/mutate, built once, and the named tests must pass there. Then, for each row: its edits are made, what depends on
-them is built again, the named tests run, every one of them must fail, and the edits are undone. DIR/mutate/log keeps what the tests said.
-A row whose test is skipped on this machine (no root) is skipped. The last line is `N passed, N failed`."""
+The sources are copied to DIR/mutate, built once, and the named tests must pass there. Then, for each row: its edits are made, what its tests
+need of that is built again, the named tests run, every one of them must fail, and the edits are undone. DIR/mutate/log keeps what the tests
+said. A row whose test is skipped on this machine (no root) is skipped. The last line is `N passed, N failed`."""
 
 import argparse
 import ast
@@ -25,9 +25,9 @@ sys.path.insert(0, TESTS)
 from mutations import ROWS  # noqa: E402
 
 COPIED = ("agent", "config", "tests", "tray", "Makefile")
-BUILD_SECONDS, TEST_SECONDS = 900, 300
+BUILD_SECONDS, UNIT_SECONDS, TEST_SECONDS = 900, 120, 300
 # Waits end sooner than in the suites: most mutations show themselves as something that never comes.
-HASTE = {"EXEAT_TEST_PATIENCE": "15", "EXEAT_TEST_TIMEOUT": "100", "CMOCKA_MESSAGE_OUTPUT": "STDOUT"}
+HASTE = {"EXEAT_TEST_PATIENCE": "15", "EXEAT_TEST_TIMEOUT": "100", "EXEAT_TEST_BRIEF": "1", "CMOCKA_MESSAGE_OUTPUT": "STDOUT"}
 
 
 def read(path):
@@ -129,9 +129,12 @@ class Place:
         return status, self.run.read(path)
 
     def make(self, tests):
-        """Builds the programs and those of the named unit tests. None, or what the compiler said."""
-        units = sorted({"unit/" + test.split(" ")[1].split(".")[0] for test in tests if test.startswith("unit ")})
-        targets = ["all", *(os.path.join(self.build, name) for name in units)]
+        """Builds what the named tests run: their unit programs, and our programs where there are others. None, or what the compiler said."""
+        suites = _by_suite(tests)
+        units = {name.split(".")[0] for name in suites.pop("unit", ())}
+        targets = ["all"] * bool(suites) + [os.path.join(self.build, "unit", name) for name in sorted(units)]
+        if "cli" not in suites:
+            targets.append("PAPERS=")  # no other suite reads the manual pages
         jobs = "-j%d" % (os.cpu_count() or 1)
         status, text = self.call(["make", "--no-print-directory", jobs, "BUILD=" + self.build, "WERROR=", *targets], "make.log", BUILD_SECONDS)
         return None if status == 0 else "\n".join(text.splitlines()[-30:])
@@ -141,10 +144,11 @@ class Place:
         found = {}
         for suite, names in sorted(_by_suite(tests).items()):
             if suite == "unit":
-                for program in sorted({name.split(".")[0] for name in names}):
-                    status, text = self.call([os.path.join(self.build, "unit", program)], "%s.%s.log" % (log, program), TEST_SECONDS, HASTE)
-                    cases = [name.split(".")[1] for name in names if name.startswith(program + ".")]
-                    found.update(("unit %s.%s" % (program, case), _of_cmocka(text, case, status)) for case in cases)
+                for name in names:
+                    program, case = name.split(".")
+                    environment = dict(HASTE, EXEAT_UNIT_CASE=case)
+                    status, text = self.call([os.path.join(self.build, "unit", program)], "%s.%s.log" % (log, name), UNIT_SECONDS, environment)
+                    found["unit " + name] = _of_cmocka(text, case, status)
                 continue
             command = [self.run.PYTHON, os.path.join(self.tree, "tests", suite, "run.py"), *names]
             status, text = self.call(command, "%s.%s.log" % (log, suite), TEST_SECONDS, dict(HASTE, EXEAT_BUILD=self.build))
@@ -163,36 +167,62 @@ def _by_suite(tests):
 def _of_cmocka(text, case, status):
     if re.search(r"^\[       OK \] %s$" % re.escape(case), text, re.M):
         return "ok"
-    return "failed" if status else "skipped"  # a program that crashed says nothing of the rest
+    return "skipped" if status == 0 else "failed"  # a program that crashed, or hung (None), says nothing of the rest
 
 
 def _of_runner(text, name, status):
     found = re.search(r"^(ok|FAIL|skip) +%s \(" % re.escape(name), text, re.M)
     if found:
         return {"ok": "ok", "FAIL": "failed", "skip": "skipped"}[found.group(1)]
-    return "failed" if status else "missing"
+    return "missing" if status == 0 else "failed"
+
+
+class Edited:
+    """A file of the copy that is not as it should be. Its object file comes back with it, so that it need not be compiled once more."""
+
+    def __init__(self, place, path):
+        self.path = os.path.join(place.tree, path)
+        self.object = os.path.join(place.build, "obj", os.path.splitext(path)[0] + ".o")
+        self.text, self.times = read(self.path), os.stat(self.path)
+        self.compiled = path.endswith(".c") and _bytes_of(self.object)
+
+    def replace(self, find, replace):
+        text = read(self.path)
+        with open(self.path, "w", encoding="utf-8") as file:
+            file.write(text.replace(find, replace))
+
+    def undo(self):
+        with open(self.path, "w", encoding="utf-8") as file:
+            file.write(self.text)
+        if self.compiled:
+            os.utime(self.path, ns=(self.times.st_atime_ns, self.times.st_mtime_ns))
+            with open(self.object, "wb") as file:  # newer than the programs: they are linked again
+                file.write(self.compiled)
+
+
+def _bytes_of(path):
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError:
+        return None
 
 
 # --- the rows, one after the other
 
 def judge(place, row, log):
     """("ok" | "FAIL" | "skip", why)"""
-    before = {}
+    edited = {path: Edited(place, path) for path, _, _ in row.edits}
     for path, find, replace in row.edits:
-        own = os.path.join(place.tree, path)
-        text = read(own)
-        before.setdefault(own, text)
-        with open(own, "w", encoding="utf-8") as file:
-            file.write(text.replace(find, replace))
+        edited[path].replace(find, replace)
     try:
         wrong = place.make(row.tests)
         if wrong:
             return "FAIL", "does not compile:\n" + wrong
         found = place.outcomes(row.tests, log)
     finally:
-        for own, text in before.items():
-            with open(own, "w", encoding="utf-8") as file:
-                file.write(text)
+        for file in edited.values():
+            file.undo()
     survivors = ["%s: %s" % (test, outcome) for test, outcome in found.items() if outcome != "failed"]
     return ("FAIL", "nobody notices: " + "; ".join(survivors)) if survivors else ("ok", "")
 

@@ -1,7 +1,7 @@
 """Runs the unittest modules of a folder: one line per test, and a last line `N passed, N failed`.
 
 A test that hangs is ended after EXEAT_TEST_TIMEOUT seconds (120) and counts as failed. Words on the command line choose the tests whose
-names contain one of them; -l lists the names."""
+names contain one of them, or are one of them; -l lists the names."""
 
 import faulthandler
 import importlib
@@ -46,6 +46,7 @@ def _compact(kind, error, trace):
 class _Result(unittest.TestResult):
     def __init__(self, out):
         super().__init__()
+        self.failfast = "EXEAT_TEST_BRIEF" in os.environ  # the first of a test's sub-tests that fails ends that test
         self.out = out
         self.passed = self.failed = self.skipped_count = 0
         self._bad = False
@@ -129,8 +130,10 @@ def run_folders(folders, words=None, out=sys.stdout, jobs=1):
             print("FAIL  %s (cannot be loaded)\n%s" % (file, traceback.format_exc()), file=out, flush=True)
             continue
         classes = {}
-        for test in _flatten(loader.loadTestsFromModule(module)):
-            if not words or any(word in test.id() for word in words):
+        tests = list(_flatten(loader.loadTestsFromModule(module)))
+        whole = {test.id() for test in tests}
+        for test in tests:
+            if not words or any(word == test.id() if word in whole else word in test.id() for word in words):
                 classes.setdefault(type(test), []).append(test)
         chosen += classes.values()
     if listing:

@@ -5,13 +5,13 @@ import struct
 import threading
 
 from gates import Gate
-from proxy import Behaviour, Open
+from proxy import STAMINA, Behaviour, Open
 from wire import PATIENCE, WireError
 
 
 def splice(conn, far):
     """Both ways until both have ended; `conn` may have read ahead."""
-    far.settimeout(PATIENCE)
+    far.settimeout(STAMINA)
 
     def pump(receive, to):
         try:

@@ -19,12 +19,15 @@ import tls as lib_tls
 from gates import MORE, NO, OK, PROXY, STALE
 from wire import PATIENCE, Wire, WireError
 
+# A connection that says nothing is ended later than any test stops waiting for its end, or for what comes on it.
+STAMINA = 3 * PATIENCE
+
 
 class Connection(Wire):
     """A connection to us. number counts from 1; let_in: whose connection-bound scheme has succeeded on it."""
 
     def __init__(self, sock, proxy, number):
-        super().__init__(sock)
+        super().__init__(sock, STAMINA)
         self.proxy, self.number = proxy, number
         self.let_in = set()
         self.close_next = False

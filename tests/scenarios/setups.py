@@ -5,7 +5,6 @@ import pty
 import select
 import signal
 import termios
-import time
 
 from agent import PATIENCE
 from base import Scenario
@@ -31,18 +30,23 @@ class Dialogue:
     def echoes(self):
         return bool(termios.tcgetattr(self.fd)[3] & termios.ECHO)
 
+    def read(self):
+        """Takes what comes next; False at the end."""
+        ready, _, _ = select.select([self.fd], [], [], PATIENCE)
+        if not ready:
+            raise AssertionError("nothing comes after\n%s" % self.seen)
+        try:
+            data = os.read(self.fd, 65536)
+        except OSError:
+            data = b""
+        self.take(data)
+        return bool(data)
+
     def wait_for(self, text):
         """Reads up to `text`; what stood in front of it."""
-        deadline = time.monotonic() + PATIENCE
         while text not in self.seen:
-            ready, _, _ = select.select([self.fd], [], [], max(0, deadline - time.monotonic()))
-            try:
-                data = os.read(self.fd, 65536) if ready else b""
-            except OSError:
-                data = b""
-            if not data:
+            if not self.read():
                 raise AssertionError("no %r in\n%s" % (text, self.seen))
-            self.take(data)
         before, _, self.seen = self.seen.partition(text)
         return before
 
@@ -54,14 +58,8 @@ class Dialogue:
 
     def end(self):
         """All that is left, and the exit code."""
-        while True:
-            try:
-                data = os.read(self.fd, 65536)
-            except OSError:
-                data = b""
-            if not data:
-                break
-            self.take(data)
+        while self.read():
+            pass
         _, status = os.waitpid(self.pid, 0)
         self.code = os.waitstatus_to_exitcode(status)
         return self.seen, self.code

@@ -85,12 +85,11 @@ class Web(Source):
             agent.exeat("reload", check=True)
             results = []
 
-            def ask():
+            def ask():  # also while it is being loaded: such a request waits for the verdict, and goes on by the one that there was
                 results.append(self.ask(agent, host="site%d.example" % len(results)).status)
-                return len(server.seen) > seen
+                return len(server.seen) > seen and self.pac(agent)["error"]
 
-            wait_until(ask, "the second look")
-            wait_until(lambda: self.pac(agent)["error"], "the verdict")
+            wait_until(ask, "the second look, and the verdict")
             self.assertEqual(set(results), {200}, (body, agent.log()))
             self.assertEqual(self.a.requests, [])
             self.went(agent, self.b, host="after.example")

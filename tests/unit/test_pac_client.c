@@ -444,7 +444,9 @@ static void test_loop_by_a_starter(void **state)
 static void test_growth(void **state)
 {
     (void)state;
-    contained("var all = []; for (;;) all.push(new Array(10000).fill(all.length));", PAC_GREW, "256 MB");
+    contained(
+        "var all = []; for (var i = 0; i < 40; i++) all.push(new Uint8Array(1 << 23).fill(1)); for (;;);",
+        PAC_GREW, "256 MB"); /* at once, and no further: a busy machine must not make a loop of it */
 }
 
 /* Never 100 ms of its own at a stretch: the clock must run all the same. */
@@ -827,6 +829,43 @@ static void test_dies_at_start(void **state)
     unlink(path);
 }
 
+static void dies(struct asked *a)
+{
+    ask_host(a, "www.example");
+    until(a->answers);
+    assert_int_equal(a->failure, PAC_DIED);
+    pac_client_forget(client); /* no pause before the next life */
+}
+
+/* Who ends before it could be asked may have been ended by somebody else: the script is to blame when that happens again and again, and never
+   when it had been loaded before. */
+static void test_early_ends(void **state)
+{
+    (void)state;
+    struct asked a = {0};
+    char path[512];
+    begin_fake("die-at-load");
+    dies(&a);
+    assert_int_equal(bad_news, 0);
+    for (int i = 0; i < 20; i++)
+        dies(&a);
+    assert_int_equal(bad_news, 1);
+    finish();
+
+    begin_fake("crash");
+    dies(&a);
+    assert_int_equal(good_news, 1);
+    path_of(path, sizeof path, "die-at-once");
+    close(open(path, O_WRONLY | O_CREAT, 0600));
+    size_t before = lives();
+    for (int i = 0; i < 20; i++)
+        dies(&a);
+    assert_int_equal(lives(), before + 20);
+    assert_int_equal(bad_news, 0);
+    finish();
+    unlink(path);
+}
+
 /* --- the test's own place --- */
 
 static int run_all(void)
@@ -860,6 +899,7 @@ static int run_all(void)
         with_loop(test_many_alerts),
         with_loop(test_back_off),
         with_loop(test_dies_at_start),
+        with_loop(test_early_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <uv.h>
 
+#include "net/uv_loop.h"
 #include "source/ground.h"
 #include "source/kept.h"
 #include "source/pac_source.h"
@@ -894,6 +895,8 @@ static int up(void **state)
 static int down(void **state)
 {
     web_stop();
+    /* A copy that was being written when the source went: the pool has it yet. */
+    until(loop->uv.active_reqs.count == 0);
     buf_free(&told.script);
     buf_free(&told.name);
     buf_free(&told.why);

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -423,6 +424,7 @@ static void test_nobody_stays(void **state)
 static void test_patience(void **state)
 {
     (void)state;
+    prctl(PR_SET_CHILD_SUBREAPER, 1); /* what the spawner does not bury comes to us, and is not buried at all */
     begin(false, 10 * PATIENCE_MS);
     struct run r = ask("hang");
     pid_t pid = started(&r), own = spawner.pid;
@@ -432,6 +434,7 @@ static void test_patience(void **state)
     kill(pid, SIGTERM);
     until(waitpid(own, NULL, WNOHANG) == own);
     assert_true(gone(pid));
+    prctl(PR_SET_CHILD_SUBREAPER, 0);
     over(&r);
 }
 
