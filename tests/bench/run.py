@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """Figures: run.py [WORD...] prints those whose names contain one of the words (transfer, tunnels, trips, asked, keepalive, admit, cpu,
-pac, failover, cable), or all of them.
+pac, failover, cable, logged, gateway), or all of them.
 
 Nothing here fails because of a time. What must be equal (digests, counts of answers) is checked. Figures of other relays are taken in the
 same run, with the same load through the same upstream, and given as ratios: only those mean anything on another machine."""
@@ -29,6 +29,7 @@ from agent import Agent, cpu_seconds, memory, processes, wait_until  # noqa: E40
 from gates import Basic, Digest, Kerberos, Ntlm  # noqa: E402
 from proxy import Asks, Proxy  # noqa: E402
 from realm import Realm  # noqa: E402
+from test_gateway_clients import PASSWORD, USERS  # noqa: E402
 from wire import Wire, get, once  # noqa: E402
 
 GIB = 1 << 30
@@ -97,11 +98,11 @@ def descendants(pid):
 
 
 class Exeat(Agent):
-    def __init__(self, upstream, more=QUIET, listen="", files=None):
+    def __init__(self, upstream, more=QUIET, listen="", files=None, env=None):
         lines = {"open": "auth = none\n", "basic": "auth = basic\nuser = alice\nsecret = file:@DIR@/secret\n",
                  "ntlm": "auth = ntlm\nuser = CORP\\alice\nsecret = file:@DIR@/secret\n"}[upstream.scheme]
         super().__init__(LISTEN + listen + "[upstream corp]\nproxy = http://127.0.0.1:%d\nconnections = 5000\n%s%s" % (upstream.port, lines, more),
-                         files={"secret": "secret\n", **(files or {})}, wrap=["prlimit", "--nofile=%d" % FILES])
+                         files={"secret": "secret\n", **(files or {})}, wrap=["prlimit", "--nofile=%d" % FILES], env=env)
 
     def pids(self):
         return descendants(self.pid)
@@ -561,6 +562,39 @@ def cable():
          max(times) * 1e3)
 
 
+# --- our own clients
+
+class Came:
+    """The gateway as `cpu_of` and the load see it: its processes, and the port of whoever speaks to it."""
+
+    def __init__(self, gate, port):
+        self.pids, self.port = gate.pids, port
+
+
+def gateway():
+    """Requests and tunnels per second through a gateway, and its CPU for each, by the scheme with which its client comes in. The client is another exeat; beside it, the
+    same way through an address of the same gateway's program that asks nobody. A tunnel is a new connection, with a handshake of its own where the scheme binds one."""
+    with Realm() as realm, Upstream("open") as upstream, contextlib.ExitStack() as stack:
+        gate = stack.enter_context(Exeat(upstream, QUIET + "[gateway]\nlisten = 127.0.0.1:0\nauth = negotiate ntlm digest basic\nusers = @DIR@/users\ndomain = CORP\n"
+                                         "keytab = %s\nconnections-per-address = 0\nconnections = 5000\nrequests-per-second = 0\n" % realm.keytab,
+                                         files={"users": USERS}, env=realm.ticket()))
+        port = int(gate.status()["gateways"][0]["listening"][0].rpartition(":")[2])
+        known = "user = %s\nsecret = file:@DIR@/secret\n"
+        ways = {"nobody": (gate.port, "auth = none\n"), "basic": (port, "auth = basic\n" + known % "alice"), "digest": (port, "auth = digest\n" + known % "alice"),
+                "ntlm": (port, "auth = ntlm\n" + known % "CORP\\alice"),
+                "negotiate": (port, "auth = negotiate\nsecret = none\nspn = %s\n" % Kerberos.service)}
+        figures = {}
+        for name, (at, lines) in ways.items():
+            client = stack.enter_context(Agent(LISTEN + "[upstream gate]\nproxy = http://127.0.0.1:%d\nconnections = 5000\n%s%s" % (at, lines, QUIET),
+                                               files={"secret": PASSWORD + "\n"}, env=realm.ticket(), wrap=["prlimit", "--nofile=%d" % FILES]))
+            for kind, count, connections in (("requests", 5000, 16), ("tunnels", 500, 8)):
+                begin = time.monotonic()
+                spent = cpu_of(Came(gate, client.port), kind, count, connections)
+                figures[name, kind] = (count * 1.1 / (time.monotonic() - begin), spent)  # with those that warm it up
+    for (name, kind), (rate, spent) in figures.items():
+        line("gateway    %-8s %-10s %6.0f a second, %.2f times the CPU of one that asks nobody", kind, name + ":", rate, spent / figures["nobody", kind][1])
+
+
 def main():
     global PROGRAMS, FILES
     words = sys.argv[1:]
@@ -570,7 +604,7 @@ def main():
     FILES = min(hard, 65536) if hard > 0 else 65536
     resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, hard))
     os.environ["PATH"] += ":/usr/sbin:/sbin"
-    for figure in (transfer, tunnels, trips, asked, keepalive, admit, cpu, pac, failover, cable, logged):
+    for figure in (transfer, tunnels, trips, asked, keepalive, admit, cpu, pac, failover, cable, logged, gateway):
         if not words or any(word in figure.__name__ for word in words):
             figure()
 
