@@ -142,7 +142,7 @@ bool file_make_folders(const char *path, mode_t mode, struct buf *made, struct e
         if (mkdir(copy, mode) == 0) {
             chmod(copy, mode); /* whatever the umask: other users read what is system-wide */
             buf_addf(made, "%s\n", copy);
-        } else if (errno != EEXIST && errno != EROFS)
+        } else if (errno != EEXIST && (errno != EROFS || access(copy, F_OK) != 0))
             ok = err_errno(e, ERR_SYSTEM, errno, "the directory %s cannot be made", copy);
         *slash = '/';
     }

@@ -47,7 +47,8 @@ void say_clean(FILE *to, struct span text)
 {
     struct buf clean = {0};
     say_tidy(&clean, text);
-    fwrite(clean.p, 1, clean.n, to);
+    if (clean.n) /* nothing has no address */
+        fwrite(clean.p, 1, clean.n, to);
     buf_free(&clean);
 }
 

@@ -79,8 +79,10 @@ static bool walk_one(struct doctor *d, size_t i, struct look_at *seen)
     steps[i].walk(d, &f);
     progress_end();
     bool good = f.mark != MARK_BAD;
-    if (f.mark == MARK_OK || !good)
+    if (f.mark != MARK_SKIP)
         say_line(buf_span(&f.evidence));
+    if (f.mark == MARK_NOTE)
+        say_line(buf_span(&f.remedy));
     if (!good) {
         seen->unknown_authority = steps[i].walk == walk_tls && strstr(buf_cstr(&f.evidence), NO_AUTHORITY);
         if (!seen->unknown_authority)

@@ -4,6 +4,7 @@ import json
 import threading
 
 from place import STATUS, Place
+from ports import free_port
 
 # Nobody listens there, so that the walk ends soon.
 CONFIG = "[upstream home]\nproxy = http://127.0.0.1:9\nauth = ntlm\nuser = bob\nsecret = prompt\n"
@@ -97,7 +98,7 @@ class Doctor(Place):
 
     def test_no_agent_and_all_else_there(self):
         """Everything but the agent is looked at; that it is missing is the exit code only where nothing else is wrong."""
-        self.configure("[upstream home]\nproxy = http://127.0.0.1:9\nauth = none\n[route]\nrule = * direct\n")
+        self.configure("[listen]\nhttp = 127.0.0.1:%d\n[upstream home]\nproxy = http://127.0.0.1:9\nauth = none\n[route]\nrule = * direct\n" % free_port())
         answer = self.exeat("doctor", "--json")
         steps = self.read(answer)
         self.assertEqual((answer.returncode, steps["agent"]["evidence"]), (NO_AGENT, "no agent of yours is running"))

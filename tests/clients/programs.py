@@ -22,6 +22,7 @@ class ProgramTest(unittest.TestCase):
     """A person's home, a root for system-wide files, and an agent in front of the Squid that demands NTLM."""
 
     maxDiff = None
+    seconds = 300  # what builds with Java begins slowly where others work, too
 
     def start(self, more=""):
         self.agent = agent_for("ntlm", auth="ntlm", more=more)
@@ -40,7 +41,7 @@ class ProgramTest(unittest.TestCase):
         environment = {name: self.agent.env[name] for name in kept if name in self.agent.env}
         environment.update(TMPDIR=world.TMP, SSL_CERT_FILE=world.CA_BUNDLE, NODE_EXTRA_CA_CERTS=world.CA_CERT, GIT_TERMINAL_PROMPT="0", **self.more, **more)
         run = subprocess.run(command, env=environment, cwd=os.path.join(self.work, cwd), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                             stderr=subprocess.PIPE, text=text, timeout=100)
+                             stderr=subprocess.PIPE, text=text, timeout=self.seconds - 30)
         if check and run.returncode != 0:
             self.fail("%s ended with %d:\n%s%s" % (" ".join(command), run.returncode, run.stdout[-3000:], run.stderr[-3000:]))
         return run.stdout if check else run
@@ -93,6 +94,11 @@ class ProgramTest(unittest.TestCase):
     def with_etc(self, *command):
         """The command, which finds what is in our root's /etc laid over the system's."""
         return ("unshare", "-m", "sh", "-c", 'mount -t overlay overlay -o "lowerdir=$1:/etc" /etc && shift && exec "$@"', "sh", self.root + "/etc", *command)
+
+    def with_own_etc(self, folder, *command):
+        """The command, whose changes to /etc go into that new folder."""
+        return ("unshare", "-m", "sh", "-c", 'mkdir "$1" "$1/new" "$1/work" && mount -t overlay overlay -o "lowerdir=/etc,upperdir=$1/new,workdir=$1/work" /etc '
+                '&& shift && exec "$@"', "sh", folder, *command)
 
 
 def _test(download, name, kind):

@@ -45,14 +45,14 @@ class Downloads:
 
     @staticmethod
     def podman(test):
-        said = test.run_program(*test.pull())
+        said = test.run_program(*test.with_own_etc(test.work + "/etc", *test.pull()))
         test.assertRegex(said, "[0-9a-f]{64}")
 
     @staticmethod
     def podman_root(test):
         """With what the system has of policies, and our file beside it."""
         shutil.copytree("/etc/containers", test.root + "/etc/containers", dirs_exist_ok=True)
-        said = test.run_program(*test.with_system_file("/etc/containers", *test.pull()))
+        said = test.run_program(*test.with_own_etc(test.work + "/etc", *test.with_system_file("/etc/containers", *test.pull())))
         test.assertRegex(said, "[0-9a-f]{64}")
 
 
@@ -63,7 +63,7 @@ class ContainersTest(ProgramTest):
         self.log = open(folder + "/log", "w+")
         self.addCleanup(self.log.close)
         environment = {"PATH": os.environ["PATH"], "HOME": folder, "TMPDIR": folder, "SSL_CERT_FILE": world.CA_BUNDLE, **variables}
-        daemon = subprocess.Popen(["unshare", "-m", "dockerd", "--host=" + self.socket, "--data-root=" + folder + "/data", "--exec-root=" + folder + "/exec",
+        daemon = subprocess.Popen([*self.with_own_etc(folder + "/etc", "dockerd"), "--host=" + self.socket, "--data-root=" + folder + "/data", "--exec-root=" + folder + "/exec",
                                    "--pidfile=" + folder + "/pid", "--iptables=false", "--ip6tables=false", "--bridge=none", "--storage-driver=vfs"],
                                   env=environment, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
 

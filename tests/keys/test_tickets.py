@@ -175,11 +175,23 @@ class Sentences(TicketTest):
 
 
 class Renewal(TicketTest):
-    def renewing(self, life, *options, env=None, **more):
-        user = self.principal("brief", "-maxlife", life, *(options or ("-maxrenewlife 0",)))
+    def renewing(self, life, *options, name="brief", env=None, **more):
+        user = self.principal(name, "-maxlife", life, *(options or ("-maxrenewlife 0",)))
         k = self.keyholder(user=user, kerberos="acquire", more=LOGGING, env=env, **more)
-        self.passes(k, "brief")
+        self.passes(k, name)
         return k
+
+    def before_the_end(self, scene):
+        """A scene that plays between a ticket's renewal, which is due at the latest when nine tenths of its life have passed, and its end. A busy
+        machine may not get that far in a short life: then it is played once more with a longer one."""
+        for life in (20, 60):
+            self.file.put(self.password)
+            begin = time.time()
+            try:
+                return scene("%ds" % life, "brief%d" % life)
+            except AssertionError:
+                if life == 60 or time.time() < begin + life - 1:
+                    raise
 
     def test_with_the_password(self):
         k = self.renewing("6s")
@@ -213,38 +225,44 @@ class Renewal(TicketTest):
             self.realm.start()
 
     def test_nobody_waits_for_a_kdc_that_is_silent(self):
-        k = self.renewing("20s")
-        os.kill(self.realm.process.pid, signal.SIGSTOP)
-        try:
-            self.until(lambda: "renewing the ticket" in k.log(), "the renewal", k)
-            for _ in range(10):
-                self.passes(k, "brief")
-        finally:
-            os.kill(self.realm.process.pid, signal.SIGCONT)
-        self.until(lambda: k.log().count("Kerberos ticket of") == 2, "the second ticket", k)
-        self.passes(k, "brief")
+        def scene(life, name):
+            k = self.renewing(life, name=name)
+            os.kill(self.realm.process.pid, signal.SIGSTOP)
+            try:
+                self.until(lambda: "renewing the ticket" in k.log(), "the renewal", k)
+                for _ in range(10):
+                    self.passes(k, name)
+            finally:
+                os.kill(self.realm.process.pid, signal.SIGCONT)
+            self.until(lambda: k.log().count("Kerberos ticket of") == 2, "the second ticket", k)
+            self.passes(k, name)
+        self.before_the_end(scene)
 
     def test_tries_again_while_no_kdc_answers(self):
-        k = self.renewing("20s")
-        self.realm.stop()
-        try:
-            self.until(lambda: k.log().count("is not renewed: no Kerberos server") >= 2, "two tries", k)
-            self.assertIn("not renewed: no Kerberos server", k.ask("STATUS", upstream="corp").why)
-        finally:
-            self.realm.start()
-        self.passes(k, "brief")
+        def scene(life, name):
+            k = self.renewing(life, name=name)
+            self.realm.stop()
+            try:
+                self.until(lambda: k.log().count("is not renewed: no Kerberos server") >= 2, "two tries", k)
+                self.assertIn("not renewed: no Kerberos server", k.ask("STATUS", upstream="corp").why)
+            finally:
+                self.realm.start()
+            self.passes(k, name)
+        self.before_the_end(scene)
 
     def test_a_refused_password_ends_it_and_the_old_ticket_serves_on(self):
-        k = self.renewing("20s", auth="negotiate ntlm")
-        before = self.realm.count("PREAUTH_FAILED")
-        self.realm.admin("cpw -pw Another brief")
-        self.until(lambda: "refused the password" in k.log(), "the refusal", k)
-        self.passes(k, "brief")
-        self.assertIn("refused", k.ask("STATUS", upstream="corp").why)
-        self.until(lambda: Context(k).challenged(["Negotiate", "NTLM"]).verdict == "REFUSED", "the old ticket's end", k)
-        self.assertEqual(self.realm.count("PREAUTH_FAILED") - before, 1)
-        self.file.put("Another")
-        self.passes(k, "brief")
+        def scene(life, name):
+            k = self.renewing(life, name=name, auth="negotiate ntlm")
+            before = self.realm.count("PREAUTH_FAILED")
+            self.realm.admin("cpw -pw Another " + name)
+            self.until(lambda: "refused the password" in k.log(), "the refusal", k)
+            self.passes(k, name)
+            self.assertIn("refused", k.ask("STATUS", upstream="corp").why)
+            self.until(lambda: Context(k).challenged(["Negotiate", "NTLM"]).verdict == "REFUSED", "the old ticket's end", k)
+            self.assertEqual(self.realm.count("PREAUTH_FAILED") - before, 1)
+            self.file.put("Another")
+            self.passes(k, name)
+        self.before_the_end(scene)
 
     def test_the_users_own_ticket_is_looked_for_again(self):
         self.principal("brief")

@@ -18,6 +18,8 @@ class Dialogue:
         self.all = ""
         pid, self.fd = pty.fork()
         if pid == 0:
+            for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):  # who started the tests may have them ignored
+                signal.signal(number, signal.SIG_DFL)
             os.execve(os.path.join(agent.build, "exeat"), ["exeat", "setup", *words], agent.env)
         self.pid = pid
         self.code = None

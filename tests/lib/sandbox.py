@@ -20,6 +20,7 @@ CLONE_NEWPID, CLONE_NEWNET = 0x20000000, 0x40000000
 SIDE = CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET
 
 _MS_REC, _MS_BIND, _MS_PRIVATE, _MS_NOSUID, _MS_NODEV, _MS_NOEXEC = 16384, 4096, 1 << 18, 2, 4, 8
+_MS_RDONLY, _MS_REMOUNT = 1, 32
 _PR_SET_PDEATHSIG = 1
 
 
@@ -59,6 +60,18 @@ def bind(source, target):
         with open(target, "w"):
             pass
     mount(source, target, "none", _MS_BIND)
+
+
+def keep_writable(target):
+    """Makes that directory a mount of its own, which read_only() of one above it leaves alone."""
+    mount(target, target, "none", _MS_BIND | _MS_REC)
+
+
+def read_only(target):
+    """Nobody of this mount namespace changes what is below that directory any more, except in what is mounted there already."""
+    mount(target, target, "none", _MS_BIND | _MS_REC)
+    as_before = os.statvfs(target).f_flag & (_MS_NOSUID | _MS_NODEV | _MS_NOEXEC)
+    mount("none", target, "none", _MS_REMOUNT | _MS_BIND | _MS_RDONLY | as_before)
 
 
 def set_host_name(name):
