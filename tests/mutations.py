@@ -1316,6 +1316,7 @@ ON_THE_DESKTOP = [
 ACCEPT, SPEAK, TOKEN, DOOR = "agent/keys/accept.c", "agent/keys/accept_speak.c", "agent/keys/accept_token.c", "agent/keys/accept_gss.c"
 USERS, BASIC_IN, DIGEST_IN, NONCE = "agent/keys/users.c", "agent/keys/accept_basic.c", "agent/keys/accept_digest.c", "agent/keys/digest_nonce.c"
 LOOK, GATE, DELAY, HASH = "agent/keys/accept_check.c", "agent/keys/gate.c", "agent/keys/accept_delay.c", "agent/keys/basic_hash.c"
+MEND, MIC = "agent/keys/accept_mend.c", "agent/keys/accept_mic.c"
 
 # What "keys test_accept.X" and "unit test_accept.x" see of who is let in.
 LETTING_IN = [
@@ -1346,6 +1347,18 @@ LETTING_IN = [
         "keys test_accept.DigestTest.test_nonces_of_others"),
     row("Kerberos keys of HTTP/ alone", (DOOR, "gss_acquire_cred_from(minor, name, GSS_C_INDEFINITE", "gss_acquire_cred_from(minor, GSS_C_NO_NAME, GSS_C_INDEFINITE"),
         "keys test_accept.NegotiateTest.test_keys_of_other_services_let_nobody_in"),
+    row("NTLM: names in a code page are ASCII", (LOOK, "(unsigned char)s.p[i] < 0x20 || (unsigned char)s.p[i] > 0x7e", "s.p[i] == 0"), "unit test_accept.test_code_pages",
+        "keys test_accept.NtlmTest.test_code_page"),
+    row("NTLM: in which letters the names come was agreed on before", (TOKEN, "    q->handshake->oem = token->oem;\n", ""), "keys test_accept.NtlmTest.test_code_page"),
+    row("NTLM: room for a version", (MEND, "bytes->n < WITH_VERSION_1;", "bytes->n == 0;"), "unit test_accept.test_mend", "keys test_accept.NtlmTest.test_code_page"),
+    row("NTLM: no version is claimed where the payload stands", (MEND, "&= ~FLAG_VERSION_HIGH;", "&= ~0;"), "unit test_accept.test_mend",
+        "keys test_accept.NtlmTest.test_code_page", "scenarios test_gateway_clients.Clients.test_curl_ntlm"),
+    row("NTLM: only a right MIC is moved", (MIC, "        CRYPTO_memcmp(found, whole.p + AT_MIC, DIGEST) == 0 && code", "        code"),
+        "keys test_accept.NtlmTest.test_mic_over_a_short_first_message"),
+    row("NTLM: a right MIC is moved", (MIC, "memcpy(message + AT_MIC, wanted, DIGEST);", "memcpy(message + AT_MIC, found, DIGEST);"),
+        "keys test_accept.NtlmTest.test_mic_over_a_short_first_message"),
+    row("NTLM: names are UTF-8 for the library, too", ("agent/keys/main.c", "setlocale(LC_CTYPE, \"C.UTF-8\");", "setlocale(LC_CTYPE, \"C\");"),
+        "keys test_accept.NtlmTest.test_code_page"),
     row("used Kerberos tokens are noted in a place of ours", (DOOR, "    if (wish->replays)\n", "    if (wish->replays && !wish->kerberos)\n"), "keys test_accept.NegotiateTest.test_replay"),
     row("channel bindings are compared", (DOOR, "entry->binding.n ? &bindings : GSS_C_NO_CHANNEL_BINDINGS", "entry->binding.n > 1000 ? &bindings : GSS_C_NO_CHANNEL_BINDINGS"), "keys test_accept.NegotiateTest.test_binding"),
     row("names that stand for nobody", (DOOR, " || span_starts(bytes, NOBODY);", ";"), "keys test_accept.NegotiateTest.test_names_of_nobody"),
@@ -1358,7 +1371,7 @@ LETTING_IN = [
     row("a token belongs to the handshake that is under way", (TOKEN, "(!h->entry || h->scheme != scheme)", "(!h->entry)"), "keys test_accept.NegotiateTest.test_tokens_out_of_turn"),
     row("NTLM: nothing outside of the message", (LOOK, "!token_buffer(m, AT_NT, LENGTH_AUTHENTICATE, &nt)", "(token_buffer(m, AT_NT, LENGTH_AUTHENTICATE, &nt), false)"),
         "keys test_accept.NtlmTest.test_malformed"),
-    row("NTLM: names are names", (LOOK, "        if (!is_name(name))\n", "        if (!is_name(name) && m.n == 0)\n"), "keys test_accept.NtlmTest.test_malformed"),
+    row("NTLM: names are names", (LOOK, "        if (!(oem ? is_oem_name(name) : is_name(name)))\n", "        if (!(oem ? is_oem_name(name) : is_name(name)) && m.n == 0)\n"), "keys test_accept.NtlmTest.test_malformed"),
     row("SPNEGO: nothing behind the token", (LOOK, "fields.n || state.n > 1", "state.n > 1"), "unit test_accept.test_tokens"),
     row("after a reload nothing is left of handshakes", (ACCEPT, "            accept_handshake_drop(&c->handshake);\n    }\n}\n\nstatic struct accept_context *find", "            c->renewed = false;\n    }\n}\n\nstatic struct accept_context *find"),
         "keys test_accept.NtlmTest.test_reload_ends_handshakes"),

@@ -1,6 +1,7 @@
 /*
  * Every length and offset of what a client sends, before gss-ntlmssp and libgssapi read it; the same care as ntlm_check.c and spnego_check.c take with what
- * a proxy sends. Messages that no program has reason to send (names in a code page, NTLM messages that belong to the other side) go no further.
+ * a proxy sends. Messages that no program has reason to send (NTLM messages that belong to the other side, names
+ * of no known letters) go no further.
  *
  *   first token of SPNEGO: [0x60 length, OID of SPNEGO] [0] SEQUENCE { [0] SEQUENCE OF OID mechTypes, [1] BIT STRING reqFlags,
  *                          [2] OCTET STRING mechToken, [3] mechListMIC or hints }        all but the first of them optional
@@ -36,6 +37,7 @@ enum {
 #define NEGOTIATE_TYPE            1u
 #define AUTHENTICATE_TYPE         3u
 #define FLAG_UNICODE              0x00000001u
+#define FLAG_OEM                  0x00000002u
 #define FLAG_DOMAIN_SUPPLIED      0x00001000u
 #define FLAG_WORKSTATION_SUPPLIED 0x00002000u
 #define NAME_MOST                 512 /* bytes of a user's or domain's name */
@@ -62,14 +64,15 @@ static bool refuse(const char **why, const char *text)
 }
 
 /* MS-NLMP section 2.2.1.1: the two names are in the code page of the client, and nobody reads them; but they must be there. */
-static bool check_negotiate(struct span m, const char **why)
+static bool check_negotiate(struct span m, struct accept_token *token, const char **why)
 {
     struct span name;
     if (m.n < LENGTH_NEGOTIATE)
         return refuse(why, "is an NTLM message that is cut short");
     uint32_t flags = token_u32(m, AT_NEGOTIATE_FLAGS);
-    if (!(flags & FLAG_UNICODE))
-        return refuse(why, "is an NTLM message of a program that does not know Unicode");
+    if (!(flags & (FLAG_UNICODE | FLAG_OEM)))
+        return refuse(why, "is an NTLM message that offers no character set");
+    token->oem = !(flags & FLAG_UNICODE);
     if ((flags & FLAG_DOMAIN_SUPPLIED && !token_buffer(m, AT_NEGOTIATE_DOMAIN, LENGTH_NEGOTIATE, &name)) ||
         (flags & FLAG_WORKSTATION_SUPPLIED &&
          !token_buffer(m, AT_NEGOTIATE_WORKSTATION, LENGTH_NEGOTIATE, &name)))
@@ -94,8 +97,17 @@ static bool is_name(struct span s)
     return true;
 }
 
+/* Nobody can tell which code page it would be, beyond ASCII. */
+static bool is_oem_name(struct span s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if ((unsigned char)s.p[i] < 0x20 || (unsigned char)s.p[i] > 0x7e)
+            return false;
+    return s.n <= NAME_MOST;
+}
+
 /* MS-NLMP section 2.2.1.3 */
-static bool check_authenticate(struct span m, const char **why)
+static bool check_authenticate(struct span m, bool oem, const char **why)
 {
     static const size_t names[] = {AT_DOMAIN, AT_USER, AT_WORKSTATION};
     struct span lm, nt, key, name;
@@ -108,7 +120,7 @@ static bool check_authenticate(struct span m, const char **why)
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (!token_buffer(m, names[i], LENGTH_AUTHENTICATE, &name))
             return refuse(why, "is an NTLM message that points outside itself");
-        if (!is_name(name))
+        if (!(oem ? is_oem_name(name) : is_name(name)))
             return refuse(why, "is an NTLM message with a name that is not one");
     }
     if (lm.n > LENGTH_V1 || (key.n != 0 && key.n != LENGTH_PROOF))
@@ -126,10 +138,10 @@ static bool check_ntlm(struct span message, struct accept_token *token, const ch
         return refuse(why, "is an NTLM message that is cut short");
     switch (token_u32(message, AT_TYPE)) {
     case NEGOTIATE_TYPE:
-        return check_negotiate(message, why);
+        return check_negotiate(message, token, why);
     case AUTHENTICATE_TYPE:
         token->last = true;
-        return check_authenticate(message, why);
+        return check_authenticate(message, token->oem, why);
     default:
         return refuse(why, "is an NTLM message that clients do not send");
     }
@@ -181,10 +193,10 @@ static bool check_response(struct span body, struct accept_token *token, const c
     return check_inner(inner, token, why);
 }
 
-bool accept_check(struct span bytes, struct accept_token *token, const char **why)
+bool accept_check(struct span bytes, bool oem, struct accept_token *token, const char **why)
 {
     struct span content, oid, rest = bytes;
-    *token = (struct accept_token){.form = TOKEN_NTLM};
+    *token = (struct accept_token){.form = TOKEN_NTLM, .oem = oem};
     if (ntlm_is_message(bytes))
         return check_ntlm(bytes, token, why);
     if (token_take(&rest, TAG_FIELD + 1, &content) && rest.n == 0)

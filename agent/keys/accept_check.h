@@ -17,16 +17,18 @@ struct accept_token {
     struct span ntlm; /* the NTLM message inside; empty: there is none */
     bool kerberos;    /* TOKEN_KERBEROS, or Kerberos is among what SPNEGO offers */
     bool last;        /* it is the one that answers a challenge (AUTHENTICATE_MESSAGE) */
+    bool oem;         /* NTLM: names come in a code page, of which ASCII is taken, and not as UTF-16 */
 };
 
-/* false: refuse it; *why is static text that reads on after "The token". Spans point into `bytes`. */
-bool accept_check(struct span bytes, struct accept_token *token, const char **why);
+/* oem: what token->oem was at the handshake's first message. false: refuse it; *why is static text that reads on after "The token". Spans point into
+   `bytes`. */
+bool accept_check(struct span bytes, bool oem, struct accept_token *token, const char **why);
 
-/* What an AUTHENTICATE_MESSAGE that has passed claims: UTF-16 names. */
+/* What an AUTHENTICATE_MESSAGE that has passed claims. */
 struct accept_claim {
-    struct span domain, user;
-    bool anonymous; /* a null session: it proves nothing */
-    bool old;       /* NTLM version 1 */
+    struct span domain, user; /* UTF-16; with token->oem ASCII */
+    bool anonymous;           /* a null session: it proves nothing */
+    bool old;                 /* NTLM version 1 */
 };
 void accept_claim_read(struct span message, struct accept_claim *claim);
 

@@ -214,5 +214,8 @@ void accept_handshake_drop(struct accept_handshake *h)
 {
     gss_entry_free(h->entry);
     free(h->account);
+    buf_free(&h->asked);
+    buf_free(&h->mended);
+    buf_free(&h->challenge);
     *h = (struct accept_handshake){0};
 }

@@ -13,6 +13,9 @@ struct accept_handshake {
     struct gss_entry *entry; /* NULL: none is under way */
     enum auth_scheme scheme;
     unsigned legs;
+    bool oem; /* NTLM: the client's names come in a code page */
+    struct buf asked, mended,
+        challenge; /* NTLM: the first message where it was lengthened, and what was answered (accept_mic.h) */
     char *account; /* NTLM: whose hash the client's answer was compared with; NULL: nobody's */
 };
 

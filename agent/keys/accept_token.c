@@ -14,6 +14,8 @@
 
 #include "base/base64.h"
 #include "keys/accept_check.h"
+#include "keys/accept_mend.h"
+#include "keys/accept_mic.h"
 #include "keys/nthash.h"
 #include "keys/ntlm_target.h"
 
@@ -67,9 +69,26 @@ static bool can_stand(struct span name)
     return name.n <= NAME_MOST && span_find(name, ':') == name.n && span_find(name, '\\') == name.n;
 }
 
+/* The message is in memory of ours (accept_token). */
+static void move_mic(const struct accept_handshake *h, const struct accept_token *token, struct span hash)
+{
+    const struct accept_mic mic = {buf_span(&h->asked), buf_span(&h->mended), buf_span(&h->challenge), hash,
+                                   token->oem};
+    accept_mic_move((char *)(unsigned long)token->ntlm.p, token->ntlm.n, &mic);
+}
+
+static void name_text(struct buf *out, struct span name, bool oem)
+{
+    if (oem)
+        buf_add_span(out, name); /* ASCII */
+    else
+        ntlm_target_text(out, name);
+}
+
 /* The account that the client claims, and the file for it. false: *a says no. */
-static bool prepare_account(const struct accept_question *q, const struct users *users, struct span message,
-                            struct account_file *file, struct accept_answer *a)
+static bool prepare_account(const struct accept_question *q, const struct users *users,
+                            const struct accept_token *token, struct account_file *file,
+                            struct accept_answer *a)
 {
     struct accept_handshake *h = q->handshake;
     struct accept_claim claim;
@@ -77,15 +96,15 @@ static bool prepare_account(const struct accept_question *q, const struct users 
     char nobody[NT_HASH_DIGITS];
     struct span name;
     unsigned char random[NT_HASH_DIGITS];
-    accept_claim_read(message, &claim);
+    accept_claim_read(token->ntlm, &claim);
     if (claim.anonymous || claim.old) {
         accept_say(a, KEYS_REFUSED,
                    claim.anonymous ? "NTLM: a null session names no user"
                                    : "NTLM: version 1 of NTLM is not taken");
         return false;
     }
-    ntlm_target_text(&domain, claim.domain);
-    ntlm_target_text(&user, claim.user);
+    name_text(&domain, claim.domain, token->oem);
+    name_text(&user, claim.user, token->oem);
     struct span d = buf_span(&domain), u = buf_span(&user);
     a->identity = accept_identity(q->gate, u);
     bool good = can_stand(d) && can_stand(u) && RAND_bytes(random, sizeof random) == 1;
@@ -96,6 +115,8 @@ static bool prepare_account(const struct accept_question *q, const struct users 
         free(h->account);
         h->account = hash.n ? accept_identity(q->gate, name) : NULL;
         good = make_file(file, d, u, hash.n ? hash : span_make(nobody, sizeof nobody));
+        if (hash.n && h->asked.n)
+            move_mic(h, token, hash);
     }
     if (!good) {
         accept_say(a, KEYS_REFUSED, "NTLM: the user is unknown or the password wrong");
@@ -155,11 +176,13 @@ static void step(const struct accept_question *q, const struct gate_hand *hand, 
     struct err e = {0};
     bool over = true;
     static const char nowhere[] = "/dev/null"; /* no account is due yet */
-    if (!token->last || prepare_account(q, hand->users, token->ntlm, &file, a)) {
+    if (!token->last || prepare_account(q, hand->users, token, &file, a)) {
         const char *accounts = q->gate->winbind ? NULL : file.fd >= 0 ? file.path : nowhere;
         switch (gss_entry_step(h->entry, bytes, accounts, &out, &who, &e)) {
         case GSS_ENTRY_MORE:
             a->verdict = KEYS_SEND;
+            if (h->asked.n && h->challenge.n == 0)
+                buf_add_span(&h->challenge, buf_span(&out));
             add_line(&a->lines, scheme, &out);
             over = ++h->legs >= LEGS_MOST;
             if (over)
@@ -215,8 +238,24 @@ static bool fits(const struct accept_question *q, const struct gate_hand *hand, 
         return false;
     }
     q->handshake->scheme = scheme;
+    q->handshake->oem = token->oem;
     q->handshake->entry = gss_entry_new(kerberos ? hand->kerberos : hand->ntlm, buf_span(&q->binding));
     return true;
+}
+
+/* What has passed accept_check. */
+static void speak(const struct accept_question *q, const struct gate_hand *hand, enum auth_scheme scheme,
+                  struct buf *bytes, struct accept_token *token, struct accept_answer *a)
+{
+    size_t n = bytes->n;
+    bool longer = accept_mend(bytes, token);
+    if (!fits(q, hand, scheme, token, a))
+        return;
+    if (longer) {
+        buf_add_span(&q->handshake->asked, span_head(buf_span(bytes), n));
+        buf_add_span(&q->handshake->mended, buf_span(bytes));
+    }
+    step(q, hand, scheme, buf_span(bytes), token, a);
 }
 
 void accept_token(const struct accept_question *q, const struct gate_hand *hand, enum auth_scheme scheme,
@@ -227,10 +266,10 @@ void accept_token(const struct accept_question *q, const struct gate_hand *hand,
     const char *why;
     if (!base64_decode(&bytes, token68))
         accept_say(a, KEYS_BROKEN, "The token in Proxy-Authorization is not base64");
-    else if (!accept_check(buf_span(&bytes), &token, &why))
+    else if (!accept_check(buf_span(&bytes), q->handshake->oem, &token, &why))
         accept_say(a, KEYS_BROKEN, "The token in Proxy-Authorization %s", why);
-    else if (fits(q, hand, scheme, &token, a))
-        step(q, hand, scheme, buf_span(&bytes), &token, a);
+    else
+        speak(q, hand, scheme, &bytes, &token, a);
     if (a->verdict == KEYS_BROKEN)
         accept_handshake_drop(q->handshake);
     secret_wipe(bytes.p, bytes.n);

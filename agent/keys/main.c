@@ -2,6 +2,7 @@
  * exeat-keys, the keyholder: the only program that sees passwords and tickets. Started by the agent, with a socket as descriptor 3; ends when
  * that is closed. It reads the configuration itself, so that the agent cannot tell it what to run or whom to trust.
  */
+#include <locale.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -145,6 +146,7 @@ int main(int argc, char **argv)
     struct err e = {0};
 
     log_start("exeat-keys");
+    setlocale(LC_CTYPE, "C.UTF-8"); /* as gss-ntlmssp compares names; ours are UTF-8 wherever we are */
     int status = read_arguments(&arguments, argc, argv);
     if (status >= 0)
         return status;

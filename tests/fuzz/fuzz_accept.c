@@ -20,7 +20,7 @@ static void token(struct span bytes)
     struct accept_token t;
     struct accept_claim claim;
     const char *why = NULL;
-    if (!accept_check(bytes, &t, &why)) {
+    if (!accept_check(bytes, bytes.n % 2, &t, &why)) {
         if (!why)
             abort();
         return;

@@ -5,6 +5,7 @@ import os
 import random
 import re
 import socket
+import struct
 import time
 import unittest
 
@@ -659,7 +660,41 @@ class NtlmTest(GssTest):
         for change in (lambda m: m[:60], lambda m: m[:40] + b"\xff\xff\xff\x7f" + m[44:], lambda m: m[:36] + b"\x09\0" + m[38:],
                        lambda m: m[:8] + b"\2" + m[9:], lambda m: m[:20] + b"\x10\0\x10\0" + m[24:], lambda m: m[:24] + b"\xf0\xff\0\0" + m[28:]):
             self.broken(self.raw(Door(k), change=change))
-        self.broken(Door(k).step(field("NTLM", ntlm.type1(ntlm.OEM | ntlm.NTLM) + b"\0" * 8)))
+        self.broken(Door(k).step(field("NTLM", ntlm.type1(ntlm.REQUEST_TARGET | ntlm.NTLM) + b"\0" * 8)))
+
+    CURL = ntlm.OEM | ntlm.REQUEST_TARGET | ntlm.NTLM | ntlm.ALWAYS_SIGN | ntlm.EXTENDED
+
+    def short(self, door, flags, user="alice", password=PASSWORD, mic=None, **how):
+        """A first message without version; the second repeats the flags of the challenge, as curl's does."""
+        first = ntlm.type1(flags)
+        answer = door.step(field("NTLM", first))
+        self.assertEqual(answer.verdict, "SEND", answer)
+        challenge = token(answer.lines.strip())
+        agreed, = struct.unpack_from("<I", challenge, 20)
+        self.assertEqual(agreed & ntlm.UNICODE, flags & ntlm.UNICODE)
+        return door.step(field("NTLM", ntlm.type3(challenge, user, password, flags=agreed, first=mic and mic(first), **how)))
+
+    def test_code_page(self):
+        """curl knows no Unicode, sends no version, and repeats the flag for one."""
+        k = self.gate(users=[smb("alice"), smb("OTHER\\bob"), smb("J\u00fcrgen")])
+        for user, domain, identity in (("alice", "CORP", "CORP\\alice"), ("ALICE", "", "CORP\\alice"), ("bob", "OTHER", "OTHER\\bob")):
+            self.let_in(self.short(Door(k), self.CURL, user, domain=domain), identity, "NTLM")
+        for user, password in (("alice", "wrong"), ("nobody", PASSWORD), ("bob", PASSWORD)):
+            self.refused(self.short(Door(k), self.CURL, user, password))
+        self.broken(self.short(Door(k), self.CURL, "J\u00fcrgen"))
+        for user in ("eve:0:%s:%s:[U]:" % ("X" * 32, NT_HASH), "x\\alice", "alice:"):
+            self.refused(self.short(Door(k), self.CURL, user, domain=""))
+        self.let_in(self.short(Door(k), self.CURL & ~ntlm.OEM | ntlm.UNICODE), "CORP\\alice", "NTLM")
+        self.let_in(self.short(Door(k), self.CURL & ~ntlm.OEM | ntlm.UNICODE, "J\u00fcrgen"), "CORP\\J\u00fcrgen", "NTLM")
+
+    def test_mic_over_a_short_first_message(self):
+        """Chromium sends both: the code covers the message as it came."""
+        k = self.gate(users=[smb("alice"), smb("J\u00fcrgen")])
+        for user in ("alice", "ALICE", "J\u00fcrgen"):
+            self.let_in(self.short(Door(k), self.CURL | ntlm.UNICODE, user, mic=lambda first: first), "CORP\\" + ("alice" if user.isascii() else "J\u00fcrgen"), "NTLM")
+        self.let_in(self.short(Door(k), self.CURL, mic=lambda first: first), "CORP\\alice", "NTLM")
+        for mic, password in ((lambda first: first[:-1] + b"x", PASSWORD), (lambda first: first, "wrong")):
+            self.refused(self.short(Door(k), self.CURL | ntlm.UNICODE, password=password, mic=mic))
 
     def test_users_change_at_once(self):
         k = self.gate()

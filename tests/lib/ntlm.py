@@ -176,20 +176,28 @@ class Type3:
         return True
 
 
-def type3(message2, user, password, domain="CORP", workstation="HERE"):
-    """What a client answers: NTLMv2, no MIC."""
+def type3(message2, user, password, domain="CORP", workstation="HERE", flags=UNICODE | NTLM | EXTENDED, first=None):
+    """What a client answers: NTLMv2. first: with a MIC, over this message of type 1 and the other two (without a session key of its own). Names are in UTF-16,
+    or as the flags say."""
     challenge = message2[24:32]
     info = _field(message2, 40)
     key = key_v2(user, domain, password)
     stamp = dict(read_av_pairs(info)).get(AV_TIME, b"\0" * 8)
+    if first is not None:
+        info = av_pairs([pair for pair in read_av_pairs(info) if pair[0] != AV_FLAGS] + [(AV_FLAGS, b"\2\0\0\0")])
     blob = b"\1\1" + b"\0" * 6 + stamp + os.urandom(8) + b"\0" * 4 + info + b"\0" * 4
-    nt = hmac_md5(key, challenge + blob) + blob
-    parts = [b"\0" * 24, nt, domain.encode("utf-16-le"), user.encode("utf-16-le"), workstation.encode("utf-16-le"), b""]
-    at, fields, payload = 64, b"", b""
+    proof = hmac_md5(key, challenge + blob)
+    charset = "utf-16-le" if flags & UNICODE else "latin-1"
+    parts = [b"\0" * 24, proof + blob, domain.encode(charset), user.encode(charset), workstation.encode(charset), b""]
+    at, fields, payload = 64 if first is None else 88, b"", b""
     for part in parts:
         fields += struct.pack("<HHI", len(part), len(part), at + len(payload))
         payload += part
-    return SIGNATURE + struct.pack("<I", 3) + fields + struct.pack("<I", UNICODE | NTLM | EXTENDED) + payload
+    head = SIGNATURE + struct.pack("<I", 3) + fields + struct.pack("<I", flags)
+    if first is None:
+        return head + payload
+    mic = hmac_md5(hmac_md5(key, proof), first + message2 + head + b"\0" * 24 + payload)
+    return head + b"\0" * 8 + mic + payload
 
 
 # --- SPNEGO

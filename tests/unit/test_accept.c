@@ -10,6 +10,7 @@
 
 #include "keys/accept_basic.h"
 #include "keys/accept_check.h"
+#include "keys/accept_mend.h"
 #include "keys/accept_delay.h"
 #include "keys/accept_digest.h"
 #include "keys/basic_hash.h"
@@ -164,9 +165,10 @@ static void test_delays(void **state)
     {                                                                                                        \
         text, sizeof(text) - 1                                                                               \
     }
-#define T1     "NTLMSSP\0\1\0\0\0\7\x82\x8\xa2\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
-#define SPNEGO "\6\6\x2b\6\1\5\5\2"
-#define KRB5   "\6\x9\x2a\x86\x48\x86\xf7\x12\1\2\2"
+#define T1      "NTLMSSP\0\1\0\0\0\7\x82\x8\xa2\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+#define T1_CURL "NTLMSSP\0\1\0\0\0\6\x82\x8\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+#define SPNEGO  "\6\6\x2b\6\1\5\5\2"
+#define KRB5    "\6\x9\x2a\x86\x48\x86\xf7\x12\1\2\2"
 
 static void test_tokens(void **state)
 {
@@ -181,8 +183,9 @@ static void test_tokens(void **state)
         {S("NTLMSSP\0\2\0\0\0"), false, 0, false},
         {S("NTLMSSP\0\3\0\0\0"), false, 0, false},
         {S("NTLMSSP\0"), false, 0, false},
-        {S("NTLMSSP\0\1\0\0\0\6\x82\x8\xa2\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"), false, 0,
-         false}, /* no Unicode */
+        {S("NTLMSSP\0\1\0\0\0\4\x82\x8\xa2\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"), false, 0,
+         false}, /* neither Unicode nor a code page */
+        {S(T1_CURL), true, TOKEN_NTLM, false},
         {S("NTLMSSP\0\1\0\0\0\7\xb2\x8\xa2\xff\0\xff\0\x20\0\0\0\0\0\0\0\0\0\0\0"), false, 0, false},
         {S("\x60\x0b" KRB5), true, TOKEN_KERBEROS, true},
         {S("\x60\x0c" KRB5), false, 0, false},
@@ -209,12 +212,75 @@ static void test_tokens(void **state)
         const char *why = NULL;
         char *exact = mem_alloc(rows[i].bytes.n + !rows[i].bytes.n);
         memcpy(exact, rows[i].bytes.p, rows[i].bytes.n);
-        bool good = accept_check(span_make(exact, rows[i].bytes.n), &token, &why);
+        bool good = accept_check(span_make(exact, rows[i].bytes.n), false, &token, &why);
         if (good != rows[i].good ||
             (good && (token.form != rows[i].form || token.kerberos != rows[i].kerberos)) || (!good && !why))
             fail_msg("row %zu: %s", i, why ? why : "good");
         free(exact);
     }
+}
+
+/* Names in a code page are ASCII; in UTF-16 they are what they were. */
+static void test_code_pages(void **state)
+{
+    (void)state;
+    static const char head[] = "NTLMSSP\0\3\0\0\0";
+    static const struct {
+        const char *name;
+        size_t n;
+        bool oem, unicode;
+    } rows[] = {{"alice", 5, true, false},
+                {"a\0l\0", 4, false, true},
+                {"al\x80x", 4, false, true},
+                {"a\nlx", 4, false, true},
+                {"", 0, true, true}};
+    struct accept_token token;
+    const char *why;
+    assert_true(accept_check(SPAN(T1_CURL), false, &token, &why) && token.oem);
+    assert_true(accept_check(SPAN(T1), true, &token, &why) && !token.oem);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct buf m = {0};
+        buf_add(&m, head, sizeof head - 1);
+        while (m.n < 64)
+            buf_add(&m, "", 1);
+        m.p[36] = (char)rows[i].n;
+        m.p[40] = 64;
+        buf_add(&m, rows[i].name, rows[i].n);
+        if (accept_check(buf_span(&m), true, &token, &why) != rows[i].oem ||
+            accept_check(buf_span(&m), false, &token, &why) != rows[i].unicode)
+            fail_msg("row %zu", i);
+        buf_free(&m);
+    }
+}
+
+/* Room for a version, and no version claimed where the payload stands. */
+static void test_mend(void **state)
+{
+    (void)state;
+    struct buf m = {0};
+    struct accept_token token;
+    const char *why;
+    buf_add_span(&m, SPAN(T1_CURL));
+    assert_true(accept_check(buf_span(&m), false, &token, &why));
+    accept_mend(&m, &token);
+    assert_int_equal(m.n, 40);
+    assert_memory_equal(m.p, T1_CURL, 32);
+    assert_int_equal(token.ntlm.n, 40);
+    for (int begin = 64; begin <= 72; begin += 8) {
+        buf_clear(&m);
+        buf_add(&m, "NTLMSSP\0\3\0\0", 11);
+        while (m.n < 80)
+            buf_add(&m, "", 1);
+        m.p[36] = 4;
+        m.p[40] = (char)begin;
+        m.p[63] = 0x22;
+        m.p[64] = m.p[66] = m.p[72] = m.p[74] = 'x';
+        assert_true(accept_check(buf_span(&m), false, &token, &why));
+        accept_mend(&m, &token);
+        assert_int_equal(m.p[63], begin == 64 ? 0x20 : 0x22);
+        assert_int_equal(m.n, 80);
+    }
+    buf_free(&m);
 }
 
 int main(void)
@@ -227,6 +293,8 @@ int main(void)
         cmocka_unit_test(test_old_nonce_is_stale),
         cmocka_unit_test(test_delays),
         cmocka_unit_test(test_tokens),
+        cmocka_unit_test(test_code_pages),
+        cmocka_unit_test(test_mend),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
