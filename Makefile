@@ -20,7 +20,7 @@ say = $(if $(V),@:,@echo '  $(1)  $(patsubst $(CURDIR)/%,%,$@)')
 
 # --- Packages (Debian and Ubuntu names; a|b: either will do; tests/deps installs what is missing and says what to do elsewhere) ------
 
-DEPS_BUILD    := gcc libc6-dev pkg-config libuv1-dev libssl-dev libjansson-dev libkrb5-dev libsecret-1-dev gss-ntlmssp gss-ntlmssp-dev libseccomp-dev
+DEPS_BUILD    := gcc libc6-dev pkg-config libuv1-dev libssl-dev libjansson-dev libkrb5-dev libsecret-1-dev libcrypt-dev gss-ntlmssp gss-ntlmssp-dev libseccomp-dev
 DEPS_PAC      := libjavascriptcoregtk-4.1-dev
 DEPS_TRAY     := libdbusmenu-glib-dev libglib2.0-dev libjansson-dev
 DEPS_RUN      := curl
@@ -259,7 +259,8 @@ INSTALLED = \
     $(foreach unit,exeat.service exeat.socket,config/systemd/$(unit):$(UNITS_USER)/$(unit):644) \
     $(if $(HAVE_TRAY),$(INSTALLED_TRAY)) \
     config/systemd/exeat@.service:$(UNITS_SYSTEM)/exeat@.service:644 \
-    $(foreach paper,README.md LICENSE config/exeat.conf config/coming-from.md,$(paper):$(DOC)/$(notdir $(paper)):644)
+    $(foreach paper,README.md LICENSE config/exeat.conf config/coming-from.md,$(paper):$(DOC)/$(notdir $(paper)):644) \
+    $(foreach paper,$(wildcard config/examples/*),$(paper):$(DOC)/examples/$(notdir $(paper)):644)
 
 field = $(word $(1),$(subst :, ,$(2)))
 install: all ## install below PREFIX=/usr/local (DESTDIR= for packaging)
@@ -270,7 +271,7 @@ install: all ## install below PREFIX=/usr/local (DESTDIR= for packaging)
 
 uninstall: ## remove what "make install" put there; your own configuration stays
 	rm -f $(foreach one,$(INSTALLED) $(INSTALLED_TRAY),'$(DESTDIR)$(call field,2,$(one))') '$(DESTDIR)$(PREFIX)/libexec/exeat/exeat-pac'
-	-rmdir '$(DESTDIR)$(PREFIX)/libexec/exeat' '$(DESTDIR)$(DOC)' 2>/dev/null
+	-rmdir '$(DESTDIR)$(PREFIX)/libexec/exeat' '$(DESTDIR)$(DOC)/examples' '$(DESTDIR)$(DOC)' 2>/dev/null
 
 # debian/ is config/debian, with the version and its date filled in; the packages are built from a copy of the source, with nothing of this make's environment.
 DEB = $(BUILD)/deb

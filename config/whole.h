@@ -50,6 +50,8 @@ bool origin_blame(struct origin at, struct err *e);
 
 /* Defaults for all that is not set; what is required, and what does not go together. `file`: for messages. */
 bool whole_complete(struct config_whole *w, const char *file, struct err *e);
+/* TLS that protects nothing, Kerberos without what it is made of, a proof that cannot come (config/upstreams.c). */
+bool whole_check_upstreams(const struct config_whole *w, struct err *e);
 /* What the listeners' addresses must not be: the same, a proxy's, a fixed tunnel's target (config/places.c). */
 bool whole_check_places(const struct config_whole *w, struct err *e);
 /* Ways that lead round in a circle, to nobody, or further than CONFIG_VIA_MOST, and what does not go with them (config/ways.c). */

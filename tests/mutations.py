@@ -605,7 +605,7 @@ OTHER_PROGRAMS = [
         ("agent/apps/set.c", "        file_sweep(c->file.path);\n", "        ;\n"),
         "cli test_apps.Apps.test_what_a_killed_run_left_is_swept_away"),
     row("and nothing but that",
-        ("agent/apps/file.c", "strlen(one->d_name) == n + mark && ", "strlen(one->d_name) >= n + mark && "),
+        ("agent/apps/file.c", "strlen(one->d_name) == name.n + mark && ", "strlen(one->d_name) >= name.n + mark && "),
         "cli test_apps.Apps.test_what_a_killed_run_left_is_swept_away"),
     row("a difference says where a name with blanks ends",
         ("agent/apps/diff.c", "strchr(name, ' ') ? \"\\t\" : \"\"", "strchr(name, ' ') ? \"\" : \"\""),
@@ -1144,7 +1144,7 @@ MOVING_IN = [
         ("agent/cli/new_config.c", "found = access(buf_cstr(kept), F_OK) != 0 && errno == ENOENT;", "found = true;"),
         "cli test_import.Import.test_the_file_before_is_kept", "cli test_import.Import.test_no_more_than_so_many_of_them"),
     row("what does not go together with the rest spoils the whole",
-        ("agent/cli/draft.c", "        if (draft_check(buf_span(out), e))\n            return true;\n", "        if (draft_check(buf_span(out), e) || d)\n            return e->code == ERR_NONE;\n"),
+        ("agent/cli/draft.c", "        if (draft_check(buf_span(out), &why))\n            return true;\n", "        if (draft_check(buf_span(out), e) || d)\n            return e->code == ERR_NONE;\n"),
         "unit test_move.test_files", "cli test_import.Import.test_what_does_not_go_together"),
     row("one address is listened on twice",
         ("agent/cli/draft.c", "    if ((s->kind->list || s->repeats) && is_there(v, s->repeats ? '\\n' : ' ', quoted))", "    if (s->repeats && is_there(v, '\\n', quoted))"),
@@ -1468,6 +1468,15 @@ GATEWAY = [
     row("nobody is idle for ever",
         (VISIT, "        wait_for(c, GATE_IDLE, g->idle_timeout);", "        gate_busy(c);"),
         "scenarios test_gateway.Limits.test_idle"),
+]
+
+INTO_AND_OUT_OF_FILES = [
+    row("a secret is read up to a ceiling",
+        ("agent/base/secret.c", "        if (s->length > most) {", "        if (s->length > most + 1) {"),
+        "unit test_whole_file.test_no_more_than_that"),
+    row("what could not be written is not passed over",
+        ("agent/base/write_all.c", "        if (n <= 0)\n            return false;\n", "        if (n <= 0)\n            return true;\n"),
+        "unit test_whole_file.test_what_cannot_be"),
 ]
 
 ROWS = [one for name, rows in list(globals().items()) if name.isupper() and isinstance(rows, list) for one in rows]

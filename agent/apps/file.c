@@ -15,6 +15,8 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "base/write_all.h"
+
 void file_digest(struct span text, char digest[65])
 {
     unsigned char hash[32];
@@ -150,17 +152,6 @@ bool file_make_folders(const char *path, mode_t mode, struct buf *made, struct e
     return ok;
 }
 
-static bool write_all(int fd, struct span text)
-{
-    while (text.n) {
-        ssize_t n = write(fd, text.p, text.n);
-        if (n < 0 && errno != EINTR)
-            return false;
-        text = span_from(text, n > 0 ? (size_t)n : 0);
-    }
-    return fsync(fd) == 0;
-}
-
 static void sync_folder(const char *path)
 {
     char *copy = mem_strdup(path);
@@ -193,11 +184,12 @@ void file_sweep(const char *path)
 {
     const char *slash = strrchr(path, '/');
     char *folder = span_dup(span_make(path, (size_t)(slash + 1 - path)));
-    size_t n = strlen(slash + 1), mark = strlen(".exeat-XXXXXX");
+    struct span name = span_str(slash + 1);
+    size_t mark = strlen(".exeat-XXXXXX");
     DIR *all = opendir(folder);
     for (struct dirent *one; all && (one = readdir(all));)
-        if (strlen(one->d_name) == n + mark && strncmp(one->d_name, slash + 1, n) == 0 &&
-            strncmp(one->d_name + n, ".exeat-", mark - 6) == 0)
+        if (strlen(one->d_name) == name.n + mark && span_starts(span_str(one->d_name), name) &&
+            span_starts(span_str(one->d_name + name.n), SPAN(".exeat-")))
             unlinkat(dirfd(all), one->d_name, 0);
     if (all)
         closedir(all);
@@ -226,7 +218,7 @@ bool file_write(const struct file *f, struct span text, mode_t mode, struct err 
         buf_free(&temporary);
         return err_errno(e, ERR_SYSTEM, errno, "%s cannot be written", f->path);
     }
-    bool ok = write_all(fd, text);
+    bool ok = write_all(fd, text) && fsync(fd) == 0;
     if (f->existed && (f->st.st_uid != geteuid() || f->st.st_gid != getegid()))
         ok = ok && fchown(fd, f->st.st_uid, f->st.st_gid) == 0;
     ok = ok && fchmod(fd, f->existed ? f->st.st_mode & 07777 : mode) == 0;

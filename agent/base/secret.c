@@ -4,10 +4,12 @@
  */
 #include "base/secret.h"
 
+#include <errno.h>
 #include <openssl/crypto.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/log.h"
@@ -57,6 +59,23 @@ void secret_add(struct secret *s, struct span bytes)
     secret_free(s);
     s->locked = joined;
     s->length = old + bytes.n;
+}
+
+bool secret_read(struct secret *s, int fd, size_t most)
+{
+    char bytes[4096];
+    ssize_t n;
+    secret_set(s, SPAN(""));
+    while ((n = read(fd, bytes, sizeof bytes)) > 0 || (n < 0 && errno == EINTR)) {
+        if (n > 0)
+            secret_add(s, span_make(bytes, (size_t)n));
+        secret_wipe(bytes, sizeof bytes);
+        if (s->length > most) {
+            errno = EFBIG;
+            return false;
+        }
+    }
+    return n == 0;
 }
 
 void secret_move(struct secret *to, struct secret *from)

@@ -23,6 +23,8 @@ void secret_start(void);
 void secret_set(struct secret *s, struct span bytes);
 /* Appends; the old pages are wiped. */
 void secret_add(struct secret *s, struct span bytes);
+/* All that a file or pipe has, until its end. false: errno says why; EFBIG: it has more than `most` bytes. */
+bool secret_read(struct secret *s, int fd, size_t most);
 void secret_move(struct secret *to, struct secret *from); /* `from` is empty afterwards */
 void secret_free(struct secret *s);
 bool secret_present(const struct secret *s);

@@ -16,6 +16,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "base/write_all.h"
 #include "cli/say.h"
 
 static const int signals[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
@@ -113,16 +114,6 @@ static bool check_line(enum line_end end, int error, const struct secret *s, str
 }
 
 /* --- the terminal */
-
-static void write_all(int fd, struct span text)
-{
-    while (text.n) {
-        ssize_t n = write(fd, text.p, text.n);
-        if (n < 0 && errno != EINTR)
-            return;
-        text = span_from(text, n > 0 ? (size_t)n : 0);
-    }
-}
 
 /* One try: prompt, line without echo, terminal as before. */
 static enum line_end ask_quietly(int in, int out, struct span prompt, struct secret *secret, int *error)

@@ -283,15 +283,21 @@ static size_t blamed(struct span text, const char *sentence, struct span *header
     return s && !needed ? (size_t)(s - settings) : n_settings;
 }
 
+/* Behind the place. */
+static const char *reason(const struct err *e)
+{
+    const char *colon = strstr(e->text, ": ");
+    return colon ? colon + 2 : e->text;
+}
+
 static void leave_out(struct draft *d, size_t i, const struct err *e)
 {
     struct buf from = {0};
-    const char *why = strstr(e->text, ": ");
     buf_add_span(&from, buf_span(&d->from[i]));
     if (!from.n)
         buf_add_str(&from, settings[i].name);
     draft_drop(d, settings[i].section, settings[i].name);
-    draft_note(d, buf_span(&from), why ? why + 2 : e->text);
+    draft_note(d, buf_span(&from), reason(e));
     buf_free(&from);
 }
 
@@ -306,32 +312,34 @@ static bool leave_out_forward(struct draft *d, struct span header, const struct 
     struct span rest = span_from(all, before + header.n);
     const char *next = rest.n ? memmem(rest.p, rest.n, "\n[", 2) : NULL;
     struct buf kept = {0};
-    const char *why = strstr(e->text, ": ");
     buf_add_span(&kept, span_head(all, before));
     if (next)
         buf_add_span(&kept, span_from(rest, (size_t)(next - rest.p) + 1));
     buf_free(&d->forwards);
     d->forwards = kept;
-    draft_note(d, SPAN("a tunnel"), why ? why + 2 : e->text);
+    draft_note(d, SPAN("a tunnel"), reason(e));
     return true;
 }
 
 bool draft_finish(struct draft *d, struct span title, struct buf *out, struct err *e)
 {
+    struct err why = {0};
     for (;;) {
         buf_clear(out);
         draft_write(d, title, out);
-        if (draft_check(buf_span(out), e))
+        if (draft_check(buf_span(out), &why))
             return true;
         struct span header = {0};
-        size_t i = blamed(buf_span(out), e->text, &header);
+        size_t i = blamed(buf_span(out), why.text, &header);
         if (i < n_settings && strcmp(settings[i].section, "forward") == 0) {
-            if (!leave_out_forward(d, header, e))
-                return false;
+            if (!leave_out_forward(d, header, &why))
+                break;
         } else if (i < n_settings && d->values[i].n) {
-            leave_out(d, i, e);
+            leave_out(d, i, &why);
         } else {
-            return false;
+            break;
         }
     }
+    *e = why;
+    return false;
 }

@@ -131,9 +131,9 @@ static bool start_ear(struct practice *p, struct err *e)
 /* From now on only those who listen keep their sockets open: where one of them has died, nobody waits for it. */
 static void let_go_of_doors(struct practice *p)
 {
-    const struct place_door *all[] = {&p->agent, &p->proxy, &p->tap, &p->page};
+    const int all[] = {p->agent.fd, p->proxy.fd, p->tap.fd, p->page.fd};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        close(all[i]->fd);
+        close(all[i]);
 }
 
 static bool set_up(struct practice *p, struct err *e)

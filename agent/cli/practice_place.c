@@ -87,7 +87,7 @@ static int listen_at(uint16_t port)
 
 bool place_listen(struct place_door *d, uint16_t wanted, struct err *e)
 {
-    struct sockaddr_in at;
+    struct sockaddr_in at = {0};
     socklen_t size = sizeof at;
     d->fd = listen_at(wanted);
     if (d->fd < 0 && wanted)

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/secret.h"
+#include "base/write_all.h"
 #include "cli/ask_secret.h"
 #include "cli/pinentry.h"
 #include "cli/say.h"
@@ -18,6 +19,8 @@
 #include "cli/verb.h"
 #include "config/config.h"
 #include "helpers/program.h"
+
+#define LINES_MOST ((size_t)64 << 10) /* of hashes, from our own program */
 
 extern char **environ;
 
@@ -90,30 +93,6 @@ static bool ask(const struct verb_call *call, const char *user, struct secret *s
     return good;
 }
 
-static bool send_all(int fd, struct span bytes)
-{
-    while (bytes.n) {
-        ssize_t n = write(fd, bytes.p, bytes.n);
-        if (n < 0 && errno != EINTR)
-            return false;
-        if (n > 0)
-            bytes = span_from(bytes, (size_t)n);
-    }
-    return true;
-}
-
-static void receive_all(int fd, struct secret *out)
-{
-    char bytes[4096];
-    ssize_t n;
-    secret_set(out, SPAN(""));
-    while ((n = read(fd, bytes, sizeof bytes)) > 0 || (n < 0 && errno == EINTR)) {
-        if (n > 0)
-            secret_add(out, span_make(bytes, (size_t)n));
-        secret_wipe(bytes, sizeof bytes);
-    }
-}
-
 static pid_t start(const char *program, int in, int out)
 {
     char *const arguments[] = {"exeat-keys", "--hash-user", NULL};
@@ -148,11 +127,10 @@ static bool make_lines(const char *user, const char *realm, const struct secret 
     secret_add(&message, SPAN("\n"));
     secret_add(&message, secret_reveal(password));
     secret_add(&message, SPAN("\n"));
-    bool sent = pid > 0 && send_all(in[1], secret_reveal(&message));
+    bool sent = pid > 0 && write_all(in[1], secret_reveal(&message));
     secret_free(&message);
     close(in[1]);
-    if (sent)
-        receive_all(out[0], lines);
+    sent = sent && secret_read(lines, out[0], LINES_MOST);
     close(out[0]);
     while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
         ;

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/write_all.h"
 
 #define FILE_MAX ((size_t)4 << 20)
 
@@ -24,21 +25,6 @@ static bool take_lock(struct users_file *f, struct err *e)
     if (f->lock < 0 || flock(f->lock, LOCK_EX) < 0)
         return err_errno(e, ERR_SYSTEM, errno, "cannot lock the folder of %s", f->path);
     return true;
-}
-
-static bool read_all(struct users_file *f, int fd)
-{
-    char bytes[4096];
-    ssize_t n;
-    while ((n = read(fd, bytes, sizeof bytes)) > 0 || (n < 0 && errno == EINTR)) {
-        if (n > 0)
-            secret_add(&f->text, span_make(bytes, (size_t)n));
-        secret_wipe(bytes, sizeof bytes);
-        errno = EFBIG;
-        if (f->text.length > FILE_MAX)
-            return false;
-    }
-    return n == 0;
 }
 
 bool users_file_open(struct users_file *f, const char *path, bool create, bool change, struct err *e)
@@ -53,8 +39,8 @@ bool users_file_open(struct users_file *f, const char *path, bool create, bool c
     int fd = open(f->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0 && errno == ENOENT && create)
         return true;
-    bool good =
-        fd >= 0 && fstat(fd, &st) == 0 && (S_ISREG(st.st_mode) || (errno = EINVAL, false)) && read_all(f, fd);
+    bool good = fd >= 0 && fstat(fd, &st) == 0 && (S_ISREG(st.st_mode) || (errno = EINVAL, false)) &&
+                secret_read(&f->text, fd, FILE_MAX);
     if (good) {
         f->is_there = true;
         f->mode = st.st_mode & 0640;
@@ -122,15 +108,9 @@ size_t users_file_change(struct users_file *f, struct span user, struct span rea
 
 static bool fill(const struct users_file *f, int fd)
 {
-    struct span bytes = secret_reveal(&f->text);
-    while (bytes.n) {
-        ssize_t n = write(fd, bytes.p, bytes.n);
-        if (n < 0 && errno != EINTR)
-            return false;
-        if (n > 0)
-            bytes = span_from(bytes, (size_t)n);
-    }
     struct stat st;
+    if (!write_all(fd, secret_reveal(&f->text)))
+        return false;
     if (f->is_there && fstat(fd, &st) == 0 && (st.st_uid != f->uid || st.st_gid != f->gid) &&
         fchown(fd, f->uid, f->gid) < 0)
         return false;

@@ -95,7 +95,7 @@ void accepts_sync(struct keyholder *k)
     drop_gates(all);
     if (k->config->n_gateways && !all->replays)
         all->replays = replays_place();
-    all->gates = mem_zero((k->config->n_gateways + 1) * sizeof *all->gates);
+    all->gates = mem_zero((k->config->n_gateways + 1) * sizeof(struct gate *));
     for (size_t i = 0; i < k->config->n_gateways; i++)
         all->gates[all->n_gates++] = gate_new(&k->config->gateways[i], all->replays);
     for (size_t i = 0; i < all->n; i++) {

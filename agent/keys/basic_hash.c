@@ -91,7 +91,7 @@ static bool apr1_first(unsigned char out[MD5_BYTES], struct span p, struct span 
 static bool is_apr1(struct span hash, const struct secret *password)
 {
     struct span salt = span_from(hash, strlen("$apr1$")), p = secret_reveal(password);
-    unsigned char sum[MD5_BYTES];
+    unsigned char sum[MD5_BYTES] = {0};
     char text[24], *to = text;
     salt = span_head(salt, span_find(salt, '$'));
     bool good = apr1_first(sum, p, salt);

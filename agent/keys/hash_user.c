@@ -4,7 +4,6 @@
 #include "keys/hash_user.h"
 
 #include <crypt.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,26 +12,11 @@
 #include "base/buf.h"
 #include "base/log.h"
 #include "base/secret.h"
+#include "base/write_all.h"
 #include "keys/digest_hash.h"
 #include "keys/nthash.h"
 
 #define INPUT_MAX ((size_t)64 << 10)
-
-/* Everything until the end. false: too much, or none to be had. */
-static bool read_input(struct secret *all)
-{
-    char bytes[4096];
-    ssize_t n;
-    secret_set(all, SPAN(""));
-    while ((n = read(STDIN_FILENO, bytes, sizeof bytes)) > 0 || (n < 0 && errno == EINTR)) {
-        if (n > 0)
-            secret_add(all, span_make(bytes, (size_t)n));
-        secret_wipe(bytes, sizeof bytes);
-        if (all->length > INPUT_MAX)
-            return false;
-    }
-    return n == 0;
-}
 
 static bool add_crypt(struct secret *out, struct span user, const struct secret *password)
 {
@@ -87,23 +71,11 @@ static void add_nt(struct secret *out, struct span user, const struct secret *pa
     secret_free(&hash);
 }
 
-static bool write_all(struct span bytes)
-{
-    while (bytes.n) {
-        ssize_t n = write(STDOUT_FILENO, bytes.p, bytes.n);
-        if (n < 0 && errno != EINTR)
-            return false;
-        if (n > 0)
-            bytes = span_from(bytes, (size_t)n);
-    }
-    return true;
-}
-
 int hash_user(void)
 {
     struct secret input = {0}, password = {0}, out = {0};
     int status = EXIT_FAILURE;
-    bool good = read_input(&input);
+    bool good = secret_read(&input, STDIN_FILENO, INPUT_MAX);
     struct span rest = secret_reveal(&input);
     struct span user = span_cut(&rest, '\n'), realm = span_cut(&rest, '\n'), word = span_cut(&rest, '\n');
     secret_set(&password, word);
@@ -116,7 +88,7 @@ int hash_user(void)
         add_digest(&out, user, realm, &password, "SHA-256");
         add_digest(&out, user, realm, &password, "MD5");
         add_nt(&out, user, &password);
-        status = write_all(secret_reveal(&out)) ? EXIT_SUCCESS : EXIT_FAILURE;
+        status = write_all(STDOUT_FILENO, secret_reveal(&out)) ? EXIT_SUCCESS : EXIT_FAILURE;
     }
     secret_free(&input);
     secret_free(&password);

@@ -69,8 +69,9 @@ static bool find(struct negotiate_job *j, struct ticket *ticket)
 static bool is_seen(struct negotiate_job *j, struct ticket *ticket)
 {
     const struct ticket *old = &j->seen->ticket;
-    if (j->result == TICKET_OK && (ticket->until != old->until || strcmp(ticket->cache, old->cache) != 0 ||
-                                   strcmp(ticket->principal, old->principal) != 0))
+    if (j->result == TICKET_OK && ticket->cache &&
+        (ticket->until != old->until || strcmp(ticket->cache, old->cache) != 0 ||
+         strcmp(ticket->principal, old->principal) != 0))
         return false;
     ticket_free(ticket);
     j->result = TICKET_SAME;

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/write_all.h"
+
 char *state_path(const char *directory, const char *name)
 {
     char *path = NULL;
@@ -42,17 +44,12 @@ bool state_write(const char *path, struct span bytes)
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return false;
-    bool good = true;
-    while (bytes.n && good) {
-        ssize_t sent = write(fd, bytes.p, bytes.n);
-        good = sent >= 0 || errno == EINTR;
-        if (sent > 0)
-            bytes = span_from(bytes, (size_t)sent);
-    }
+    bool good = write_all(fd, bytes);
     int error = errno;
-    good = close(fd) == 0 && good;
-    if (!good && error)
+    if (close(fd) == 0 || !good)
         errno = error;
+    else
+        good = false;
     return good;
 }
 

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/write_all.h"
 #include "pac/engine.h"
 #include "pac/sandbox.h"
 #include "wire/pac_msg.h"
@@ -34,18 +35,6 @@ struct talk {
 
 /* --- frames over descriptor 3 --- */
 
-static void write_all(struct span bytes)
-{
-    while (bytes.n) {
-        ssize_t n = write(AGENT_FD, bytes.p, bytes.n);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            _exit(EXIT_SUCCESS); /* the agent has gone */
-        bytes = span_from(bytes, (size_t)n);
-    }
-}
-
 static void say(const struct pac_msg *m)
 {
     struct buf frame = {.max = FRAME_LENGTH_BYTES + FRAME_MAX};
@@ -53,7 +42,8 @@ static void say(const struct pac_msg *m)
         log_error(NULL, "a %s message cannot be written", pac_type_name(m->type));
         _exit(EXIT_FAILURE);
     }
-    write_all(buf_span(&frame));
+    if (!write_all(AGENT_FD, buf_span(&frame)))
+        _exit(EXIT_SUCCESS); /* the agent has gone */
     buf_free(&frame);
 }
 

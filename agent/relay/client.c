@@ -10,63 +10,11 @@
 #include "base/log.h"
 #include "http/header.h"
 #include "relay/exchange.h"
-#include "relay/tunnel.h"
-#include "upstream/pool.h"
 
 #define HELD_BYTES  ((size_t)64 * 1024)  /* of these, while it waits for a password or a decision */
 #define AHEAD_BYTES ((size_t)512 * 1024) /* room beyond a head for what one read may bring with it */
 
 static void take_next(struct client *c);
-
-/* --- the pinned connection while it is idle --- */
-
-static void pinned_lost(void *owner)
-{
-    struct client *c = owner;
-    struct upstream *u = c->pinned;
-    c->pinned = NULL;
-    pool_close(u);
-}
-
-static void pinned_data(void *owner, struct span bytes)
-{
-    (void)bytes;
-    pinned_lost(owner);
-}
-
-static void pinned_drained(void *owner)
-{
-    (void)owner;
-}
-
-static void pinned_failed(void *owner, const struct err *why)
-{
-    (void)why;
-    pinned_lost(owner);
-}
-
-void client_pin(struct client *c, struct upstream *u)
-{
-    static const struct stream_events watching = {pinned_data, pinned_lost, pinned_drained, pinned_failed};
-    if (c->pinned)
-        pinned_lost(c);
-    c->pinned = u;
-    stream_own(u->stream, &watching, c);
-    stream_read(u->stream);
-}
-
-struct upstream *client_unpin(struct client *c, const struct hop *hop)
-{
-    struct upstream *u = c->pinned;
-    if (!u)
-        return NULL;
-    if (u->hop != hop) {
-        pinned_lost(c);
-        return NULL;
-    }
-    c->pinned = NULL;
-    return u;
-}
 
 /* --- ends --- */
 
@@ -76,7 +24,7 @@ void client_close(struct client *c)
     if (c->exchange)
         exchange_free(c->exchange);
     if (c->pinned)
-        pinned_lost(c);
+        client_drop_pinned(c);
     if (c->stream)
         stream_close(c->stream);
     guest_left(c);
@@ -98,6 +46,16 @@ void client_end(struct client *c)
 {
     stream_linger(c->stream);
     c->stream = NULL;
+    client_close(c);
+}
+
+/* With a reset, where an answer is under way: of some, the end of the connection would look like their own. */
+void client_cut(struct client *c)
+{
+    if (c->exchange && c->stream) {
+        stream_abort(c->stream);
+        c->stream = NULL;
+    }
     client_close(c);
 }
 
@@ -153,6 +111,13 @@ static bool may_leave(const struct client *c)
 {
     return client_is_leaving(c) && !c->exchange && c->in.n == 0 && c->socks.state == 0 &&
            !stream_has_input(c->stream);
+}
+
+void client_retire(struct client *c)
+{
+    c->retiring = true;
+    if (may_leave(c))
+        client_end(c);
 }
 
 void client_wait(struct client *c)
@@ -395,109 +360,4 @@ void relay_accept(struct relay *r, const struct entrance *entrance, struct leads
         stream_read(s);
     if (entrance == &entrance_fixed)
         take_next(c);
-}
-
-void relay_init(struct relay *r, struct outbound *out, struct config *config, struct route_table *routes)
-{
-    *r = (struct relay){
-        .out = out, .config = config_ref(config), .routes = route_table_ref(routes), .started = time(NULL)};
-    list_init(&r->clients);
-    list_init(&r->tunnels);
-    holds_init(&r->holds);
-    guests_init(&r->guests);
-    gates_init(&r->gates);
-    callers_init(&r->callers, &r->log);
-    admit_init(&r->admit);
-}
-
-void relay_reload(struct relay *r, struct config *config, struct route_table *routes)
-{
-    config_ref(config);
-    route_table_ref(routes);
-    config_unref(r->config);
-    route_table_unref(r->routes);
-    r->config = config;
-    r->routes = routes;
-    r->gates.edition++;
-    holds_reloaded(r);
-}
-
-/* --- the end of a door, and of all --- */
-
-static void retire(struct client *c)
-{
-    c->retiring = true;
-    if (may_leave(c))
-        client_end(c);
-}
-
-unsigned relay_door(struct relay *r)
-{
-    return ++r->doors_seen;
-}
-
-void relay_retire(struct relay *r, unsigned door)
-{
-    struct list *it, *safe;
-    list_each(it, safe, &r->clients)
-    {
-        struct client *c = list_entry(it, struct client, link);
-        if (c->door == door)
-            retire(c);
-    }
-}
-
-void relay_drain(struct relay *r, void (*ended)(void *owner), void *owner)
-{
-    struct list *it, *safe;
-    r->ended = ended;
-    r->ended_owner = owner;
-    r->draining = true;
-    holds_give_up(r);
-    list_each(it, safe, &r->clients) retire(list_entry(it, struct client, link));
-}
-
-bool relay_is_empty(const struct relay *r)
-{
-    return r->clients_open == 0 && r->tunnels_open == 0;
-}
-
-/* With a reset, where an answer is under way: of some, the end of the connection would look like their own. */
-static void client_cut(struct client *c)
-{
-    if (c->exchange && c->stream) {
-        stream_abort(c->stream);
-        c->stream = NULL;
-    }
-    client_close(c);
-}
-
-size_t relay_finish(struct relay *r)
-{
-    struct list *it, *safe;
-    size_t cut = 0;
-    list_each(it, safe, &r->clients)
-    {
-        struct client *c = list_entry(it, struct client, link);
-        cut += c->exchange != NULL;
-        client_cut(c);
-    }
-    list_each(it, safe, &r->tunnels) tunnel_finish(tunnel_of(it));
-    return cut;
-}
-
-void relay_done(struct relay *r)
-{
-    while (!list_empty(&r->clients))
-        client_cut(list_entry(r->clients.next, struct client, link));
-    while (!list_empty(&r->tunnels))
-        tunnel_close(tunnel_of(r->tunnels.next));
-    holds_done(&r->holds);
-    guests_done(&r->guests);
-    gates_done(&r->gates);
-    sums_free(&r->sums);
-    standing_done(r);
-    admit_done(&r->admit);
-    config_unref(r->config);
-    route_table_unref(r->routes);
 }

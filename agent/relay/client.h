@@ -59,6 +59,12 @@ void client_pin(struct client *c, struct upstream *u);
 bool client_is_beyond(const struct client *c);
 /* The pinned connection if it leads to that hop; it is the caller's then. One that leads elsewhere is closed. NULL: none. */
 struct upstream *client_unpin(struct client *c, const struct hop *hop);
+/* There is one; it is closed. */
+void client_drop_pinned(struct client *c);
 void client_close(struct client *c);
+/* The same at the agent's end; an answer under way is broken off so that it does not look whole. */
+void client_cut(struct client *c);
+/* Its door is closed: it ends after what is under way. */
+void client_retire(struct client *c);
 
 #endif

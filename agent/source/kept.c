@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/write_all.h"
+
 #define FIRST_LINE   SPAN("exeat-pac 1")
 #define SCRIPT_BYTES ((size_t)1 << 20)
 #define LINES_BYTES  ((size_t)32 << 10)
@@ -149,17 +151,6 @@ bool kept_read(const char *path, struct kept *k)
     return good;
 }
 
-static bool write_whole(int fd, struct span bytes)
-{
-    while (bytes.n) {
-        ssize_t n = write(fd, bytes.p, bytes.n);
-        if (n < 0 && errno != EINTR)
-            return false;
-        bytes = span_from(bytes, n > 0 ? (size_t)n : 0);
-    }
-    return true;
-}
-
 /* Beside it first: whoever reads sees the old one or the new one. What an interrupted writer left is written over. */
 bool kept_write(const char *path, struct span bytes, struct err *e)
 {
@@ -168,7 +159,7 @@ bool kept_write(const char *path, struct span bytes, struct err *e)
     const char *name = buf_cstr(&beside);
     unlink(name);
     int fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    bool good = fd >= 0 && write_whole(fd, bytes);
+    bool good = fd >= 0 && write_all(fd, bytes);
     int error = errno;
     if (fd >= 0 && close(fd) != 0 && good) {
         good = false;

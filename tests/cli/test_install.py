@@ -40,7 +40,8 @@ class Install(place.Place):
         found = self.files(top)
         wanted = {"usr/local/bin/exeat", "usr/local/libexec/exeat/exeat-keys", "usr/local/lib/systemd/user/exeat.service", "usr/local/lib/systemd/user/exeat.socket",
                   "usr/local/lib/systemd/system/exeat@.service", "usr/local/share/man/man1/exeat.1", "usr/local/share/man/man5/exeat.conf.5",
-                  "usr/local/share/bash-completion/completions/exeat", "usr/local/share/doc/exeat/README.md"}
+                  "usr/local/share/bash-completion/completions/exeat", "usr/local/share/doc/exeat/README.md",
+                  "usr/local/share/doc/exeat/examples/haproxy.cfg"}
         if self.tray:
             wanted |= {"usr/local/bin/exeat-tray", "etc/xdg/autostart/exeat-tray.desktop", "usr/local/share/applications/exeat-tray.desktop",
                        "usr/local/lib/systemd/user/exeat-tray.service", "usr/local/share/man/man1/exeat-tray.1",

@@ -1,5 +1,6 @@
 """lintian has nothing to say; in a fresh Debian the packages can be installed, work, and are gone after a purge."""
 
+import base64
 import glob
 import os
 import re
@@ -26,7 +27,7 @@ CONTENTS = {
     "exeat": ["usr/bin/exeat", "usr/libexec/exeat/exeat-keys", "lib/systemd/system/exeat@.service", "usr/lib/systemd/user/exeat.{service,socket}",
               "usr/share/man/man1/exeat.1.gz", "usr/share/man/man5/exeat.conf.5.gz", "usr/share/bash-completion/completions/exeat",
               "usr/share/zsh/vendor-completions/_exeat", "usr/share/fish/vendor_completions.d/exeat.fish",
-              "usr/share/doc/exeat/{README,coming-from}.md.gz", "usr/share/doc/exeat/examples/exeat.conf"],
+              "usr/share/doc/exeat/{README,coming-from}.md.gz", "usr/share/doc/exeat/examples/{exeat.conf,Containerfile,haproxy.cfg,kubernetes.yaml}"],
     "exeat-pac": ["usr/libexec/exeat/exeat-pac"],
     "exeat-tray": ["usr/bin/exeat-tray", "etc/xdg/autostart/exeat-tray.desktop", "usr/share/applications/exeat-tray.desktop",
                    "usr/lib/systemd/user/exeat-tray.service", "usr/share/icons/hicolor/scalable/apps/exeat-%s.svg" % KINDS,
@@ -236,18 +237,19 @@ class Fresh(unittest.TestCase):
         self.assertEqual((after - before, before - after), (set(), set()))
 
     def use(self):
-        """As a user without a desktop: an agent, its keyholder with NTLM, a PAC script, a request."""
-        root, port = self.root, free_port()
+        """As a user without a desktop: an agent, its keyholder with NTLM, a PAC script, a request; a gateway and its file of users."""
+        root, port, gateway = self.root, free_port(), free_port()
         with Proxy(Asks(Ntlm())) as proxy:
             root.write("/home/builder/secret", "secret\n")
             root.write("/home/builder/proxy.pac", 'function FindProxyForURL(url, host) { return "PROXY %s"; }' % proxy.address)
             root.write("/home/builder/.config/exeat/exeat.conf",
-                       "[listen]\nhttp = 127.0.0.1:%d\n\n%s\n[route]\npac = ~/proxy.pac\n" %
-                       (port, proxy.upstream("auth = ntlm\nuser = CORP\\alice\nsecret = file:~/secret")))
+                       "[listen]\nhttp = 127.0.0.1:%d\n\n[gateway]\nlisten = 127.0.0.1:%d\nauth = basic\nusers = ~/users\n\n%s\n[route]\npac = ~/proxy.pac\n" %
+                       (port, gateway, proxy.upstream("auth = ntlm\nuser = CORP\\alice\nsecret = file:~/secret")))
             root.run("chown", "-R", "builder:", "/home/builder")
             root.run("chmod", "600", "/home/builder/secret")
             home = {"HOME": "/home/builder"}
             as_user = {"user": "builder:builder", "env": home}
+            root.run("sh", "-c", "echo hunter2 | exeat users add bob --stdin", **as_user)
             self.assertIn(": ok", root.run("exeat", "check", **as_user))
             log = os.path.join(root.path, "var/tmp/log")
             with open(log, "wb") as file:
@@ -257,6 +259,9 @@ class Fresh(unittest.TestCase):
                 wait_until(lambda: agent.poll() is not None or b"ready: listening" in open(log, "rb").read(), "the agent", 60)
                 self.assertIsNone(agent.poll(), open(log, encoding="utf-8").read())
                 self.assertEqual(once(port, get("http://site.example/echo")).status, 200, open(log, encoding="utf-8").read())
+                for password, status in (("wrong", 407), ("hunter2", 200)):
+                    shown = "Proxy-Authorization: Basic " + base64.b64encode(b"bob:" + password.encode()).decode()
+                    self.assertEqual(once(gateway, get("http://site.example/echo", shown)).status, status)
                 self.assertIn(proxy.address, root.run("exeat", "route", "http://site.example/", **as_user))
                 self.assertIn("is running", root.run("exeat", "status", **as_user))
                 root.run("exeat", "stop", **as_user)

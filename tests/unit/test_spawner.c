@@ -424,7 +424,8 @@ static void test_nobody_stays(void **state)
 static void test_patience(void **state)
 {
     (void)state;
-    prctl(PR_SET_CHILD_SUBREAPER, 1); /* what the spawner does not bury comes to us, and is not buried at all */
+    prctl(PR_SET_CHILD_SUBREAPER,
+          1); /* what the spawner does not bury comes to us, and is not buried at all */
     begin(false, 10 * PATIENCE_MS);
     struct run r = ask("hang");
     pid_t pid = started(&r), own = spawner.pid;
