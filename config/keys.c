@@ -265,9 +265,12 @@ const struct setting settings[] = {
      .help = "Of one user, and of one address that has not authenticated; twice as many for a moment. 0 is "
              "no limit."},
     {"gateway", "head-timeout", &kind_duration, .fallback = "30s", IN_GATEWAY(head_timeout), .least = 1,
-     .most = 3600, .help = "How long the head of a request may take to come."},
+     .most = 3600,
+     .help = "How long the head of a request may take to come, and the body of one that is not let in."},
     {"gateway", "idle-timeout", &kind_duration, .fallback = "5m", IN_GATEWAY(idle_timeout), .least = 1,
-     .most = 86400, .help = "How long a connection may be open with nothing under way."},
+     .most = 86400,
+     .help = "How long a connection may be open with nothing under way, or a client keep us waiting with the "
+             "rest of a body, or with an answer that it does not take."},
 
     {"log", "level", &kind_choice, .fallback = "info", IN_CONFIG(log_level), .choices = level_choices,
      .help = "How much is logged."},

@@ -236,12 +236,19 @@ static bool add_gateway(struct buf *out, struct span authenticate, struct span i
 }
 
 /* Fields that all our documents have, the empty line, and the content. */
-static bool add_rest(struct buf *out, struct span type, struct span content, bool head_only, bool close)
+/* NULL: nothing need be said. */
+static const char *connection_of(bool close, bool keep_alive)
+{
+    return close ? "close" : keep_alive ? "keep-alive" : NULL;
+}
+
+static bool add_rest(struct buf *out, struct span type, struct span content, bool head_only,
+                     const char *connection)
 {
     return buf_add_str(out, "Content-Type: ") && buf_add_span(out, type) &&
            buf_addf(out, "\r\nContent-Length: %zu\r\n", content.n) &&
            buf_add_str(out, "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n") &&
-           (!close || buf_add_str(out, "Connection: close\r\n")) && buf_add_str(out, "\r\n") &&
+           (!connection || buf_addf(out, "Connection: %s\r\n", connection)) && buf_add_str(out, "\r\n") &&
            (head_only || buf_add_span(out, content));
 }
 
@@ -255,7 +262,8 @@ bool page_write(struct buf *out, const struct page *page)
     bool ok = add_content(&content, page, status) &&
               buf_addf(out, "HTTP/1.1 %u %s\r\n", status, reason_of(status)) && add_proxy_status(out, page) &&
               add_challenge(out, page) && add_gateway(out, page->authenticate, page->authentication_info) &&
-              add_rest(out, type, buf_span(&content), page->head_only, page->close);
+              add_rest(out, type, buf_span(&content), page->head_only,
+                       connection_of(page->close, page->keep_alive));
     buf_free(&content);
     if (!ok)
         out->n = start;
@@ -267,7 +275,7 @@ bool page_write_document(struct buf *out, const struct page_document *d)
     size_t start = out->n;
     bool ok = buf_add_str(out, "HTTP/1.1 200 OK\r\n") &&
               add_gateway(out, d->authenticate, d->authentication_info) &&
-              add_rest(out, d->type, d->content, d->head_only, d->close);
+              add_rest(out, d->type, d->content, d->head_only, connection_of(d->close, d->keep_alive));
     if (!ok)
         out->n = start;
     return ok;

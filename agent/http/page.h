@@ -50,6 +50,7 @@ struct page {
     bool html;                                     /* by Accept: page_wants_html */
     bool head_only;                                /* answers HEAD: the length, but no content */
     bool close;                                    /* says Connection: close */
+    bool keep_alive; /* says Connection: keep-alive, which HTTP/1.0 does not take for granted */
 };
 
 bool page_wants_html(const struct head *request); /* NULL: no */
@@ -60,7 +61,7 @@ bool page_write(struct buf *out, const struct page *page);
 struct page_document {
     struct span type, content;
     struct span authenticate, authentication_info;
-    bool head_only, close;
+    bool head_only, close, keep_alive;
 };
 bool page_write_document(struct buf *out, const struct page_document *d);
 

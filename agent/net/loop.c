@@ -109,6 +109,11 @@ bool loop_free(struct loop *loop)
     return true;
 }
 
+bool loop_is_crowded(const struct loop *loop)
+{
+    return loop->accepted_open > loop->accepted_budget / 4 * 3;
+}
+
 uint64_t loop_now(const struct loop *loop)
 {
     return uv_now(&loop->uv);

@@ -25,6 +25,9 @@ bool loop_free(struct loop *loop);
 /* Is somebody still being sent the last bytes of a connection that ends by itself (stream_linger)? */
 bool loop_delivers(const struct loop *loop);
 
+/* Are three quarters of the clients open that descriptors allow? Those whom others can do without make room then, so that listeners need not pause. */
+bool loop_is_crowded(const struct loop *loop);
+
 /* Monotonic milliseconds, as of this round of the loop. */
 uint64_t loop_now(const struct loop *loop);
 

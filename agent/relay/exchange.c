@@ -263,6 +263,20 @@ bool exchange_blocked(const struct exchange *e)
     return e->state == EXCHANGE_DONE || (!e->upload.ended && !upload_wants(&e->upload));
 }
 
+bool exchange_waits_for_body(const struct exchange *e)
+{
+    return (e->state == EXCHANGE_ASK || e->state == EXCHANGE_STREAM) && !e->upload.ended && !e->upload.bad &&
+           upload_wants(&e->upload);
+}
+
+void exchange_give_up_body(struct exchange *e)
+{
+    if (e->state == EXCHANGE_ASK)
+        refuse(e, PAGE_BAD_REQUEST, 408, SPAN("the body of the request did not come in time"), SPAN(""));
+    else
+        exchange_over(e, CLIENT_ABORT);
+}
+
 void exchange_writable(struct exchange *e)
 {
     if (e->state == EXCHANGE_STREAM)

@@ -61,6 +61,10 @@ void exchange_admitted(struct exchange *e);
 void exchange_input(struct exchange *e, struct span *in);
 /* Must the client's bytes wait? */
 bool exchange_blocked(const struct exchange *e);
+/* Is it the client's turn, with bytes of the body? */
+bool exchange_waits_for_body(const struct exchange *e);
+/* They do not come, or it does not take its answer: the end, in words where there can be some. */
+void exchange_give_up_body(struct exchange *e);
 /* The client has taken its backlog. */
 void exchange_writable(struct exchange *e);
 /* The client will send no more; `empty`: and everything it sent has been taken. */

@@ -1,6 +1,6 @@
 /*
  * Requests at the gateway's door (gate.h). A request's Proxy-Authorization goes to the keyholder and ends here; a body behind a request that is not let in is
- * taken in as far as it is small, so that the connection, to which a handshake may be bound, can stay.
+ * taken in as far as it is small, so that the connection can stay; in the middle of a handshake, which is bound to the connection, also where it is large.
  */
 #include "relay/gate.h"
 
@@ -15,13 +15,17 @@
 
 #define FIELD       "Proxy-Authorization"
 #define EXPECT      "Expect"
-#define DRAIN_MS    10000
 #define USER_PREFIX "user "
+#define SHAKES_MOST ((size_t)16 * 1024 * 1024) /* of a body that goes with a leg of a handshake */
+#define TOLD_MS     1000
 
 /* --- answers --- */
 
+/* Who did not wait for the answer to its CONNECT has sent what was meant for the tunnel: it is not taken for requests. */
 static void answer(struct exchange *e)
 {
+    if (e->connect && (e->client->in.n || stream_has_input(e->client->stream)))
+        e->keep_client = false;
     reply_page_untold(e, e->gate.cause, buf_span(&e->gate.why), buf_span(&e->gate.remedy));
 }
 
@@ -37,23 +41,29 @@ static void drain_too_slow(void *owner)
     drained(owner);
 }
 
-/* With an Expect the body may or may not come: nobody can tell what the next bytes will be. */
+/* With an Expect the body may or may not come: nobody can tell what the next bytes will be, unless we ask for it. */
 static bool can_drain(const struct exchange *e)
 {
-    return !e->upload.ended && e->keep_client && !head_field(&e->head, EXPECT) &&
-           upload_class(&e->upload) != ASK_BODY_NONE &&
-           (e->upload.body.rule.kind != BODY_LENGTH || upload_class(&e->upload) == ASK_BODY_SMALL);
+    return !e->upload.ended && e->keep_client && upload_class(&e->upload) != ASK_BODY_NONE &&
+           (e->client->gated.inbound.shaking || !head_field(&e->head, EXPECT)) &&
+           (e->upload.body.rule.kind != BODY_LENGTH || e->upload.body.rule.length <= e->gate.drains_most);
 }
 
 static void answer_behind_body(struct exchange *e)
 {
-    if (!can_drain(e)) {
+    const struct config_gateway *g = config_gateway_named(e->config, span_str(e->client->gated.gate->name));
+    bool shakes = e->client->gated.inbound.shaking;
+    e->gate.drains_most = shakes ? SHAKES_MOST : REPLAY_WINDOW;
+    if (!g || !can_drain(e)) {
         answer(e);
         return;
     }
     e->gate.drains = true;
-    upload_gather(&e->upload);
-    deadline_start(e->relay->out->loop, &e->gate.patience, DRAIN_MS, drain_too_slow, e);
+    upload_discard(&e->upload);
+    if (head_field(&e->head, EXPECT) && e->head.minor > 0)
+        stream_write(e->client->stream, SPAN("HTTP/1.1 100 Continue\r\n\r\n"));
+    deadline_start(e->relay->out->loop, &e->gate.patience,
+                   (uint64_t)(shakes ? g->idle_timeout : g->head_timeout) * 1000, drain_too_slow, e);
     client_feed(e->client);
 }
 
@@ -69,7 +79,7 @@ bool gate_drains(struct exchange *e, struct span *in)
     if (!e->gate.drains)
         return false;
     upload_take(&e->upload, in);
-    if (e->upload.ended || e->upload.bad || e->upload.content > REPLAY_WINDOW)
+    if (e->upload.ended || e->upload.bad || e->upload.content > e->gate.drains_most)
         drained(e);
     return true;
 }
@@ -116,11 +126,23 @@ static void on_in(struct exchange *e, const struct inbound_says *says, const str
     if (gated->stranger)
         list_remove(&gated->link);
     gated->stranger = false;
+    e->gate.known = true;
     if (g && g->mutual) {
         buf_add_span(&e->gate.lines, says->lines);
         buf_add_span(&e->gate.info, says->info);
     }
     exchange_admitted(e);
+}
+
+/* One line a second: anybody can make us ask. */
+static void tell_failure(const struct exchange *e, struct gate *gate, const struct inbound_says *says)
+{
+    uint64_t now = loop_now(e->relay->out->loop) + 1;
+    if (gate->failure_told && now - gate->failure_told < TOLD_MS)
+        return;
+    gate->failure_told = now;
+    log_error(e->tag, "gateway %s: %.*s%s%.*s", gate->name, SPAN_ARG(says->why), says->remedy.n ? "; " : "",
+              SPAN_ARG(says->remedy));
 }
 
 static void judged(void *owner, const struct inbound_says *says)
@@ -151,7 +173,7 @@ static void judged(void *owner, const struct inbound_says *says)
     case INBOUND_FAILED:
         gate->failed++;
         set_answer(e, PAGE_NO_JUDGE, says->why, says->remedy);
-        log_error(e->tag, "gateway %s: %.*s; %.*s", gate->name, SPAN_ARG(says->why), SPAN_ARG(says->remedy));
+        tell_failure(e, gate, says);
         answer_behind_body(e);
         break;
     }
@@ -200,6 +222,7 @@ static bool ask(struct exchange *e, const struct config_gateway *g)
     const struct field *shown = head_field(&e->head, FIELD);
     if (!shown && inbound_is_in(in, time(NULL))) {
         e->client->gated.gate->accepted++;
+        e->gate.known = true;
         return true;
     }
     inbound_ask(in, e->head.method, e->head.target, stream_binding(e->client->stream),
@@ -251,7 +274,7 @@ bool gate_keeps_challenge(struct exchange *e)
     return true;
 }
 
-const char *gate_user(const struct client *c)
+const char *gate_user(const struct exchange *e)
 {
-    return c->gated.inbound.identity;
+    return e->gate.known ? e->client->gated.inbound.identity : NULL;
 }

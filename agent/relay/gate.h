@@ -22,7 +22,8 @@ struct gate {
     size_t connected;      /* connections and tunnels */
     struct list strangers; /* connections that have not authenticated, the oldest first */
     uint64_t accepted, challenged, refused, broken, failed; /* requests, by what became of them at the door */
-    uint64_t limited; /* connections and requests beyond a limit, and heads that did not come in time */
+    uint64_t failure_told; /* loop_now of the last line about those that failed */
+    uint64_t limited;      /* connections and requests beyond a limit, and heads that did not come in time */
 };
 
 struct gates;
@@ -44,6 +45,13 @@ void gates_done(struct gates *g);
 struct visit;
 void visit_end(struct visit *v);
 
+/* How far a request had come when it was looked at. */
+struct gate_progress {
+    bool owes; /* it was the client whom it waited for */
+    uint64_t up, down;
+    size_t backlog;
+};
+
 /* Of a client's connection; all zero: it came by another way. */
 struct gated {
     struct gate *gate; /* a reference */
@@ -54,12 +62,15 @@ struct gated {
     bool stranger;
     struct deadline patience;
     enum gate_waits { GATE_BUSY, GATE_WAITS_FOR_HEAD, GATE_IDLE } waits;
+    struct gate_progress progress;
 };
 
 /* Of an exchange. */
 struct gate_answer {
     struct buf lines, info; /* for the answer, whoever gives it; each value followed by LF */
+    bool known;             /* it was let in */
     bool drains;            /* the answer waits for the rest of the body */
+    size_t drains_most;     /* of which so much is taken */
     struct deadline patience;
     enum page_cause cause; /* and is this */
     struct buf why, remedy;
@@ -83,7 +94,7 @@ bool gate_keeps_challenge(struct exchange *e);
 /* The exchange is over; its memory is not needed any more. */
 void gate_stop(struct exchange *e);
 void gate_forget(struct exchange *e);
-/* Who it is, for the log; NULL: nobody yet, or not a gateway's. */
-const char *gate_user(const struct client *c);
+/* Who it is, for the log; NULL: it was not let in, or is not a gateway's. */
+const char *gate_user(const struct exchange *e);
 
 #endif

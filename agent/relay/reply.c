@@ -50,7 +50,8 @@ static void answer_page(struct exchange *e, enum page_cause cause, unsigned stat
                         .authentication_info = buf_span(&e->gate.info),
                         .html = page_wants_html(known ? &e->head : NULL),
                         .head_only = known && span_eq(e->head.method, SPAN("HEAD")),
-                        .close = must_close(e)};
+                        .close = must_close(e),
+                        .keep_alive = e->head.minor == 0};
     if (e->at < e->n_hops)
         page.next_hop = span_str(hop_first_name(e->hops[e->at]));
     if (cause == PAGE_CLIENT_CREDENTIALS)
@@ -98,7 +99,8 @@ void reply_document(struct exchange *e, struct span content_type, struct span co
                                                        .authenticate = buf_span(&e->gate.lines),
                                                        .authentication_info = buf_span(&e->gate.info),
                                                        .head_only = span_eq(e->head.method, SPAN("HEAD")),
-                                                       .close = close});
+                                                       .close = close,
+                                                       .keep_alive = e->head.minor == 0});
     finish(e, &text, 200, close ? CLIENT_CLOSE : CLIENT_KEEP);
 }
 
@@ -125,7 +127,7 @@ static void describe(const struct exchange *e, struct access *out)
                            .uid_known = c->who.uid_known,
                            .uid = c->who.uid,
                            .guest = span_str(guest_name(c)),
-                           .user = span_str(gate_user(c)),
+                           .user = span_str(gate_user(e)),
                            .method = e->head.method,
                            .protocol = !known               ? SPAN("")
                                        : c->fixed           ? SPAN("FIXED")

@@ -41,7 +41,7 @@ bool upload_wants(const struct upload *u)
 {
     if (u->ended || u->bad)
         return false;
-    return u->gathering ? u->keeping : u->to && stream_backlog(u->to) == 0;
+    return u->discarding || (u->gathering ? u->keeping : u->to && stream_backlog(u->to) == 0);
 }
 
 static void send_content(struct upload *u, struct span content)
@@ -71,6 +71,8 @@ static void send_end(struct upload *u)
 static void take_content(struct upload *u, struct span content)
 {
     u->content += content.n;
+    if (u->discarding)
+        return;
     if (u->keeping && !buf_add_span(&u->kept, content)) {
         u->keeping = false;
         if (!u->gathering)
@@ -83,7 +85,7 @@ static void take_content(struct upload *u, struct span content)
 void upload_take(struct upload *u, struct span *in)
 {
     struct span content;
-    while (!u->ended && !u->bad && (u->to || (u->gathering && u->keeping))) {
+    while (!u->ended && !u->bad && (u->to || u->discarding || (u->gathering && u->keeping))) {
         enum chunked_result result = body_read(&u->body, in, &content);
         if (result == CHUNKED_MORE)
             return;
@@ -124,4 +126,9 @@ void upload_settle(struct upload *u)
 void upload_gather(struct upload *u)
 {
     u->gathering = true;
+}
+
+void upload_discard(struct upload *u)
+{
+    u->discarding = true;
 }

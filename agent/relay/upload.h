@@ -17,6 +17,7 @@ struct upload {
     struct buf kept;   /* the content's first bytes */
     bool keeping;      /* `kept` is all of the content so far */
     bool gathering;    /* content is taken in though it does not flow */
+    bool discarding;   /* content is taken in for nothing */
     bool ended;        /* the client has sent all */
     bool sent_end;     /* all of it has been written to `to` */
     bool bad;          /* the client broke its framing */
@@ -37,5 +38,7 @@ enum ask_rewind upload_rewind(struct upload *u);
 void upload_settle(struct upload *u);
 /* Take content into the window without sending it. */
 void upload_gather(struct upload *u);
+/* Take content in, and drop it. */
+void upload_discard(struct upload *u);
 
 #endif

@@ -1,13 +1,14 @@
 /*
  * Connections of gateways' clients (gate.h): how many there may be, how long they may be without a request, and that a place is found for who has something to
- * show: where there is none, the connection that has shown nothing for longest makes room.
+ * show: where there is none, the connection that has shown nothing for longest makes room. The last descriptors are not for gateways: whoever holds connections
+ * open here keeps none of the other ways in shut.
  */
 #include <netinet/in.h>
 #include <stdlib.h>
 
 #include "admit/admit.h"
 #include "base/log.h"
-#include "relay/client.h"
+#include "relay/exchange.h"
 #include "relay/gate.h"
 #include "relay/visit.h"
 
@@ -81,11 +82,15 @@ static struct quota *quota_of(struct relay *r, const struct stream *s)
     return row;
 }
 
-static bool make_room(struct gate *g, unsigned most)
+/* One goes, one comes. */
+static bool make_room(struct relay *r, struct gate *g, unsigned most)
 {
-    if (g->connected >= most && !list_empty(&g->strangers))
+    bool full = g->connected >= most || loop_is_crowded(r->out->loop);
+    if (full && !list_empty(&g->strangers)) {
         client_close(list_entry(g->strangers.next, struct client, gated.link));
-    return g->connected < most;
+        full = g->connected >= most;
+    }
+    return !full;
 }
 
 bool gate_lets_come(struct relay *r, struct gate *gate, struct stream *s, const char *tag, bool words)
@@ -110,7 +115,7 @@ bool gate_lets_come(struct relay *r, struct gate *gate, struct stream *s, const 
             words);
         return false;
     }
-    if (make_room(gate, g->connections))
+    if (make_room(r, gate, g->connections))
         return true;
     gate->limited++;
     admit_turn_away(&r->admit, s, tag, PAGE_BUSY, SPAN("this gateway has as many clients as it takes"),
@@ -166,9 +171,48 @@ void gate_left(struct client *c)
 
 /* --- time --- */
 
+static void is_busy(struct client *c, unsigned seconds);
+
+/* What it owes us at present, bytes of a body or taking those of an answer, has not moved since the last look. */
+static bool is_stalled(struct client *c)
+{
+    struct gate_progress now = {.backlog = stream_backlog(c->stream)}, before = c->gated.progress;
+    bool owes = now.backlog > 0;
+    if (c->exchange && c->exchange->state == EXCHANGE_DONE)
+        return false;
+    if (c->exchange) {
+        now.up = c->exchange->upload.content;
+        now.down = c->exchange->download.content;
+        owes |= exchange_waits_for_body(c->exchange);
+    }
+    now.owes = owes;
+    c->gated.progress = now;
+    return owes && before.owes && now.up == before.up && now.down == before.down &&
+           now.backlog == before.backlog;
+}
+
+static void look(struct client *c)
+{
+    const struct config_gateway *g = config_gateway_named(c->relay->config, span_str(c->gated.gate->name));
+    if (!is_stalled(c)) {
+        is_busy(c, g ? g->idle_timeout : 0);
+        return;
+    }
+    log_debug(c->tag, "client %s: nothing moves in the middle of a request", stream_peer(c->stream));
+    c->gated.gate->limited++;
+    if (!c->exchange)
+        client_close(c);
+    else
+        exchange_give_up_body(c->exchange);
+}
+
 static void patience_over(void *owner)
 {
     struct client *c = owner;
+    if (c->gated.waits == GATE_BUSY) {
+        look(c);
+        return;
+    }
     bool idle = c->gated.waits == GATE_IDLE || c->in.n == 0;
     c->gated.patience.timer = NULL;
     c->gated.waits = GATE_BUSY;
@@ -187,7 +231,6 @@ static void wait_for(struct client *c, enum gate_waits what, unsigned seconds)
     struct gated *g = &c->gated;
     if (g->waits == what)
         return;
-    gate_busy(c);
     g->waits = what;
     deadline_start(c->relay->out->loop, &g->patience, (uint64_t)seconds * 1000, patience_over, c);
 }
@@ -206,10 +249,22 @@ void gate_waits(struct client *c)
         wait_for(c, GATE_IDLE, g->idle_timeout);
 }
 
+/* Two looks without anything between them are enough. */
+static void is_busy(struct client *c, unsigned seconds)
+{
+    c->gated.waits = GATE_BUSY;
+    if (seconds)
+        deadline_start(c->relay->out->loop, &c->gated.patience, (uint64_t)seconds * 500, patience_over, c);
+    else
+        deadline_stop(&c->gated.patience);
+}
+
 void gate_busy(struct client *c)
 {
-    if (!c->gated.gate)
+    const struct gate *gate = c->gated.gate;
+    if (!gate)
         return;
-    deadline_stop(&c->gated.patience);
-    c->gated.waits = GATE_BUSY;
+    const struct config_gateway *g = config_gateway_named(c->relay->config, span_str(gate->name));
+    c->gated.progress = (struct gate_progress){0};
+    is_busy(c, g ? g->idle_timeout : 0);
 }

@@ -118,6 +118,26 @@ class Challenges(Gateway):
         agent.wait_log(r"\[c\d+\.r2\] alice: GET %s/echo: 200" % SITE)
         self.assertNotRegex(agent.log(), r"r4\] alice")
 
+    def test_did_not_wait(self):
+        """What came behind a CONNECT was meant for the tunnel, and is not taken for a request."""
+        self.house()
+        client = self.comes()
+        client.send(get("site.example:443", method="CONNECT") + get(SITE + "/echo", basic()))
+        self.assertTrue(self.must_show(client.read_response("CONNECT")).has_token("Connection", "close"))
+        self.assertEqual(client.read_to_end(), b"")
+        self.assertEqual(self.onward.requests, [])
+
+    def test_old_clients(self):
+        """HTTP/1.0 is told whether its connection stays: a handshake needs it."""
+        self.house()
+        client = self.comes()
+        for leg, status in (("AAAA", 407), ("BBBB", 200)):
+            answer = client.ask(get(SITE + "/echo", "Proxy-Connection: Keep-Alive", "Proxy-Authorization: Negotiate " + leg, version="1.0"))
+            self.assertEqual((answer.status, answer.all("Connection")), (status, ["keep-alive"]))
+        answer = client.ask(get(SITE + "/echo", "Proxy-Authorization: Negotiate AAAA", version="1.0"))
+        self.assertEqual((answer.status, answer.all("Connection")), (407, ["close"]))
+        self.assertEqual(client.read_to_end(), b"")
+
     def test_unasked(self):
         """Credentials that come before any challenge are taken."""
         self.house()
@@ -219,6 +239,16 @@ class Refusals(Gateway):
         self.assertEqual(len(self.judge.steps()), 1)
         self.assertEqual(self.onward.requests, [])
 
+    def test_whose_it_is_not(self):
+        """A request that is turned away is nobody's, whoever was let in before on its connection."""
+        agent = self.house()
+        client = self.comes()
+        self.lets_in(client)
+        self.own(client.ask(get(SITE + "/other", basic(), basic())), 400)
+        agent.wait_log(r"\[c\d+\.r1\] alice: GET ")
+        agent.wait_log(r"r2\] \S*:? ?GET %s/other: 400" % SITE)
+        self.assertNotRegex(agent.log(), r"r2\] alice")
+
     def test_nobody_can_tell(self):
         agent = self.house()
         client = self.comes()
@@ -226,6 +256,9 @@ class Refusals(Gateway):
                  "write keytab = FILE")
         self.own(client.ask(get(SITE + "/echo", "Proxy-Authorization: Bearer late")), 503, "proxy_configuration_error", "did not answer in time")
         agent.wait_log("gateway gateway: there is no keytab")
+        for _ in range(30):
+            client.ask(get(SITE + "/echo", "Proxy-Authorization: Bearer unavailable"))
+        self.assertLess(len(re.findall("gateway gateway: there is no keytab", agent.log())), 30)
 
     def test_many_refusals_wait_and_are_bounded(self):
         class Slow(OneUser):
@@ -238,6 +271,7 @@ class Refusals(Gateway):
             client.send(get(SITE + "/echo", "Proxy-Authorization: Bearer x"))
         self.judge.wait_steps(40)
         wait_until(lambda: agent.status()["gateways"][0]["refused"] == 40, "forty refusals")
+        wait_until(lambda: agent.status()["gateways"][0]["connected"] == 32, "an end of those that are too many")
         self.lets_in(self.comes())
         for client in waiting:  # those that give up make room
             try:
@@ -310,6 +344,44 @@ class Bodies(Gateway):
         self.assertEqual(answer.interim, [])
         self.assertTrue(answer.has_token("Connection", "close"))
         self.assertEqual(self.onward.requests, [])
+
+    def test_large_one_with_a_leg(self):
+        """In the middle of a handshake the connection is needed: what comes with its legs is read, if it takes long."""
+        self.house()
+        client = self.comes()
+        body = b"y" * 300000
+        client.send(get(SITE + "/echo", "Proxy-Authorization: Negotiate AAAA", method="POST", body=body))
+        self.assertFalse(self.must_show(client.read_response("POST"), ["Negotiate CCCC"]).has_token("Connection", "close"))
+        client.send(get(SITE + "/echo", "Proxy-Authorization: Negotiate BBBB", method="POST", body=body))
+        self.assertEqual(client.read_response("POST").status, 200)
+        self.assertEqual([request.body for request in self.onward.requests], [body])
+
+    def test_too_large_one_with_a_leg(self):
+        self.house()
+        client = self.comes()
+        client.send(get(SITE + "/echo", "Proxy-Authorization: Negotiate AAAA", "Content-Length: 16777217", method="POST"))
+        self.assertTrue(self.must_show(client.read_response("POST"), ["Negotiate CCCC"]).has_token("Connection", "close"))
+
+    def test_expect_with_a_leg(self):
+        """It is asked for, so that what follows is surely the body."""
+        self.house()
+        client = self.comes()
+        for leg, status, challenges in (("AAAA", 407, ["Negotiate CCCC"]), ("BBBB", 200, ["Negotiate DDDD"])):
+            client.send(get(SITE + "/echo", "Proxy-Authorization: Negotiate " + leg, "Expect: 100-continue", "Content-Length: 5", method="POST"))
+            if status == 407:
+                self.assertEqual(client.read_head().status, 100)
+            client.send(b"hello")
+            answer = client.read_response("POST")
+            self.assertEqual((answer.status, answer.all("Proxy-Authenticate")), (status, challenges))
+        self.assertEqual([request.body for request in self.onward.requests], [b"hello"])
+
+    def test_slow_one(self):
+        """Of one that is challenged the rest is not waited for longer than for a head."""
+        self.house(gate=GATE + "head-timeout = 1s\n")
+        client = self.comes()
+        client.send(get(SITE + "/echo", "Content-Length: 5000", method="POST") + b"x" * 100)
+        self.assertTrue(self.must_show(client.read_response("POST")).has_token("Connection", "close"))
+        self.assertEqual(client.read_to_end(), b"")
 
     def test_passes_when_let_in(self):
         self.house()
@@ -490,6 +562,84 @@ class Limits(Gateway):
         self.assertEqual(client.read_to_end(), b"")
 
 
+    def test_slow_body(self):
+        """Also those who are let in have to send what they begin."""
+        agent = self.house(gate=GATE + "idle-timeout = 1s\n")
+        for framing, begun in (("Content-Length: 5000", b"x" * 100), ("Content-Length: 500000", b"x" * 100), ("Transfer-Encoding: chunked", b"5\r\nhel")):
+            client = self.comes()
+            client.send(get(SITE + "/echo", basic(), framing, method="POST") + begun)
+            answer = self.own(client.read_response("POST"), 408, "http_request_error", "body of the request did not come in time")
+            self.assertTrue(answer.has_token("Connection", "close"))
+            self.assertEqual(client.read_to_end(), b"")
+        wait_until(lambda: agent.status()["gateways"][0]["connected"] == 0, "no connection")
+        self.assertEqual(agent.status()["gateways"][0]["limited"], 3)
+        self.onward.wait(lambda: self.onward.count_open() == 0)
+        self.onward.errors.clear()  # it saw the cuts, as it should
+
+    def test_slow_site(self):
+        """Who waits for an answer owes nothing."""
+        class Slow(Open):
+            go_on = threading.Event()
+
+            def handle(self, conn, request):
+                self.go_on.wait(30)
+                super().handle(conn, request)
+
+        agent = self.house(gate=GATE + "idle-timeout = 1s\n", behaviour=Slow())
+        client, silent = self.comes(), self.comes()
+        self.must_show(silent.ask(get(SITE + "/echo")))
+        client.send(get(SITE + "/echo", basic(), method="POST", body=b"x" * 70000))
+        for _ in range(3):  # each is idle for as long as it may be
+            self.assertEqual(silent.read_to_end(), b"")
+            silent = self.comes()
+            self.must_show(silent.ask(get(SITE + "/echo")))
+        Slow.go_on.set()
+        self.assertEqual(client.read_response("POST").status, 200)
+        self.assertEqual(agent.status()["gateways"][0]["limited"], 0)
+
+    def test_answer_that_nobody_takes(self):
+        agent = self.house(gate=GATE + "idle-timeout = 1s\n")
+        client = self.comes()
+        client.send(get(SITE + "/bytes/50000000", basic()))
+        wait_until(lambda: agent.status()["gateways"][0]["limited"] == 1, "an end")
+        wait_until(lambda: agent.status()["gateways"][0]["connected"] == 0, "no connection")
+
+    def test_answers_that_nobody_takes(self):
+        """Our own, to a stranger who only asks."""
+        agent = self.house(gate=GATE + "idle-timeout = 1s\nrequests-per-second = 0\n")
+        client = self.comes()
+        client.sock.settimeout(1)
+        request = get(SITE + "/" + "x" * 4000) * 100
+        with self.assertRaises(OSError):  # its own side is full, or it was cut off
+            for _ in range(1000):
+                client.send(request)
+        wait_until(lambda: agent.status()["gateways"][0]["connected"] == 0, "no connection")
+
+    def test_descriptors(self):
+        """Whoever holds as many connections as there are descriptors keeps nobody out of the other ways in, nor one who shows something out of this one."""
+        agent = self.house(gate=GATE + "connections-per-address = 0\n", wrap=["prlimit", "--nofile=160:160"])
+        held = [self.comes() for _ in range(200)]
+        for _ in range(5):
+            self.assertEqual(self.ask(agent).status, 200)
+        self.lets_in(self.comes())
+        self.assertLess(agent.status()["gateways"][0]["connected"], 40)
+        self.assertEqual(held[0].read_to_end(), b"")
+
+    def test_descriptors_of_those_who_are_in(self):
+        agent = self.house(gate=GATE + "connections-per-address = 0\n", wrap=["prlimit", "--nofile=160:160"])
+        held = []
+        while len(held) < 60:
+            client = self.comes()
+            client.send(get(SITE + "/echo", basic()))
+            answer = client.read_response()
+            if answer.status == 503:
+                break
+            held.append(client)
+        self.own(answer, 503, "connection_limit_reached")
+        self.assertEqual(self.ask(agent).status, 200)
+        self.lets_in(held[0])
+
+
 HERE, THERE, ELSEWHERE = "192.0.2.1", "192.0.2.17", "198.51.100.9"
 OPEN = GATE.replace("127.0.0.1:0", HERE + ":0") + "allow = 192.0.2.0/24\n"
 
@@ -527,9 +677,24 @@ class Beyond(Gateway):
     def test_loopback_is_not_theirs(self):
         service = self.proxy(Open(), name="service")
         self.house("[route]\nrule = * direct\n", gate=OPEN)
-        answer = self.comes().ask(get("http://127.0.0.1:%d/echo" % service.port, basic()))
-        self.own(answer, 403, None, "not led to its loopback")
-        self.assertEqual(service.requests, [])
+        for host in ("127.0.0.1", "127.8.9.10", "localhost", "a.localhost", "[::1]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "0.0.0.0", "[::]", "0", "127.1",
+                     "2130706433", "0x7f.1", "[::ffff:0.0.0.0]", "[::127.0.0.1]"):
+            for method, target in (("GET", "http://%s:%d/echo"), ("CONNECT", "%s:%d")):
+                with self.subTest(host, method=method):
+                    answer = self.comes().ask(get(target % (host, service.port), basic(), method=method), method)
+                    self.assertIn(answer.status, (400, 403, 502), answer.text)
+                    if "127.0.0.1" == host:
+                        self.own(answer, 403, None, "not led to its loopback")
+        self.assertEqual(service.connections, [])
+
+    def test_scripts_do_not_lead_there(self):
+        """Nor does a PAC script that says DIRECT."""
+        service = self.proxy(Open(), name="service")
+        self.house("[route]\npac = file:@DIR@/proxy.pac\n", gate=OPEN,
+                   files={"proxy.pac": "function FindProxyForURL(url, host) { return 'DIRECT'; }"})
+        for host in ("127.0.0.1", "[::ffff:127.0.0.1]", "0.0.0.0"):
+            self.own(self.comes().ask(get("http://%s:%d/echo" % (host, service.port), basic())), 403, None, "not led to its loopback")
+        self.assertEqual(service.connections, [])
 
     def test_needs_both_to_listen(self):
         for gone in ("allow = 192.0.2.0/24\n", "auth = negotiate basic\n"):
