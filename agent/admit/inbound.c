@@ -45,6 +45,7 @@ void inbound_done(struct inbound *in)
     if (in->keys)
         close_context(in);
     free(in->gateway);
+    free(in->network);
     *in = (struct inbound){0};
 }
 
@@ -162,7 +163,10 @@ static void opened(void *owner, const struct keys_msg *m)
 
 static void open_context(struct inbound *in)
 {
-    struct keys_msg m = {.type = KEYS_ACCEPT_OPEN, .gateway = span_str(in->gateway), .binding = in->binding};
+    struct keys_msg m = {.type = KEYS_ACCEPT_OPEN,
+                         .gateway = span_str(in->gateway),
+                         .host = span_str(in->network),
+                         .binding = in->binding};
     in->known_edition = *in->edition;
     keys_call_start(in->keys, &in->call, &m, opened, in);
 }

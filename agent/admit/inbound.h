@@ -36,6 +36,7 @@ typedef void (*inbound_fn)(void *owner, const struct inbound_says *says);
 struct inbound {
     struct keys_client *keys;
     char *gateway;
+    char *network;           /* of the client: by it the keyholder counts; NULL: unknown */
     const unsigned *edition; /* of the configuration: lent; counts its changes */
     unsigned known_edition;  /* in which the context was opened */
     uint32_t context, instance;

@@ -74,7 +74,7 @@ static bool is_name(struct span name)
     return name.n > 0 && name.n <= 255 && name.p[0] != '#' && span_trim(name).n == name.n;
 }
 
-/* Twice on a terminal: nobody sees what is typed. */
+/* Twice: nobody sees what is typed. */
 static bool ask(const struct verb_call *call, const char *user, struct secret *secret, struct err *e)
 {
     struct buf prompt = {0};
@@ -83,10 +83,10 @@ static bool ask(const struct verb_call *call, const char *user, struct secret *s
         return secret_from_stdin(secret, e);
     buf_addf(&prompt, "Password of %s for the gateway: ", user);
     bool window = verb_given(call, "pinentry") || (!there_is_a_terminal() && pinentry_can_ask());
-    bool good = window ? pinentry_secret(buf_span(&prompt), secret, e)
-                       : secret_from_terminal(buf_span(&prompt), secret, e) &&
-                             secret_from_terminal(SPAN("The same again: "), &again, e);
-    if (good && !window && !secret_eq(secret, &again))
+    bool (*take)(struct span, struct secret *, struct err *) =
+        window ? pinentry_secret : secret_from_terminal;
+    bool good = take(buf_span(&prompt), secret, e) && take(SPAN("The same again: "), &again, e);
+    if (good && !secret_eq(secret, &again))
         good = err_set(e, ERR_USAGE, "the two are not the same: nothing was changed");
     secret_free(&again);
     buf_free(&prompt);
@@ -200,9 +200,14 @@ static int list(const struct place *p)
         if (line.form && line.user.n)
             say_line(&line);
         else
-            say_warning("%s: line %u has neither the form of htpasswd, nor of htdigest, nor of smbpasswd",
+            say_warning("%s: line %u has neither the form of htpasswd, nor of htdigest, nor of smbpasswd: "
+                        "it lets nobody in",
                         f.path, number);
     }
+    if (f.loose)
+        say_warning("%s may be read by everybody or written by others than its owner: no gateway takes it "
+                    "until you write \"chmod 600 %s\"",
+                    f.path, f.path);
     users_file_close(&f);
     return EXIT_DONE;
 }
@@ -228,6 +233,12 @@ static int run(const struct verb_call *call)
     signal(SIGPIPE, SIG_IGN); /* a pipe whose reader has died is an error of write(2) */
     if (!find_place(call, &p, &e))
         return say_failure(&e);
+    if (adds && !is_name(span_str(p.realm))) {
+        err_set(&e, ERR_USAGE,
+                "\"%s\" cannot be the realm: a line of the file has no place for a colon in it", p.realm);
+        place_free(&p);
+        return say_failure(&e);
+    }
     int code = lists ? list(&p) : adds ? add(call, &p, user) : take_out(&p, user);
     place_free(&p);
     return code;

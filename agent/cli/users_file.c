@@ -1,5 +1,6 @@
 /*
- * Nobody ever finds half a file: the new one is written beside the old one, flushed and renamed over it.
+ * Nobody ever finds half a file: the new one is written beside the old one, flushed and renamed over it. Who holds the lock knows that a new one that is there
+ * already is left over from a program that was killed.
  */
 #include "cli/users_file.h"
 
@@ -44,6 +45,7 @@ bool users_file_open(struct users_file *f, const char *path, bool create, bool c
     if (good) {
         f->is_there = true;
         f->mode = st.st_mode & 0640;
+        f->loose = st.st_mode & 027;
         f->uid = st.st_uid;
         f->gid = st.st_gid;
     } else {
@@ -63,6 +65,12 @@ void users_file_close(struct users_file *f)
     *f = (struct users_file){.lock = -1};
 }
 
+/* What is none of the two is a password in clear, or an old hash that a gateway does not take either. */
+static bool is_hash(struct span text)
+{
+    return span_starts(text, SPAN("$")) || span_starts(text, SPAN("{SHA}"));
+}
+
 bool users_line_read(struct span text, struct users_line *line)
 {
     struct span rest = span_trim(text);
@@ -77,8 +85,9 @@ bool users_line_read(struct span text, struct users_line *line)
         fields[n++] = span_cut(&rest, ':');
     line->user = fields[0];
     line->realm = n == 3 ? fields[1] : SPAN("");
-    line->form = n == 2   ? "Basic"
-                 : n == 3 ? fields[2].n == 64 ? "Digest (SHA-256)" : "Digest (MD5)"
+    line->form = n == 2 && is_hash(fields[1])                          ? "Basic"
+                 : n == 3 && fields[2].n == 64                         ? "Digest (SHA-256)"
+                 : n == 3 && fields[2].n == 32                         ? "Digest (MD5)"
                  : n == 5 && fields[4].n != 0 && fields[4].p[0] == '[' ? "NTLM"
                                                                        : NULL;
     return true;
@@ -120,9 +129,10 @@ static bool fill(const struct users_file *f, int fd)
 bool users_file_write(struct users_file *f, struct err *e)
 {
     char *fresh = NULL;
-    if (asprintf(&fresh, "%s.XXXXXX", f->path) < 0)
+    if (asprintf(&fresh, "%s.exeat-new", f->path) < 0)
         abort();
-    int fd = mkostemp(fresh, O_CLOEXEC);
+    unlink(fresh);
+    int fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     bool made = fd >= 0, good = made && fill(f, fd);
     if (made)
         good = close(fd) == 0 && good;

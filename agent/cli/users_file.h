@@ -13,6 +13,7 @@ struct users_file {
     int lock; /* on its folder, so that two who change it do not undo each other's work; -1: none */
     bool is_there;
     unsigned mode, uid, gid;
+    unsigned loose; /* the bits of its mode for which gateways do not take it */
     struct secret text;
 };
 

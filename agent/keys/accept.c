@@ -16,6 +16,7 @@
 #define CONTEXTS_MAX 65536
 #define QUESTION_MS  15000 /* the agent gives up a little later */
 #define SLOW_AT_ONCE 2
+#define SLOW_WAITING 64 /* of one network: the last of them waits a few seconds */
 
 struct accept_job {
     struct job job;
@@ -30,6 +31,7 @@ struct accept_context {
     uint32_t id;
     struct gate *gate; /* NULL: gone from the configuration */
     char *gateway;
+    char *network; /* of the client, as the agent names it; may be empty */
     struct buf binding;
     struct accept_handshake handshake;
     uint32_t call; /* that waits for its answer; 0: none */
@@ -46,9 +48,9 @@ struct accepts {
     uint32_t serial;
     struct gate **gates;
     size_t n_gates;
-    struct delays delays;
-    struct list slow; /* jobs that wait for their turn */
-    unsigned slow_running;
+    struct delays *delays;
+    struct list slow;                         /* jobs that wait for their turn */
+    struct accept_job *running[SLOW_AT_ONCE]; /* of them, those whose turn it is */
     char *replays;
 };
 
@@ -69,6 +71,7 @@ void accepts_start(struct keyholder *k)
 {
     k->accepts = mem_zero(sizeof *k->accepts);
     list_init(&k->accepts->slow);
+    k->accepts->delays = delays_new();
     accepts_sync(k);
 }
 
@@ -147,6 +150,7 @@ static void context_drop(struct accept_context *c)
     gate_unref(c->gate);
     buf_free(&c->binding);
     free(c->gateway);
+    free(c->network);
     free(c);
 }
 
@@ -171,7 +175,7 @@ void accepts_free(struct keyholder *k)
             context_drop(all->slots[i]);
     }
     drop_gates(all);
-    delays_free(&all->delays);
+    delays_free(all->delays);
     free(all->slots);
     free(all->replays);
     free(all);
@@ -201,17 +205,11 @@ static void too_late(struct deadline *d)
     uint32_t call = c->call;
     c->call = 0;
     unqueue(c);
-    c->renewed = true; /* a handshake of which a token was lost */
+    if (c->job)
+        c->renewed = true; /* a handshake of which a token was lost */
     refuse_call(c->k, call, KEYS_TIMEOUT, "Who the client is could not be told in time.");
     if (c->opening)
         c->closed = true;
-}
-
-static uint32_t delay_of(struct accept_context *c, const struct accept_answer *a)
-{
-    if (!a->tried)
-        return 0;
-    return delay_after(&c->k->accepts->delays, c->gateway, a->identity ? a->identity : "", now_ms());
 }
 
 static void answer(struct accept_context *c, struct accept_answer *a)
@@ -228,7 +226,7 @@ static void answer(struct accept_context *c, struct accept_answer *a)
                          .why = buf_span(&a->why),
                          .remedy = span_str(a->remedy),
                          .until = a->until > 0 && a->until < UINT32_MAX ? (uint32_t)a->until : 0,
-                         .delay = delay_of(c, a)};
+                         .delay = a->delay};
     log_debug(NULL, "gateway %s, context %u: %s%s%s", c->gateway, c->id, keys_verdict_name(a->verdict),
               a->why.n ? ": " : "", a->why.n ? buf_cstr(&a->why) : "");
     deadline_unset(&c->deadline);
@@ -244,15 +242,50 @@ static void run(struct job *job)
 
 static void done(struct job *job);
 
+static bool are_neighbours(const struct accept_job *a, const struct accept_job *b)
+{
+    return strcmp(a->c->network, b->c->network) == 0;
+}
+
+/* The one that waits longest, of a network for which few are computed now: so a network that sends many does not keep others waiting. */
+static struct accept_job *whose_turn(struct accepts *all)
+{
+    struct accept_job *best = NULL;
+    size_t fewest = SLOW_AT_ONCE + 1;
+    for (struct list *at = all->slow.next; at != &all->slow; at = at->next) {
+        struct accept_job *j = (struct accept_job *)list_entry(at, struct job, node);
+        size_t n = 0;
+        for (size_t i = 0; i < SLOW_AT_ONCE; i++)
+            n += all->running[i] && are_neighbours(all->running[i], j);
+        if (n < fewest) {
+            best = j;
+            fewest = n;
+        }
+        if (n == 0)
+            break;
+    }
+    return best;
+}
+
 static void next_slow(struct accepts *all)
 {
-    while (all->slow_running < SLOW_AT_ONCE && !list_empty(&all->slow)) {
-        struct accept_job *j = (struct accept_job *)list_entry(all->slow.next, struct job, node);
+    for (size_t i = 0; i < SLOW_AT_ONCE; i++) {
+        struct accept_job *j = all->running[i] ? NULL : whose_turn(all);
+        if (!j)
+            continue;
         list_remove(&j->job.node);
         j->waiting = false;
-        all->slow_running++;
+        all->running[i] = j;
         work_submit(&j->job);
     }
+}
+
+static bool is_crowded(const struct accepts *all, const struct accept_job *j)
+{
+    size_t n = 0;
+    for (struct list *at = all->slow.next; at != &all->slow; at = at->next)
+        n += are_neighbours((struct accept_job *)list_entry(at, struct job, node), j);
+    return n >= SLOW_WAITING;
 }
 
 /* It was only looked at; nothing is left of that. */
@@ -270,9 +303,13 @@ static void done(struct job *job)
     struct accept_job *j = (struct accept_job *)job;
     struct accept_context *c = j->c;
     struct accepts *all = c->k->accepts;
-    if (j->q.patient)
-        all->slow_running--;
-    if (j->a.slow && c->call && !c->closed) {
+    for (size_t i = 0; i < SLOW_AT_ONCE; i++)
+        if (all->running[i] == j)
+            all->running[i] = NULL;
+    if (j->a.slow && c->call && !c->closed && is_crowded(all, j)) {
+        j->a.verdict = KEYS_UNAVAILABLE;
+        buf_add_str(&j->a.why, "Too many passwords wait to be checked.");
+    } else if (j->a.slow && c->call && !c->closed) {
         queue_slow(all, j);
         next_slow(all);
         return;
@@ -299,7 +336,9 @@ static void begin(struct accept_context *c, const struct keys_msg *m)
     j->q = (struct accept_question){.gate = gate_ref(c->gate),
                                     .opening = c->opening,
                                     .has_header = m->header.n != 0,
-                                    .handshake = &c->handshake};
+                                    .handshake = &c->handshake,
+                                    .delays = c->k->accepts->delays,
+                                    .network = c->network};
     secret_set(&j->q.header, m->header);
     buf_add_span(&j->q.method, m->method);
     buf_add_span(&j->q.target, m->target);
@@ -329,6 +368,7 @@ void accept_open(struct keyholder *k, const struct keys_msg *m)
     c->gateway = name;
     c->gate = gate_ref(gate);
     c->opening = true;
+    c->network = span_dup(m->host);
     buf_add_span(&c->binding, m->binding);
     begin(c, m);
 }

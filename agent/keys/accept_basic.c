@@ -148,7 +148,7 @@ static struct span hash_of(const struct users *u, const struct accept_basic *b, 
 {
     struct span hash = users_find(u, USERS_PASSWORD, b->user, SPAN(""));
     *his = hash.n != 0;
-    return *his ? hash : users_some_password(u);
+    return *his ? hash : users_some_password(u, b->user);
 }
 
 bool accept_basic_is_quick(const struct users *u, struct accept_memo *m, const struct accept_basic *b)

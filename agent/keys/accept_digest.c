@@ -288,6 +288,8 @@ enum digest_judgement digest_gate_check(struct digest_gate *g, const struct user
             result->why = "is for another target than the request's (uri)";
         else if (!claim.way || strcmp(claim.realm, g->realm) != 0)
             outcome = DIGEST_FOREIGN;
+        else if (!request->may_try(request->owner, span_str(claim.user)))
+            outcome = DIGEST_UNTRIED;
         else
             outcome = judge(g, u, &claim, request, result);
         result->user = mem_strdup(claim.user);

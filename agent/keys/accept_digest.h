@@ -25,6 +25,7 @@ enum digest_judgement {
     DIGEST_RIGHT,   /* `user` knows the password */
     DIGEST_STALE,   /* the same, but the nonce is no good any more, or this very answer was seen before */
     DIGEST_WRONG,   /* the answer is wrong, or nobody is called so */
+    DIGEST_UNTRIED, /* may_try said no */
     DIGEST_FOREIGN, /* for another realm or an algorithm that is not offered: nobody's password was tried */
     DIGEST_BROKEN,  /* malformed: *why reads on after "The field Proxy-Authorization" */
 };
@@ -33,6 +34,8 @@ struct digest_asked {
     struct span header; /* the whole value, from "Digest" on */
     struct span method, target;
     int64_t now;
+    bool (*may_try)(void *owner, struct span user); /* asked before the password's hash is compared */
+    void *owner;
 };
 
 struct digest_result {

@@ -9,10 +9,13 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "keys/deadline.h"
 #include "keys/words.h"
 
 static const char *const names[AUTH_SCHEMES] = {
     [AUTH_NEGOTIATE] = "Negotiate", [AUTH_NTLM] = "NTLM", [AUTH_DIGEST] = "Digest", [AUTH_BASIC] = "Basic"};
+
+#define ACCOUNT_MOST 256 /* bytes of a name by which wrong passwords are counted */
 
 #define FIELD "The field Proxy-Authorization "
 
@@ -90,11 +93,35 @@ static char *claimed(struct span user)
     return user.n && user.n <= 256 && is_utf8(user) ? span_dup(user) : NULL;
 }
 
-static void refuse_password(struct accept_answer *a, enum auth_scheme scheme, struct span user)
+static struct attempt attempt_at(const struct accept_question *q, const char *account)
+{
+    return (struct attempt){
+        .gateway = q->gate->name, .account = account, .network = q->network, .now = now_ms()};
+}
+
+bool accept_may_try(const struct accept_question *q, struct accept_answer *a, enum auth_scheme scheme,
+                    const char *account)
+{
+    struct attempt t = attempt_at(q, account);
+    if (delay_allows(q->delays, &t))
+        return true;
+    accept_say(a, KEYS_REFUSED, "%s: so many wrong passwords were tried that this one was not looked at",
+               names[scheme]);
+    a->delay = DELAY_MOST_MS;
+    return false;
+}
+
+void accept_was_wrong(const struct accept_question *q, struct accept_answer *a, const char *account)
+{
+    struct attempt t = attempt_at(q, account);
+    a->delay = delay_after(q->delays, &t);
+}
+
+static void refuse_password(const struct accept_question *q, struct accept_answer *a, enum auth_scheme scheme,
+                            const char *account)
 {
     accept_say(a, KEYS_REFUSED, "%s: the user is unknown or the password wrong", names[scheme]);
-    a->tried = true;
-    a->identity = claimed(user);
+    accept_was_wrong(q, a, account);
 }
 
 static void let_in(const struct gate *g, struct accept_answer *a, enum auth_scheme scheme, struct span user)
@@ -109,21 +136,45 @@ static void accept_basic(const struct accept_question *q, const struct gate_hand
 {
     struct accept_basic b;
     const char *why;
+    char *account = NULL;
     if (!accept_basic_read(&b, token68, &why))
         accept_say(a, KEYS_BROKEN, FIELD "%s", why);
-    else if (!q->patient && !accept_basic_is_quick(hand->users, q->gate->memo, &b))
-        a->slow = true;
-    else if (accept_basic_check(hand->users, q->gate->memo, &b))
-        let_in(q->gate, a, AUTH_BASIC, b.user);
     else
-        refuse_password(a, AUTH_BASIC, b.user);
+        account = users_account(SPAN(""), span_head(b.user, ACCOUNT_MOST), q->gate->domain);
+    if (account && accept_may_try(q, a, AUTH_BASIC, account)) {
+        if (!q->patient && !accept_basic_is_quick(hand->users, q->gate->memo, &b))
+            a->slow = true;
+        else if (accept_basic_check(hand->users, q->gate->memo, &b))
+            let_in(q->gate, a, AUTH_BASIC, b.user);
+        else
+            refuse_password(q, a, AUTH_BASIC, account);
+    }
+    if (account && !a->identity)
+        a->identity = claimed(b.user);
+    free(account);
     accept_basic_free(&b);
+}
+
+/* What digest_gate_check asks before it compares. */
+struct digest_try {
+    const struct accept_question *q;
+    struct accept_answer *a;
+    char *account;
+};
+
+static bool try_digest(void *owner, struct span user)
+{
+    struct digest_try *t = owner;
+    t->account = users_account(SPAN(""), span_head(user, ACCOUNT_MOST), t->q->gate->domain);
+    return accept_may_try(t->q, t->a, AUTH_DIGEST, t->account);
 }
 
 static bool accept_digest(const struct accept_question *q, const struct gate_hand *hand, struct span header,
                           struct accept_answer *a)
 {
-    const struct digest_asked asked = {header, buf_span(&q->method), buf_span(&q->target), wall_ms()};
+    struct digest_try trial = {.q = q, .a = a};
+    const struct digest_asked asked = {header,    buf_span(&q->method), buf_span(&q->target),
+                                       wall_ms(), try_digest,           &trial};
     struct digest_result result;
     enum digest_judgement judgement = digest_gate_check(q->gate->digest, hand->users, &asked, &result);
     switch (judgement) {
@@ -135,13 +186,18 @@ static bool accept_digest(const struct accept_question *q, const struct gate_han
         accept_say(a, KEYS_BROKEN, FIELD "%s", result.why);
         break;
     case DIGEST_WRONG:
-        refuse_password(a, AUTH_DIGEST, span_str(result.user));
+        refuse_password(q, a, AUTH_DIGEST, trial.account);
+        a->identity = claimed(span_str(result.user));
+        break;
+    case DIGEST_UNTRIED:
+        a->identity = claimed(span_str(result.user));
         break;
     default:
         accept_say(a, KEYS_REFUSED, "Digest: %s",
                    judgement == DIGEST_STALE ? "the nonce is used or too old"
                                              : "it is for another realm or algorithm");
     }
+    free(trial.account);
     free(result.user);
     buf_free(&result.info);
     return judgement == DIGEST_STALE;
@@ -213,7 +269,6 @@ void accept_answer_free(struct accept_answer *a)
 void accept_handshake_drop(struct accept_handshake *h)
 {
     gss_entry_free(h->entry);
-    free(h->account);
     buf_free(&h->asked);
     buf_free(&h->mended);
     buf_free(&h->challenge);

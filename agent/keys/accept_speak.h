@@ -5,6 +5,7 @@
 #ifndef EXEAT_KEYS_ACCEPT_SPEAK_H
 #define EXEAT_KEYS_ACCEPT_SPEAK_H
 
+#include "keys/accept_delay.h"
 #include "keys/gate.h"
 #include "wire/keys_msg.h"
 
@@ -16,7 +17,6 @@ struct accept_handshake {
     bool oem; /* NTLM: the client's names come in a code page */
     struct buf asked, mended,
         challenge; /* NTLM: the first message where it was lengthened, and what was answered (accept_mic.h) */
-    char *account; /* NTLM: whose hash the client's answer was compared with; NULL: nobody's */
 };
 
 struct accept_question {
@@ -24,6 +24,8 @@ struct accept_question {
     bool opening; /* ACCEPT_OPEN: the challenges are all that is wanted */
     bool has_header;
     bool patient; /* a slow hash may be computed */
+    struct delays *delays;
+    const char *network; /* of the client; lent */
     struct secret header;
     struct buf method, target, binding;
     struct accept_handshake *handshake; /* the context's */
@@ -33,7 +35,7 @@ struct accept_answer {
     bool slow; /* nothing was decided yet: ask again with `patient` */
     enum keys_verdict verdict;
     uint32_t flags;
-    bool tried;     /* a password was wrong: it counts */
+    unsigned delay; /* milliseconds */
     char *identity; /* of the user; or REFUSED: as the client says, NULL where it says nothing */
     const char *scheme;
     int64_t until; /* seconds since 1970; 0: no end */
@@ -54,6 +56,11 @@ void accept_token(const struct accept_question *q, const struct gate_hand *hand,
 /* *a is this verdict, with these words. */
 void accept_say(struct accept_answer *a, enum keys_verdict verdict, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* The account's password may be looked at now. false: *a refuses, since too many wrong ones wait for their answers. */
+bool accept_may_try(const struct accept_question *q, struct accept_answer *a, enum auth_scheme scheme,
+                    const char *account);
+/* It was wrong: that counts. */
+void accept_was_wrong(const struct accept_question *q, struct accept_answer *a, const char *account);
 /* The user's name as everybody shall see it: with the gateway's domain where it has none. The caller frees. */
 char *accept_identity(const struct gate *g, struct span name);
 

@@ -30,6 +30,13 @@ struct account_file {
     char path[32];
 };
 
+/* Whom an answer to a challenge is from: true of the token that says so alone, for the next one may say something else. */
+struct claimant {
+    char *tried;   /* as wrong passwords are counted; NULL: it is no such token */
+    char *account; /* whose hash it is compared with; NULL: nobody's */
+    struct account_file file;
+};
+
 /* Name and hash in the form of smbpasswd. Its LM hash is none, in upper-case letters as its NT hash. */
 static bool make_file(struct account_file *f, struct span domain, struct span user, struct span hash)
 {
@@ -87,10 +94,8 @@ static void name_text(struct buf *out, struct span name, bool oem)
 
 /* The account that the client claims, and the file for it. false: *a says no. */
 static bool prepare_account(const struct accept_question *q, const struct users *users,
-                            const struct accept_token *token, struct account_file *file,
-                            struct accept_answer *a)
+                            const struct accept_token *token, struct claimant *from, struct accept_answer *a)
 {
-    struct accept_handshake *h = q->handshake;
     struct accept_claim claim;
     struct buf domain = {0}, user = {0};
     char nobody[NT_HASH_DIGITS];
@@ -107,20 +112,25 @@ static bool prepare_account(const struct accept_question *q, const struct users 
     name_text(&user, claim.user, token->oem);
     struct span d = buf_span(&domain), u = buf_span(&user);
     a->identity = accept_identity(q->gate, u);
+    from->tried = users_account(d, u, q->gate->domain);
+    if (!accept_may_try(q, a, q->handshake->scheme, from->tried)) {
+        buf_free(&domain);
+        buf_free(&user);
+        return false;
+    }
     bool good = can_stand(d) && can_stand(u) && RAND_bytes(random, sizeof random) == 1;
     if (good && !q->gate->winbind) {
         for (size_t i = 0; i < sizeof nobody; i++)
             nobody[i] = "0123456789ABCDEF"[random[i] & 15];
         struct span hash = users_find_nt(users, d, u, q->gate->domain, &name);
-        free(h->account);
-        h->account = hash.n ? accept_identity(q->gate, name) : NULL;
-        good = make_file(file, d, u, hash.n ? hash : span_make(nobody, sizeof nobody));
-        if (hash.n && h->asked.n)
-            move_mic(h, token, hash);
+        from->account = hash.n ? accept_identity(q->gate, name) : NULL;
+        good = make_file(&from->file, d, u, hash.n ? hash : span_make(nobody, sizeof nobody));
+        if (hash.n && q->handshake->asked.n)
+            move_mic(q->handshake, token, hash);
     }
     if (!good) {
         accept_say(a, KEYS_REFUSED, "NTLM: the user is unknown or the password wrong");
-        a->tried = true;
+        accept_was_wrong(q, a, from->tried);
     }
     buf_free(&domain);
     buf_free(&user);
@@ -143,41 +153,40 @@ static void add_line(struct buf *lines, enum auth_scheme scheme, const struct bu
     buf_free(&text);
 }
 
-static void let_in(const struct accept_question *q, enum auth_scheme scheme, const struct gss_entry_who *who,
-                   const struct buf *out, struct accept_answer *a)
+/* true: nobody has that password. */
+static bool let_in(const struct accept_question *q, enum auth_scheme scheme, const struct gss_entry_who *who,
+                   const char *account, const struct buf *out, struct accept_answer *a)
 {
-    struct accept_handshake *h = q->handshake;
     bool by_file = !who->kerberos && !q->gate->winbind;
-    if (who->nobody || (by_file && !h->account) ||
-        (!who->kerberos && q->gate->winbind && is_guest(who->name))) {
+    if (who->nobody || (by_file && !account) || (!who->kerberos && q->gate->winbind && is_guest(who->name))) {
         accept_say(a, KEYS_REFUSED, "%s: %s", names[scheme],
                    by_file && !who->nobody ? "the user is unknown or the password wrong"
                                            : "an anonymous user or a guest is nobody who may come in");
-        a->tried = by_file && !who->nobody;
-        return;
+        return by_file && !who->nobody;
     }
     free(a->identity);
-    a->identity = by_file ? mem_strdup(h->account) : mem_strdup(who->name);
+    a->identity = by_file ? mem_strdup(account) : mem_strdup(who->name);
     a->verdict = KEYS_OK;
     a->flags = KEYS_BINDS;
     a->scheme = scheme == AUTH_NTLM ? "NTLM" : who->kerberos ? "Negotiate (Kerberos)" : "Negotiate (NTLM)";
     a->until = who->kerberos && who->lifetime ? time(NULL) + who->lifetime : 0;
     if (out->n)
         add_line(&a->lines, scheme, out);
+    return false;
 }
 
 static void step(const struct accept_question *q, const struct gate_hand *hand, enum auth_scheme scheme,
                  struct span bytes, const struct accept_token *token, struct accept_answer *a)
 {
     struct accept_handshake *h = q->handshake;
-    struct account_file file = {.fd = -1};
+    struct claimant from = {.file.fd = -1};
     struct gss_entry_who who = {0};
     struct buf out = {0};
     struct err e = {0};
-    bool over = true;
+    bool over = true, wrong = false;
     static const char nowhere[] = "/dev/null"; /* no account is due yet */
-    if (!token->last || prepare_account(q, hand->users, token, &file, a)) {
-        const char *accounts = q->gate->winbind ? NULL : file.fd >= 0 ? file.path : nowhere;
+    if (!token->last || prepare_account(q, hand->users, token, &from, a)) {
+        const char *accounts = q->gate->winbind ? NULL : from.file.fd >= 0 ? from.file.path : nowhere;
         switch (gss_entry_step(h->entry, bytes, accounts, &out, &who, &e)) {
         case GSS_ENTRY_MORE:
             a->verdict = KEYS_SEND;
@@ -185,23 +194,29 @@ static void step(const struct accept_question *q, const struct gate_hand *hand, 
                 buf_add_span(&h->challenge, buf_span(&out));
             add_line(&a->lines, scheme, &out);
             over = ++h->legs >= LEGS_MOST;
-            if (over)
+            if (over) {
+                buf_clear(&a->lines);
                 accept_say(a, KEYS_REFUSED, "%s: the handshake does not end", names[scheme]);
+            }
             break;
         case GSS_ENTRY_IN:
-            let_in(q, scheme, &who, &out, a);
+            wrong = let_in(q, scheme, &who, from.account, &out, a);
             break;
         default:
             accept_say(a, KEYS_REFUSED, "%s: %s", names[scheme], e.text);
-            a->tried = token->last;
+            wrong = token->last;
         }
     }
+    if (wrong)
+        accept_was_wrong(q, a, from.tried ? from.tried : "");
     if (over)
         accept_handshake_drop(h);
     free(who.name);
     secret_wipe(out.p, out.n);
     buf_free(&out);
-    drop_file(&file);
+    drop_file(&from.file);
+    free(from.tried);
+    free(from.account);
 }
 
 /* What the client begins with, if that can be had; else the other one that it offers. */

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <openssl/rand.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -27,7 +28,19 @@ struct users {
     struct line *lines; /* sorted */
     size_t n;
     struct stat read_as;
+    uint64_t seed; /* of the choices for those who are not there */
 };
+
+/* One for all tables: what a name's comparison costs is the same after the file has changed. */
+static uint64_t seed_of_this_process(void)
+{
+    static atomic_uint_fast64_t seed;
+    uint64_t fresh = 0, none = 0;
+    if (RAND_bytes((unsigned char *)&fresh, sizeof fresh) != 1)
+        fresh = 1;
+    atomic_compare_exchange_strong(&seed, &none, fresh | 1);
+    return atomic_load(&seed);
+}
 
 static int compare_spans(struct span a, struct span b)
 {
@@ -150,6 +163,7 @@ struct users *users_parse(struct span text, const char *name)
 {
     struct users *u = mem_zero(sizeof *u);
     atomic_init(&u->refs, 1);
+    u->seed = seed_of_this_process();
     secret_set(&u->text, text);
     read_lines(u, name);
     drop_doubles(u, name);
@@ -288,10 +302,36 @@ struct span users_find_nt(const struct users *u, struct span domain, struct span
     return found ? found->hash : SPAN("");
 }
 
-struct span users_some_password(const struct users *u)
+/* Of 64 bits by FNV-1a, from a start that nobody outside knows. */
+static uint64_t mix(uint64_t seed, struct span text)
 {
+    for (size_t i = 0; i < text.n; i++)
+        seed = (seed ^ (unsigned char)text.p[i]) * 0x100000001b3u;
+    return seed ^ seed >> 32;
+}
+
+struct span users_some_password(const struct users *u, struct span name)
+{
+    size_t n = 0;
     for (size_t i = 0; i < u->n; i++)
-        if (u->lines[i].kind == USERS_PASSWORD)
+        n += u->lines[i].kind == USERS_PASSWORD;
+    size_t left = n ? mix(u->seed, name) % n : 0;
+    for (size_t i = 0; i < u->n; i++)
+        if (u->lines[i].kind == USERS_PASSWORD && left-- == 0)
             return u->lines[i].hash;
     return SPAN("");
+}
+
+char *users_account(struct span domain, struct span user, const char *own)
+{
+    struct span plain = strip_domain(user, own);
+    struct buf text = {0};
+    if (domain.n && plain.n == user.n && !span_ieq(domain, span_str(own))) {
+        buf_add_span(&text, domain);
+        buf_add_str(&text, "\\");
+    }
+    buf_add_span(&text, plain);
+    char *account = span_dup(buf_span(&text));
+    buf_free(&text);
+    return account;
 }

@@ -37,7 +37,12 @@ struct span users_find(const struct users *u, enum users_kind kind, struct span 
 /* The NT hash of the account that NTLM calls domain\user (any letter case; UTF-8), and *name: how the file writes it. `own`: the gateway's domain, or NULL. */
 struct span users_find_nt(const struct users *u, struct span domain, struct span user, const char *own,
                           struct span *name);
-/* One of its hashes for Basic, for whoever is not in it; empty: there is none. */
-struct span users_some_password(const struct users *u);
+/* One of its hashes for Basic, for whoever is not in it: for a name always the same, and each form of hash as often as in the file, so that the time that
+   the comparison takes tells nothing. Empty: there is none. */
+struct span users_some_password(const struct users *u, struct span name);
+
+/* The account that a client means, as wrong passwords are counted: without the gateway's own domain, however it is written; the same for accounts that are
+   not there. The caller frees. */
+char *users_account(struct span domain, struct span user, const char *own);
 
 #endif

@@ -133,6 +133,10 @@ void gate_arrived(struct client *c, struct gate *g, bool beyond)
     c->gated = (struct gated){.gate = gate_ref(g), .visit = v, .beyond = beyond, .stranger = true};
     list_push_back(&g->strangers, &c->gated.link);
     inbound_init(&c->gated.inbound, c->relay->out->keys, g->name, &c->relay->gates.edition);
+    struct buf network = {0};
+    visit_key(c->stream, &network);
+    c->gated.inbound.network = span_dup(buf_span(&network));
+    buf_free(&network);
     gate_waits(c);
 }
 

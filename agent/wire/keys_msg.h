@@ -39,7 +39,7 @@
  *                     OPEN carries KEYS_CANDIDATE; end it with TRIAL_END, which names the same `trial`
  *
  *   and the other way round, where we are the proxy that asks its own clients: one context per client connection.
- *   ACCEPT_OPEN  a client connected to this gateway                     OK with context and lines (the challenges of a first 407)
+ *   ACCEPT_OPEN  a client connected to this gateway; host: its network  OK with context and lines (the challenges of a first 407)
  *   ACCEPT_STEP  a request came: context, method, target, and header    OK       let in: identity, scheme; BINDS, and until: when that
  *               (the field's value as it came) or none, where fresh              ends (0: never); lines, info: what the final answer carries
  *               challenges are wanted. A field that is empty or came   SEND     407 with lines (one challenge with a token); the
@@ -181,8 +181,10 @@ struct keys_msg {
     uint32_t until;       /* (STATUS) when the ticket ends, in seconds since 1970; 0: there is none */
     uint32_t delay;       /* milliseconds */
     struct span upstream; /* name of the [upstream NAME] section */
-    struct span host;     /* of the proxy, as configured: what the service name is made of */
-    struct span gateway;  /* name of the [gateway NAME] section; "gateway" for the one without a name */
+    struct span
+        host; /* of the proxy, as configured: what the service name is made of; or (ACCEPT_OPEN) the client's network: clients of
+                             the same one carry the same text */
+    struct span gateway; /* name of the [gateway NAME] section; "gateway" for the one without a name */
     struct span
         binding; /* tls-server-end-point hash, of the proxy's certificate or (ACCEPT_OPEN) of ours; empty without TLS */
     struct span method;

@@ -22,6 +22,19 @@ def digest(algorithm, user, realm, password):
     return hashlib.new(algorithm, ("%s:%s:%s" % (user, realm, password)).encode()).hexdigest()
 
 
+# Says one password when it is asked first, and another one then.
+PINENTRY = """#!/bin/sh
+echo OK
+while read -r word rest; do
+    case $word in
+    GETPIN) if [ -e %s ]; then echo "D %s"; else echo "D hunter2"; fi; : > "${0%%/*}/asked"; echo OK ;;
+    BYE) echo OK; exit 0 ;;
+    *) echo OK ;;
+    esac
+done
+"""
+
+
 class Users(place.Place):
     def setUp(self):
         super().setUp()
@@ -112,6 +125,51 @@ class Users(place.Place):
     def waits(pid):
         with open("/proc/locks", encoding="utf-8") as f:
             return any("->" in line and " %d " % pid in line for line in f)
+
+    def test_what_gateways_do_not_take_is_said(self):
+        self.write("users", "alice:in the clear\nbob:{SHA}x\ncarol:exeat:%s\ndave:exeat:12\n" % ("0" * 32))
+        os.chmod(self.file, 0o644)
+        answer = self.expect(0, "bob\tBasic\ncarol\tDigest (MD5) in exeat\n", "line 1 has neither", "users", "list", "--file", self.file)
+        self.assertIn("line 4 has neither", answer.stderr)
+        self.assertIn("chmod 600", answer.stderr)
+        self.assertNotIn("in the clear", answer.stdout + answer.stderr)
+        self.add("bob")
+        self.assertEqual(stat.S_IMODE(os.stat(self.file).st_mode), 0o640)  # as it may be
+        self.assertNotIn("chmod", self.expect(0, "bob\tBasic", "line 1", "users", "list", "--file", self.file).stderr)
+
+    def test_realm_with_a_colon(self):
+        self.expect(2, "", "cannot be the realm", "users", "add", "alice", "--stdin", "--file", self.file, "--realm", "a:b", input="x\n")
+        self.assertFalse(os.path.exists(self.file))
+
+    def test_link_stays_a_link(self):
+        self.write("real", "")
+        os.chmod(self.path("real"), 0o600)
+        os.symlink(self.path("real"), self.file)
+        self.add()
+        self.assertTrue(os.path.islink(self.file))
+        self.assertEqual(len(self.lines()), 4)
+
+    def test_left_over_from_one_who_was_killed(self):
+        """Half of a new file is no harm, and does not stay."""
+        self.add()
+        self.write("users.exeat-new", "half of a li")
+        self.add("bob")
+        self.assertEqual(len(self.lines()), 8)
+        self.assertEqual([n for n in os.listdir(self.directory) if n.startswith("users")], ["users"])
+
+    def test_in_a_window_twice(self):
+        pinentry = self.path("pinentry")
+        for second, code in (("hunter2", 0), ("hunter3", 2)):
+            self.write("pinentry", PINENTRY % (self.path("asked"), second))
+            os.chmod(pinentry, 0o755)
+            if os.path.exists(self.path("asked")):
+                os.unlink(self.path("asked"))
+            env = dict(self.env, EXEAT_PINENTRY=pinentry, DISPLAY=":9")
+            answer = subprocess.run([self.program, "users", "add", "carol", "--pinentry", "--file", self.file], env=env, stdin=subprocess.DEVNULL,
+                                    stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=place.PATIENCE, check=False)
+            self.assertEqual(answer.returncode, code, answer.stdout)
+            self.assertNotIn(b"hunter", answer.stdout)
+            self.assertEqual(sum(line.startswith("carol:") for line in self.lines()), 4)
 
     def test_many_at_once(self):
         threads = [threading.Thread(target=self.add, args=("user%d" % i,)) for i in range(5)]

@@ -461,6 +461,12 @@ class Keyholders(Gateway):
         self.judge.wait_closed(1)
         self.assertEqual([m for m in self.judge.asked if m.type == "CLOSE"], [])
 
+    def test_is_told_whose_network_the_client_is_of(self):
+        """By it the keyholder bounds guesses and takes turns."""
+        self.house()
+        self.lets_in(self.comes())
+        self.assertEqual([m.host for m in self.judge.asked if m.type == "ACCEPT_OPEN"], ["0" * 20 + "ffff7f000001"])
+
     def test_context_ends_with_the_connection(self):
         self.house()
         client = self.comes()

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <crypt.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -132,6 +133,36 @@ static void test_nonces_beyond_the_table(void **state)
     nonce_mint_free(m);
 }
 
+/* The time alone does not tell what has gone from what is new: of one moment, nothing new is taken after the first has gone. */
+static void test_nonces_of_one_moment(void **state)
+{
+    (void)state;
+    struct nonce_mint *m = nonce_mint_new();
+    static char nonces[NONCE_PLACES + 1][NONCE_DIGITS + 1];
+    for (int i = 0; i <= NONCE_PLACES; i++) {
+        nonce_make(m, 1000, nonces[i]);
+        assert_true(nonce_count(m, span_str(nonces[i]), 1));
+    }
+    for (int i = 0; i <= NONCE_PLACES; i++)
+        assert_false(nonce_count(m, span_str(nonces[i]), 1));
+    nonce_mint_free(m);
+}
+
+/* Who comes late drives out nobody who is younger: else the next to go would be older than what has gone. */
+static void test_nonce_that_is_the_oldest(void **state)
+{
+    (void)state;
+    struct nonce_mint *m = nonce_mint_new();
+    char old[NONCE_DIGITS + 1], young[NONCE_DIGITS + 1];
+    nonce_make(m, 1000, old);
+    for (int i = 0; i < NONCE_PLACES; i++) {
+        nonce_make(m, 2000 + i, young);
+        assert_true(nonce_count(m, span_str(young), 1));
+    }
+    assert_false(nonce_count(m, span_str(old), 1));
+    nonce_mint_free(m);
+}
+
 static void test_old_nonce_is_stale(void **state)
 {
     (void)state;
@@ -147,18 +178,167 @@ static void test_old_nonce_is_stale(void **state)
     digest_gate_free(g);
 }
 
+static unsigned wrong(struct delays *d, const char *gateway, const char *account, const char *network,
+                      int64_t now)
+{
+    return delay_after(d, &(struct attempt){gateway, account, network, now});
+}
+
+static bool allows(struct delays *d, const char *gateway, const char *account, const char *network,
+                   int64_t now)
+{
+    return delay_allows(d, &(struct attempt){gateway, account, network, now});
+}
+
 static void test_delays(void **state)
 {
     (void)state;
-    struct delays d = {0};
-    assert_int_equal(delay_after(&d, "a", "alice", 0), 500);
-    assert_int_equal(delay_after(&d, "a", "Alice", 1), 1000);
-    assert_int_equal(delay_after(&d, "b", "alice", 1), 500);
-    assert_int_equal(delay_after(&d, "a", "alice", DELAY_FORGET_MS), 2000);
-    assert_int_equal(delay_after(&d, "a", "alice", 2 * DELAY_FORGET_MS), 500);
+    struct delays *d = delays_new();
+    assert_int_equal(wrong(d, "a", "alice", "", 0), 500);
+    assert_int_equal(wrong(d, "a", "Alice", "", 1), 1000);
+    assert_int_equal(wrong(d, "b", "alice", "", 1), 500);
+    assert_int_equal(wrong(d, "a", "alice", "", DELAY_FORGET_MS), 2000);
+    assert_int_equal(wrong(d, "a", "alice", "", 2 * DELAY_FORGET_MS), 500);
     for (int i = 0; i < 100; i++)
-        assert_true(delay_after(&d, "a", "alice", 2 * DELAY_FORGET_MS) <= DELAY_MOST_MS);
-    delays_free(&d);
+        assert_true(wrong(d, "a", "alice", "", 2 * DELAY_FORGET_MS) <= DELAY_MOST_MS);
+    delays_free(d);
+}
+
+/* Names that are tried once do not make one forgotten that is tried a lot. */
+static void test_delays_are_not_forgotten_for_others(void **state)
+{
+    (void)state;
+    struct delays *d = delays_new();
+    char name[32];
+    wrong(d, "a", "alice", "", 0);
+    wrong(d, "a", "alice", "", 0);
+    for (int i = 0; i < 2 * DELAY_PLACES; i++) {
+        snprintf(name, sizeof name, "user%d", i);
+        wrong(d, "a", name, "", 1 + i);
+    }
+    assert_int_equal(wrong(d, "a", "alice", "", 5000), 2000);
+    delays_free(d);
+}
+
+static void test_wrong_ones_at_once(void **state)
+{
+    (void)state;
+    struct delays *d = delays_new();
+    char network[32];
+    for (unsigned i = 0; i < WRONG_OF_PAIR; i++) {
+        assert_true(allows(d, "a", "alice", "here", 0));
+        wrong(d, "a", "alice", "here", 0);
+    }
+    assert_false(allows(d, "a", "ALICE", "here", 499));
+    assert_true(allows(d, "a", "alice", "here", 500)); /* the first has its answer */
+    assert_true(allows(d, "a", "alice", "there", 0));
+    assert_true(allows(d, "a", "bob", "here", 0));
+    assert_true(allows(d, "b", "alice", "here", 0));
+    for (unsigned i = WRONG_OF_PAIR; i < WRONG_OF_ACCOUNT; i++) { /* from everywhere */
+        snprintf(network, sizeof network, "network %u", i);
+        assert_true(allows(d, "a", "alice", network, 0));
+        wrong(d, "a", "alice", network, 0);
+    }
+    assert_false(allows(d, "a", "alice", "there", 0));
+    assert_true(allows(d, "a", "alice", "there", DELAY_MOST_MS));
+    delays_free(d);
+}
+
+static void test_wrong_ones_of_a_network(void **state)
+{
+    (void)state;
+    struct delays *d = delays_new();
+    char name[32];
+    for (unsigned i = 0; i < WRONG_OF_NETWORK; i++) {
+        snprintf(name, sizeof name, "user%u", i);
+        assert_true(allows(d, "a", name, "here", 0));
+        wrong(d, "a", name, "here", 0);
+        wrong(d, "a", name, "", 0); /* of nobody knows where: not of one place */
+    }
+    assert_false(allows(d, "a", "carol", "here", 0));
+    assert_true(allows(d, "a", "carol", "there", 0));
+    assert_true(allows(d, "a", "carol", "", 0));
+    delays_free(d);
+}
+
+/* As wrong passwords are counted: one account, however its domain is written, and whether it is there or not. */
+static void test_accounts(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *domain, *user, *own, *account;
+    } rows[] = {
+        {"", "alice", NULL, "alice"},
+        {"", "alice", "CORP", "alice"},
+        {"corp", "alice", "CORP", "alice"},
+        {"", "CORP\\alice", "CORP", "alice"},
+        {"", "alice@corp.x", "CORP", "alice"},
+        {"OTHER", "alice", "CORP", "OTHER\\alice"},
+        {"OTHER", "alice", NULL, "OTHER\\alice"},
+        {"", "alice@other", "CORP", "alice@other"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char *account = users_account(span_str(rows[i].domain), span_str(rows[i].user), rows[i].own);
+        assert_string_equal(account, rows[i].account);
+        free(account);
+    }
+}
+
+/* Work is counted by what crypt(3) is asked: the same settings for who is there and for who is not. */
+static unsigned computed;
+static bool saw_other_form;
+
+char *crypt_r(const char *phrase, const char *setting, struct crypt_data *data)
+{
+    computed++;
+    saw_other_form |= strncmp(setting, "$5$", 3) != 0;
+    return crypt_rn(phrase, setting, data, (int)sizeof *data);
+}
+
+static void test_unknown_users_take_as_long(void **state)
+{
+    (void)state;
+    static const char file[] = "alice:$5$Ko6kEMk88yLteY.I$uL7awGnR6gN4NrPl3CDTAjW.XlPEopcLg3CmRh7EajB\n"
+                               "bob:$5$Ko6kEMk88yLteY.I$uL7awGnR6gN4NrPl3CDTAjW.XlPEopcLg3CmRh7EajB\n";
+    static const char mixed[] = "alice:$5$Ko6kEMk88yLteY.I$uL7awGnR6gN4NrPl3CDTAjW.XlPEopcLg3CmRh7EajB\n"
+                                "bob:{SHA}i+PJQ7Fgn/+/xRqtZm0KBK34PJ0=\n";
+    static const char *const tokens[] = {"YWxpY2U6d3Jvbmc=", "bm9ib2R5Ondyb25n", "Ondyb25n"};
+    struct users *u = users_parse(SPAN(file), "users"), *other = users_parse(SPAN(mixed), "users");
+    const char *why;
+    for (size_t i = 0; i < sizeof tokens / sizeof *tokens; i++) {
+        struct accept_basic b;
+        assert_true(accept_basic_read(&b, span_str(tokens[i]), &why));
+        computed = 0;
+        saw_other_form = false;
+        assert_false(accept_basic_is_quick(u, NULL, &b));
+        assert_false(accept_basic_check(u, NULL, &b));
+        assert_int_equal(computed, 1);
+        assert_false(saw_other_form);
+        accept_basic_free(&b);
+    }
+    unsigned quick = 0;
+    for (unsigned i = 0; i < 200; i++) { /* the forms of a file stand for nobody as often as for somebody */
+        char name[32];
+        snprintf(name, sizeof name, "nobody%u", i);
+        struct span hash = users_some_password(other, span_str(name));
+        assert_true(hash.n > 0);
+        assert_ptr_equal(users_some_password(other, span_str(name)).p, hash.p);
+        quick += hash.p[0] == '{';
+    }
+    assert_in_range(quick, 50, 150);
+    users_unref(u);
+    users_unref(other);
+}
+
+static void test_long_passwords(void **state)
+{
+    (void)state;
+    char *password = mem_zero(1001);
+    memset(password, 'x', 1000);
+    computed = 0;
+    assert_false(is("$5$Ko6kEMk88yLteY.I$uL7awGnR6gN4NrPl3CDTAjW.XlPEopcLg3CmRh7EajB", password));
+    assert_int_equal(computed, 0);
+    free(password);
 }
 
 #define S(text)                                                                                              \
@@ -290,8 +470,16 @@ int main(void)
         cmocka_unit_test(test_memo_is_of_hash_and_password),
         cmocka_unit_test(test_nonces),
         cmocka_unit_test(test_nonces_beyond_the_table),
+        cmocka_unit_test(test_nonces_of_one_moment),
+        cmocka_unit_test(test_nonce_that_is_the_oldest),
         cmocka_unit_test(test_old_nonce_is_stale),
         cmocka_unit_test(test_delays),
+        cmocka_unit_test(test_delays_are_not_forgotten_for_others),
+        cmocka_unit_test(test_wrong_ones_at_once),
+        cmocka_unit_test(test_wrong_ones_of_a_network),
+        cmocka_unit_test(test_accounts),
+        cmocka_unit_test(test_unknown_users_take_as_long),
+        cmocka_unit_test(test_long_passwords),
         cmocka_unit_test(test_tokens),
         cmocka_unit_test(test_code_pages),
         cmocka_unit_test(test_mend),
