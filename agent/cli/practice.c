@@ -1,36 +1,80 @@
 /*
  * exeat practice: a proxy that demands a password, exeat in front of it, an open ear between the two, and a guided tour of what they say to each other. The proxy
- * is exeat too, as a gateway. Four processes: both agents, the ear, and this one, which plays the program and waits.
+ * is exeat too, as a gateway. Five processes: both agents, the ear, the one that makes the tour and ends with it (practice_tour.c), and this one, which waits for
+ * the others and for Ctrl-C, and does nothing that could keep it from hearing that.
  */
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/base64.h"
 #include "base/secret.h"
-#include "cli/ask_agent.h"
-#include "cli/doctor_line.h"
 #include "cli/practice_ear.h"
-#include "cli/practice_page.h"
+#include "cli/practice_tour.h"
 #include "cli/say.h"
 #include "cli/verb.h"
 #include "config/config.h"
 
-#define USER      "practice"
-#define REALM     "practice proxy"
-#define PORT      3128
-#define ANSWER_MS 20000u
-#define PAGE_MOST ((size_t)64 * 1024)
-#define SCHEMES   "negotiate ntlm digest basic"
+#define USER    "practice"
+#define REALM   "practice proxy"
+#define PORT    3128
+#define TOUR    "tour"
+#define SCHEMES "negotiate ntlm digest basic"
 
 struct practice {
     const struct verb_context *context;
     struct place place;
     struct place_door agent, proxy, tap, page;
-    const char *schemes;
-    unsigned wrong; /* steps that did not show what they should */
+    struct buf schemes;
+    struct tour tour;
+    bool stopped;
 };
+
+/* --- what was asked for --- */
+
+static const char *const all_schemes[] = {"negotiate", "ntlm", "digest", "basic"};
+
+static const char *scheme_named(struct span word)
+{
+    for (size_t i = 0; i < sizeof all_schemes / sizeof *all_schemes; i++)
+        if (span_ieq(word, span_str(all_schemes[i])))
+            return all_schemes[i];
+    return NULL;
+}
+
+static bool add_scheme(struct buf *out, struct span word, struct err *e)
+{
+    const char *scheme = scheme_named(word);
+    if (span_ieq(word, SPAN("none")))
+        return err_set(
+            e, ERR_USAGE,
+            "--auth none: a proxy that asks for nothing has nothing to show; say what it is to ask "
+            "for: one or more of " SCHEMES);
+    if (!scheme)
+        return err_set(e, ERR_USAGE, "--auth: \"%.*s\" is no scheme; there are " SCHEMES, SPAN_ARG(word));
+    if (strstr(buf_cstr(out), scheme))
+        return err_set(e, ERR_USAGE, "--auth: %s stands there twice", scheme);
+    buf_addf(out, "%s%s", out->n ? " " : "", scheme);
+    return true;
+}
+
+/* In the order that was asked for, between blanks or commas. */
+static bool choose_schemes(struct buf *out, const char *wanted, struct err *e)
+{
+    struct span rest = span_str(wanted ? wanted : SCHEMES);
+    while (rest.n) {
+        struct span piece = span_cut(&rest, ','), word;
+        while ((word = span_word(&piece)).n)
+            if (!add_scheme(out, word, e))
+                return false;
+    }
+    return out->n || err_set(e, ERR_USAGE, "--auth: say at least one of " SCHEMES);
+}
 
 /* --- the place --- */
 
@@ -56,7 +100,7 @@ static bool write_configurations(const struct practice *p, struct err *e)
              "[listen]\nhttp = unix:%s/local\n\n[gateway]\nlisten = 127.0.0.1:%u\nauth = %s\nusers = "
              "%s/users\nrealm = " REALM "\n\n"
              "[upstream nowhere]\nproxy = http://127.0.0.1:1\n\n[route]\nrule = * direct\n",
-             p->place.folder, p->proxy.port, p->schemes, p->place.folder);
+             p->place.folder, p->proxy.port, p->tour.schemes, p->place.folder);
     buf_addf(
         &agent,
         "[listen]\nhttp = 127.0.0.1:%u\n\n[upstream practice]\nproxy = http://127.0.0.1:%u\nauth = " SCHEMES
@@ -123,7 +167,19 @@ static bool start_ear(struct practice *p, struct err *e)
     if (child == 0) {
         close(p->agent.fd);
         close(p->proxy.fd);
-        _exit(ear_run(&p->tap, &p->proxy, &p->page));
+        int code = ear_run(&p->tap, &p->proxy, &p->page);
+        place_end_orphan(&p->place);
+        _exit(code);
+    }
+    return child > 0;
+}
+
+static bool start_tour(struct practice *p, struct err *e)
+{
+    pid_t child = place_fork(&p->place, TOUR, false, e);
+    if (child == 0) {
+        signal(SIGPIPE, SIG_DFL); /* when nobody reads, it is over */
+        _exit(say_finish(tour_run(&p->tour)));
     }
     return child > 0;
 }
@@ -136,8 +192,20 @@ static void let_go_of_doors(struct practice *p)
         close(all[i]);
 }
 
+static void plan_tour(struct practice *p)
+{
+    p->tour.context = p->context;
+    p->tour.folder = p->place.folder;
+    p->tour.agent = p->agent.port;
+    p->tour.port_was_taken = p->agent.port != PORT;
+    p->tour.tap = p->tap.port;
+    p->tour.proxy = p->proxy.port;
+    p->tour.page = p->page.port;
+}
+
 static bool set_up(struct practice *p, struct err *e)
 {
+    p->tour.schemes = buf_cstr(&p->schemes);
     bool good = place_begin(&p->place, e) && place_listen(&p->agent, PORT, e) &&
                 place_listen(&p->proxy, 0, e) && place_listen(&p->tap, 0, e) &&
                 place_listen(&p->page, 0, e) && write_secret(p, e) && write_configurations(p, e) &&
@@ -145,136 +213,10 @@ static bool set_up(struct practice *p, struct err *e)
                 start_agent(p, "proxy", "proxy.conf", &p->proxy, e) &&
                 start_agent(p, "exeat", "exeat.conf", &p->agent, e) && start_ear(p, e);
     if (good) {
-        char *runtime = place_path(&p->place, "exeat");
         let_go_of_doors(p);
-        setenv("XDG_RUNTIME_DIR", runtime, 1); /* where our own questions go */
-        free(runtime);
+        plan_tour(p);
     }
-    return good;
-}
-
-/* --- one request, as a program sends it --- */
-
-struct request {
-    const char *method, *target;
-    const struct place_door *to;
-    const char *name; /* of whom it is sent to */
-};
-
-static void show_ours(const struct request *r, struct span text)
-{
-    struct head h;
-    struct fault fault;
-    struct buf words = {0};
-    buf_addf(&words, "the program -> %s", r->name);
-    if (head_read_request(&h, text, &head_limits_default, &fault)) {
-        ear_show(buf_cstr(&words), 0, &h);
-        head_free(&h);
-    }
-    buf_free(&words);
-}
-
-static bool talk(const struct request *r, struct line *l, struct head *h, struct err *e)
-{
-    char place[32];
-    struct buf text = {0};
-    buf_addf(&text, "%s %s HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: practice/1\r\n\r\n", r->method,
-             r->target);
-    snprintf(place, sizeof place, "127.0.0.1:%u", r->to->port);
-    show_ours(r, buf_span(&text));
-    bool good = line_dial(l, place, ANSWER_MS, e) && line_send(l, buf_span(&text), ANSWER_MS, e) &&
-                line_head(l, ANSWER_MS, h, e);
-    buf_free(&text);
-    return good;
-}
-
-/* 0: there was no answer; it has been said why. */
-static unsigned ask(const struct request *r)
-{
-    struct err e = {0};
-    struct line l = LINE_NOBODY;
-    struct head h = {0};
-    struct buf words = {0};
-    unsigned status = 0;
-    if (talk(r, &l, &h, &e)) {
-        buf_addf(&words, "%s -> the program", r->name);
-        ear_show(buf_cstr(&words), 0, &h);
-        status = h.status;
-        head_free(&h);
-    } else {
-        say_failure(&e);
-    }
-    line_close(&l);
-    buf_free(&words);
-    return status;
-}
-
-static int count_challenges(void)
-{
-    struct err e = {0};
-    json_t *answer = ask_agent("status", &e);
-    json_t *n = json_object_get(json_object_get(answer, "counters"), "challenges");
-    int count = answer ? (int)json_integer_value(n) : -1;
-    json_decref(answer);
-    return count;
-}
-
-/* --- the tour --- */
-
-static void headline(const char *text)
-{
-    bool bold = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
-    printf("\n%s%s%s\n", bold ? "\033[1m" : "", text, bold ? "\033[0m" : "");
-}
-
-static void expect(struct practice *p, bool truth, const char *sentence)
-{
-    if (truth)
-        return;
-    p->wrong++;
-    printf("    NOT AS IT SHOULD BE: %s\n", sentence);
-}
-
-static void tour(struct practice *p)
-{
-    char page[48], authority[48];
-    snprintf(page, sizeof page, "http://127.0.0.1:%u/", p->page.port);
-    snprintf(authority, sizeof authority, "127.0.0.1:%u", p->page.port);
-
-    headline("1. Straight to the proxy, as a program that knows no password");
-    expect(p, ask(&(struct request){"GET", page, &p->proxy, "the proxy"}) == 407,
-           "the proxy should refuse this with 407");
-
-    headline("2. The same through exeat");
-    expect(p, ask(&(struct request){"GET", page, &p->agent, "exeat"}) == 200, "the page should have come");
-
-    headline("3. Once more: the proxy knows us, there is no 407 any more");
-    int before = count_challenges();
-    expect(p, ask(&(struct request){"GET", page, &p->agent, "exeat"}) == 200, "the page should have come");
-    expect(p, before >= 0 && count_challenges() == before, "there should have been no 407");
-
-    headline("4. A tunnel, as https uses it");
-    expect(p, ask(&(struct request){"CONNECT", authority, &p->agent, "exeat"}) == 200,
-           "the tunnel should have opened");
-
-    headline("5. What exeat says about itself (exeat status)");
-    struct verb_call call = {.verb = &status_verb, .context = p->context};
-    fflush(stdout);
-    expect(p, status_verb.run(&call) == EXIT_DONE, "exeat status should end well");
-}
-
-static void your_turn(const struct practice *p)
-{
-    headline("Your turn");
-    printf("    In another shell:\n"
-           "        curl --proxy http://127.0.0.1:%u http://127.0.0.1:%u/\n"
-           "        export http_proxy=http://127.0.0.1:%u https_proxy=http://127.0.0.1:%u\n"
-           "    The practice proxy goes out to the Internet too, where there is one. exeat's own answers:\n"
-           "        XDG_RUNTIME_DIR=%s/exeat exeat status\n"
-           "    The logs of both are beside it: exeat.log and proxy.log.\n"
-           "\nCtrl-C ends it all. What passes goes on here:\n",
-           p->agent.port, p->page.port, p->agent.port, p->agent.port, p->place.folder);
-    fflush(stdout);
+    return good && start_tour(p, e);
 }
 
 /* --- the end --- */
@@ -288,59 +230,68 @@ static void block_signals(sigset_t *set)
     sigprocmask(SIG_BLOCK, set, NULL);
 }
 
+/* Those of them that wait are dropped first: the one that ended us has been heard. */
+static void unblock_signals(const sigset_t *set)
+{
+    static const struct timespec at_once = {0, 0};
+    while (sigtimedwait(set, NULL, &at_once) > 0 || errno == EINTR)
+        errno = 0;
+    sigprocmask(SIG_UNBLOCK, set, NULL);
+}
+
 static int say_lost(struct practice *p, const char *name)
 {
     struct buf log = {0};
     place_read_log(&p->place, name, &log);
-    say_error(EXIT_FAILED, "the process \"%s\" has ended by itself; its last words:", name);
+    say_error(EXIT_FAILED, "the process \"%s\" has ended by itself%s", name,
+              log.n ? "; its last words:" : "");
     say_clean(stderr, buf_span(&log));
     buf_free(&log);
     return EXIT_FAILED;
 }
 
-/* Until somebody wants us to end, or one of ours has. */
-static int stay(struct practice *p, const sigset_t *signals)
+/* Nobody reads what is printed any more: there is nobody to tell of that either. */
+static bool has_no_reader(int status)
 {
-    const char *lost = place_lost(&p->place);
-    while (!lost) {
-        if (sigwaitinfo(signals, NULL) != SIGCHLD) {
-            printf("\nStopped.\n");
-            return EXIT_DONE;
-        }
-        lost = place_lost(&p->place);
-    }
-    return say_lost(p, lost);
+    return WIFSIGNALED(status) && WTERMSIG(status) == SIGPIPE;
 }
 
-static int practise(struct practice *p, bool once, const sigset_t *signals)
+/* Until somebody wants us to end, one of those that should stay has ended, or the tour has and was all. */
+static int stay(struct practice *p, const sigset_t *signals)
 {
-    printf("Practice: everything is in %s, on 127.0.0.1 only, and goes away at the end.\n"
-           "A proxy on port %u demands user " USER " and a password; it offers %s.\n"
-           "exeat on http://127.0.0.1:%u has the password from a file that only this user can read.\n",
-           p->place.folder, p->proxy.port, p->schemes, p->agent.port);
-    tour(p);
-    const char *lost = place_lost(&p->place);
-    if (lost)
-        return say_lost(p, lost);
-    if (!once) {
-        your_turn(p);
-        return stay(p, signals);
+    for (int number = SIGCHLD;; number = sigwaitinfo(signals, NULL)) {
+        int status;
+        if (number > 0 && number != SIGCHLD) { /* -1: it was stopped and goes on */
+            p->stopped = true;
+            return p->tour.once ? EXIT_FAILED : EXIT_DONE; /* a tour cut short; else it is how it ends */
+        }
+        for (const char *lost; (lost = place_lost(&p->place, &status)) != NULL;) {
+            if (strcmp(lost, TOUR) != 0)
+                return say_lost(p, lost);
+            if (!WIFEXITED(status))
+                return has_no_reader(status) ? EXIT_FAILED : say_lost(p, lost);
+            if (p->tour.once)
+                return WEXITSTATUS(status);
+        }
     }
-    return p->wrong ? EXIT_FAILED : EXIT_DONE;
 }
 
 static int run(const struct verb_call *call)
 {
-    struct practice p = {.context = call->context, .schemes = verb_value(call, "auth")};
+    struct practice p = {.context = call->context};
     struct err e = {0};
     sigset_t signals;
-    bool once = verb_given(call, "once") || !isatty(STDIN_FILENO);
-    if (!p.schemes)
-        p.schemes = SCHEMES;
+    p.tour.once = verb_given(call, "once") || !isatty(STDIN_FILENO);
+    signal(SIGPIPE, SIG_IGN); /* what we have made is to be removed however this ends */
     block_signals(&signals);
-    int code = set_up(&p, &e) ? practise(&p, once, &signals) : say_failure(&e);
+    int code = choose_schemes(&p.schemes, verb_value(call, "auth"), &e) && set_up(&p, &e) ? stay(&p, &signals)
+                                                                                          : say_failure(&e);
+    place_end(&p.place, &signals);
+    unblock_signals(&signals);
+    if (p.stopped)
+        printf("\nStopped.\n");
     fflush(stdout);
-    place_end(&p.place);
+    buf_free(&p.schemes);
     return code;
 }
 

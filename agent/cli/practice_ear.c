@@ -9,6 +9,7 @@
 #include "cli/practice_mask.h"
 #include "cli/practice_page.h"
 #include "cli/practice_tap.h"
+#include "cli/practice_words.h"
 #include "cli/say.h"
 
 void ear_show(const char *from_to, unsigned connection, const struct head *h)
@@ -16,9 +17,10 @@ void ear_show(const char *from_to, unsigned connection, const struct head *h)
     struct buf text = {0};
     buf_addf(&text, "    %s", from_to);
     if (connection)
-        buf_addf(&text, ", connection %u", connection);
-    buf_add_str(&text, ":\n");
-    practice_mask(&text, h, "        ");
+        buf_addf(&text, ", connection %u: %s\n", connection, practice_words(h));
+    else
+        buf_add_str(&text, ":\n");
+    practice_mask(&text, h, "        ", connection != 0);
     say_clean(stdout, buf_span(&text));
     fflush(stdout);
     buf_free(&text);
@@ -30,11 +32,14 @@ static void head_passes(void *owner, unsigned connection, enum tap_way way, cons
     ear_show(way == TAP_UP ? "exeat -> the proxy" : "the proxy -> exeat", connection, h);
 }
 
-static void tunnel_begins(void *owner, unsigned connection)
+static void goes_deaf(void *owner, unsigned connection, enum tap_deaf why)
 {
     (void)owner;
-    printf("    (from here on connection %u is a tunnel: whatever the two ends say passes as it is)\n",
-           connection);
+    if (why == TAP_TUNNEL)
+        printf("    (from here on connection %u is a tunnel: whatever the two ends say passes as it is)\n",
+               connection);
+    else
+        printf("    (what follows on connection %u cannot be read here, and passes as it is)\n", connection);
     fflush(stdout);
 }
 
@@ -46,7 +51,7 @@ static void stop(void *owner, int number)
 
 int ear_run(const struct place_door *tap, const struct place_door *proxy, const struct place_door *page)
 {
-    static const struct tap_events events = {head_passes, tunnel_begins};
+    static const struct tap_events events = {head_passes, goes_deaf};
     struct err e = {0};
     struct loop *loop = loop_new();
     const struct given at_tap = {.fd = tap->fd, .name = "", .address = "the ear"};

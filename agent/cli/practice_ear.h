@@ -7,7 +7,7 @@
 #include "cli/practice_place.h"
 #include "http/head.h"
 
-/* "    exeat -> the proxy, connection 1:" and the head below it. */
+/* "    exeat -> the proxy, connection 1: with a token" and the head below it. `connection` 0: "    the program -> exeat:", and the head as long as it is. */
 void ear_show(const char *from_to, unsigned connection, const struct head *h);
 
 /* Until SIGTERM; leads from `tap` to the port of `proxy`. An exit code. */

@@ -1,5 +1,5 @@
 /*
- * Heads of messages as people may see them: each line as it stands on the wire, but for secrets and tokens, of which only the kind and the length are shown.
+ * Heads of messages as people may see them: each line as it stands on the wire, but for secrets and tokens, and for fields that nobody knows here: of those there is only the length.
  * Pure; any thread.
  */
 #ifndef EXEAT_CLI_PRACTICE_MASK_H
@@ -7,7 +7,8 @@
 
 #include "http/head.h"
 
-/* Appends the start line and the fields of `h`, each with `indent` before it and LF behind it. */
-void practice_mask(struct buf *out, const struct head *h, const char *indent);
+/* Appends the start line and the fields of `h`, each with `indent` before it and LF behind it. `brief`: of several challenges the
+   schemes alone, in one line. */
+void practice_mask(struct buf *out, const struct head *h, const char *indent, bool brief);
 
 #endif

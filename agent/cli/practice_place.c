@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -20,12 +21,14 @@
 
 #define GIVEN_FD  3 /* SD_LISTEN_FDS_START */
 #define END_MS    10000
+#define TICK_NS   10000000l
 #define LOG_SHOWN ((off_t)4096)
 /* No realm, and nobody asked for one. */
 #define KRB5_CONF                                                                                            \
     "[libdefaults]\ndns_lookup_kdc = false\ndns_lookup_realm = false\ndns_canonicalize_hostname = "          \
     "false\nrdns = false\n"
-#define BACKLOG 64
+#define BACKLOG  64
+#define BASE_MAX 40
 
 char *place_path(const struct place *p, const char *name)
 {
@@ -49,20 +52,37 @@ bool place_write(const struct place *p, const char *name, struct span text, stru
     return good;
 }
 
-bool place_begin(struct place *p, struct err *e)
+/* Its name stands in configurations and in the names of Unix sockets (107 bytes at most): no blanks, nothing that means something there, and not long. */
+static bool is_fit(const char *base)
 {
-    const char *base = getenv("TMPDIR");
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+";
+    return *base == '/' && strlen(base) <= BASE_MAX && base[strspn(base, plain)] == '\0';
+}
+
+static char *make_folder(const char *base)
+{
     struct buf text = {0};
-    *p = (struct place){0};
-    buf_addf(&text, "%s/exeat-practice-XXXXXX", base && *base == '/' ? base : "/tmp");
+    buf_addf(&text, "%s/exeat-practice-XXXXXX", base);
     char *folder = mem_strdup(buf_cstr(&text));
     buf_free(&text);
-    if (!mkdtemp(folder)) {
-        err_errno(e, ERR_SYSTEM, errno, "cannot make a folder like %s", folder);
-        free(folder);
-        return false;
-    }
-    p->folder = folder;
+    if (mkdtemp(folder))
+        return folder;
+    free(folder);
+    return NULL;
+}
+
+bool place_begin(struct place *p, struct err *e)
+{
+    const char *wanted = getenv("TMPDIR"), *bases[] = {wanted ? wanted : "", "/tmp", "/var/tmp"};
+    *p = (struct place){.owner = getpid()};
+    for (size_t i = 0; i < sizeof bases / sizeof *bases && !p->folder; i++)
+        if (is_fit(bases[i]))
+            p->folder = make_folder(bases[i]);
+    if (!p->folder)
+        return err_errno(
+            e, ERR_SYSTEM, errno,
+            "set TMPDIR to a folder that you may write to, without blanks in its name: no folder "
+            "can be made there, in /tmp or in /var/tmp");
     return place_write(p, "krb5.conf", SPAN(KRB5_CONF), e);
 }
 
@@ -85,6 +105,21 @@ static int listen_at(uint16_t port)
     return -1;
 }
 
+/* A socket can be bound to 127.0.0.1 where no packet gets there. */
+static bool loopback_is_up(struct err *e)
+{
+    struct sockaddr_in at = {
+        .sin_family = AF_INET, .sin_port = htons(9), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    bool up = fd >= 0 && connect(fd, (struct sockaddr *)&at, sizeof at) == 0;
+    if (!up)
+        err_errno(e, ERR_UNREACHABLE, errno,
+                  "127.0.0.1 cannot be reached, and all of practice is there; as root: ip link set lo up");
+    if (fd >= 0)
+        close(fd);
+    return up;
+}
+
 bool place_listen(struct place_door *d, uint16_t wanted, struct err *e)
 {
     struct sockaddr_in at = {0};
@@ -95,44 +130,52 @@ bool place_listen(struct place_door *d, uint16_t wanted, struct err *e)
     if (d->fd < 0 || getsockname(d->fd, (struct sockaddr *)&at, &size) != 0)
         return err_errno(e, ERR_SYSTEM, errno, "cannot listen on 127.0.0.1");
     d->port = ntohs(at.sin_port);
-    return true;
+    return loopback_is_up(e);
 }
 
 /* --- processes --- */
 
-/* What of the user's surroundings could lead a program here to the user's own secrets, or to the desktop. */
-static const char *const not_here[] = {
-    "DBUS_SESSION_BUS_ADDRESS",
-    "NOTIFY_SOCKET",
-    "EXEAT_UPSTREAM",
-    "http_proxy",
-    "https_proxy",
-    "all_proxy",
-    "no_proxy",
-    "HTTP_PROXY",
-    "HTTPS_PROXY",
-    "ALL_PROXY",
-    "NO_PROXY",
-    "KRB5_KTNAME",
-    "KRB5_CLIENT_KTNAME",
-    "NTLM_USER_FILE",
-    "CREDENTIALS_DIRECTORY",
-};
+/* All of the user's surroundings that comes along, by the beginnings of the names: how to find programs and libraries, and how to speak. Whatever else there is could
+   lead a program here to the user's own secrets (keyring, tickets, keytabs, pinentry), to a proxy or to the desktop, or write where the user wants something else. */
+static const char *const comes_along[] = {"PATH=", "LD_",       "GSS_",  "LANG=", "LC_",
+                                          "TERM=", "NO_COLOR=", "TZ=",   "USER=", "LOGNAME=",
+                                          "ASAN_", "UBSAN_",    "LSAN_", "TSAN_", "GCOV_"};
+
+static bool may_come(const char *variable)
+{
+    for (size_t i = 0; i < sizeof comes_along / sizeof *comes_along; i++)
+        if (strncmp(variable, comes_along[i], strlen(comes_along[i])) == 0)
+            return true;
+    return false;
+}
+
+static void leave_surroundings(void)
+{
+    char **kept = environ;
+    for (char **from = environ; from && *from; from++)
+        if (may_come(*from))
+            *kept++ = *from;
+    if (kept)
+        *kept = NULL;
+}
 
 static void move_in(const struct place *p, const char *name)
 {
     static const char *const homes[] = {"HOME", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "XDG_STATE_HOME",
                                         "XDG_CACHE_HOME"};
-    char *home = place_path(p, name), *krb5 = place_path(p, "krb5.conf");
-    for (size_t i = 0; i < sizeof not_here / sizeof *not_here; i++)
-        unsetenv(not_here[i]);
+    char *home = place_path(p, name), *krb5 = place_path(p, "krb5.conf"),
+         *keytab = place_path(p, "no-keytab");
+    leave_surroundings();
     mkdir(home, 0700);
     for (size_t i = 0; i < sizeof homes / sizeof *homes; i++)
         setenv(homes[i], home, 1);
     setenv("KRB5_CONFIG", krb5, 1);
     setenv("KRB5CCNAME", "FILE:/dev/null", 1);
+    setenv("KRB5_KTNAME", keytab, 1);
+    setenv("KRB5_CLIENT_KTNAME", keytab, 1);
     free(home);
     free(krb5);
+    free(keytab);
 }
 
 static void redirect(int fd, int to)
@@ -174,7 +217,8 @@ pid_t place_fork(struct place *p, const char *name, bool logged, struct err *e)
         sigset_t none;
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL);
-        setpgid(0, 0); /* Ctrl-C is for the one at the terminal, who ends us in order */
+        setpgid(0, 0);            /* Ctrl-C is for the one at the terminal, who ends us in order */
+        signal(SIGTTOU, SIG_IGN); /* "stty tostop" is not for us, who are in the background */
         prctl(PR_SET_PDEATHSIG, SIGTERM);
         if (getppid() != parent)
             _exit(1);
@@ -197,11 +241,6 @@ void place_hand_over(const struct place_door *d)
     unsetenv("LISTEN_FDNAMES");
 }
 
-static int code_of(int status)
-{
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
-}
-
 static void forget(struct place *p, pid_t child)
 {
     for (size_t i = 0; i < PLACE_CHILDREN_MOST; i++)
@@ -216,15 +255,15 @@ int place_wait(struct place *p, pid_t child)
         if (errno != EINTR)
             return 1;
     forget(p, child);
-    return code_of(status);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }
 
-const char *place_lost(struct place *p)
+const char *place_lost(struct place *p, int *status)
 {
     for (size_t i = 0; i < PLACE_CHILDREN_MOST; i++) {
         struct place_child c = p->children[i];
-        if (c.name && waitpid(c.pid, NULL, WNOHANG) == c.pid) {
-            p->children[i] = (struct place_child){0};
+        if (c.name && waitpid(c.pid, status, WNOHANG) == c.pid) {
+            forget(p, c.pid);
             return c.name;
         }
     }
@@ -250,20 +289,6 @@ void place_read_log(const struct place *p, const char *name, struct buf *out)
 
 /* --- the end --- */
 
-/* SIGTERM, and for whoever does not go then SIGKILL. */
-static void end_child(struct place_child *c)
-{
-    const struct timespec moment = {0, 10000000};
-    kill(c->pid, SIGTERM);
-    for (int i = 0; i < END_MS / 10; i++) {
-        if (waitpid(c->pid, NULL, WNOHANG) != 0)
-            return;
-        nanosleep(&moment, NULL);
-    }
-    kill(c->pid, SIGKILL);
-    waitpid(c->pid, NULL, 0);
-}
-
 static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *where)
 {
     (void)st;
@@ -273,13 +298,46 @@ static int remove_one(const char *path, const struct stat *st, int kind, struct 
     return 0;
 }
 
-void place_end(struct place *p)
+static bool remove_folder(const struct place *p)
 {
-    for (size_t i = PLACE_CHILDREN_MOST; i-- > 0;)
+    nftw(p->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+    return access(p->folder, F_OK) != 0;
+}
+
+/* SIGTERM has been sent; SIGKILL for whoever does not go in time, or when the user asks once more. */
+static void end_child(const struct place_child *c, const sigset_t *signals, bool *hurry)
+{
+    const struct timespec moment = {0, TICK_NS};
+    for (int i = 0; i < END_MS * 1000000ll / TICK_NS && !*hurry; i++) {
+        if (waitpid(c->pid, NULL, WNOHANG) != 0)
+            return;
+        int number = sigtimedwait(signals, NULL, &moment);
+        *hurry = number > 0 && number != SIGCHLD;
+    }
+    kill(c->pid, SIGKILL);
+    waitpid(c->pid, NULL, 0);
+}
+
+void place_end(struct place *p, const sigset_t *signals)
+{
+    bool hurry = false;
+    for (size_t i = 0; i < PLACE_CHILDREN_MOST; i++)
         if (p->children[i].name)
-            end_child(&p->children[i]);
+            kill(p->children[i].pid, SIGTERM);
+    for (size_t i = 0; i < PLACE_CHILDREN_MOST; i++)
+        if (p->children[i].name)
+            end_child(&p->children[i], signals, &hurry);
     if (p->folder)
-        nftw(p->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+        remove_folder(p);
     free(p->folder);
     *p = (struct place){0};
+}
+
+void place_end_orphan(const struct place *p)
+{
+    const struct timespec moment = {0, TICK_NS};
+    if (getppid() == p->owner)
+        return;
+    for (int i = 0; i < END_MS * 1000000ll / TICK_NS && !remove_folder(p); i++)
+        nanosleep(&moment, NULL); /* the others are ending too, and may write there until they have */
 }

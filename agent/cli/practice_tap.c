@@ -64,17 +64,16 @@ static void pair_free(struct pair *p)
 
 /* --- what passes --- */
 
-static void go_deaf(struct way *w)
+/* Both ways: where one cannot be followed, the other's messages cannot be told apart for long either. */
+static void go_deaf(struct pair *p, enum tap_deaf why)
 {
-    w->state = DEAF;
-    buf_free(&w->bytes);
-}
-
-static void tunnel_from_here(struct pair *p)
-{
-    go_deaf(&p->ways[TAP_UP]);
-    go_deaf(&p->ways[TAP_DOWN]);
-    p->tap->events->tunnel(p->tap->owner, p->number);
+    if (p->ways[TAP_UP].state == DEAF)
+        return;
+    for (size_t i = 0; i < 2; i++) {
+        p->ways[i].state = DEAF;
+        buf_free(&p->ways[i].bytes);
+    }
+    p->tap->events->deaf(p->tap->owner, p->number, why);
 }
 
 /* A request's method is what tells how its answer is framed. */
@@ -98,14 +97,14 @@ static void take_head(struct way *w, struct span block)
     bool good = w->which == TAP_UP ? head_read_request(&h, block, &head_limits_default, &fault)
                                    : head_read_response(&h, block, &head_limits_default, true, &fault);
     if (!good) {
-        go_deaf(w);
+        go_deaf(p, TAP_ODD);
         return;
     }
     p->tap->events->head(p->tap->owner, p->number, w->which, &h);
     if (!find_body(w, &h, &rule)) {
-        go_deaf(w);
+        go_deaf(p, TAP_ODD);
     } else if (rule.kind == BODY_TUNNEL) {
-        tunnel_from_here(p);
+        go_deaf(p, TAP_TUNNEL);
     } else {
         body_free(&w->body);
         body_start(&w->body, rule);
@@ -125,7 +124,7 @@ static bool gather_head(struct way *w, struct span *in)
     if (length == 0) {
         *in = SPAN("");
         if (w->bytes.n > HEAD_MAX)
-            go_deaf(w);
+            go_deaf(w->pair, TAP_ODD);
         return false;
     }
     *in = span_from(*in, length - before);
@@ -152,7 +151,7 @@ static void follow(struct way *w, struct span in)
             w->state = HEAD;
             break;
         case CHUNKED_BAD:
-            go_deaf(w);
+            go_deaf(w->pair, TAP_ODD);
             break;
         default:
             break;

@@ -11,11 +11,16 @@ struct tap;
 
 enum tap_way { TAP_UP, TAP_DOWN }; /* towards the proxy; from it */
 
+enum tap_deaf {
+    TAP_TUNNEL,
+    TAP_ODD
+}; /* it is no HTTP any more; nobody could say where the next message begins */
+
 struct tap_events {
     /* `connection` counts from 1. The head is lent for the length of the call. */
     void (*head)(void *owner, unsigned connection, enum tap_way way, const struct head *h);
-    /* What follows on this connection is no HTTP any more. */
-    void (*tunnel)(void *owner, unsigned connection);
+    /* What follows on this connection, both ways, is not read any more: once. */
+    void (*deaf)(void *owner, unsigned connection, enum tap_deaf why);
 };
 
 /* Listens on `at` (lent), leads to `port` of 127.0.0.1. NULL: *e. */

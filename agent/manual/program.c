@@ -38,6 +38,8 @@ static const struct roff_entry environment[] = {
      "The program that asks for passwords where there is no terminal; in place of the system's pinentry."},
     {"DISPLAY, WAYLAND_DISPLAY", "Whether there is a desktop on which a pinentry can ask."},
     {"USER", "The name that \"exeat setup\" proposes."},
+    {"NO_COLOR, TERM", "With any NO_COLOR, or TERM=dumb: text on a terminal is plain."},
+    {"TMPDIR", "Where \"exeat practice\" makes its folder, in place of /tmp."},
     {"SHELL", "Whose words \"exeat env\" uses, without --shell."},
     {"HOME, XDG_CONFIG_HOME, XDG_RUNTIME_DIR, XDG_STATE_HOME", "See FILES."},
     {"PATH",
