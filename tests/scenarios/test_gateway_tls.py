@@ -11,7 +11,9 @@ import threading
 
 import tls
 from base import SITE, Scenario
+from gates import Kerberos
 from proxy import Open
+from realm import Realm
 from test_gateway_clients import CURL, PASSWORD, USERS
 
 
@@ -59,20 +61,20 @@ class Bridge:
 
 
 class Tls(Scenario):
-    def house(self, auth="ntlm digest basic", more="", certificate=None):
+    def house(self, auth="ntlm digest basic", more="", certificate=None, env=None):
         self.onward = self.proxy(Open())
         certificate = certificate or tls.good()
         agent = self.agent(self.onward.upstream("auth = none") + "[gateway]\nlisten = https://localhost:0\nauth = %s\nusers = @DIR@/users\ndomain = CORP\n"
                            "certificate = @DIR@/gateway.pem\nkey = @DIR@/gateway.key\n%s" % (auth, more),
-                           files={"users": USERS, "gateway.pem": certificate.text, "gateway.key": open(certificate.key).read()})
+                           files={"users": USERS, "gateway.pem": certificate.text, "gateway.key": open(certificate.key).read()}, env=env)
         agent.wait_log(r"ready: gateway gateway on https://127")
         self.gate = int(re.search(r"ready: gateway gateway on https://127\.0\.0\.1:(\d+)", agent.log()).group(1))
         return agent
 
-    def curl(self, *words, user="alice:" + PASSWORD):
+    def curl(self, *words, user="alice:" + PASSWORD, env=None):
         command = CURL + ["-o", "/dev/null", "-w", "%{http_connect} %{http_code}\n", "-x", "https://localhost:%d" % self.gate, "--proxy-cacert", tls.authority().pem,
                           "-U", user, *words]
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=90, text=True, check=False)
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=90, text=True, check=False, env=dict(os.environ, **(env or {})))
         return done.stdout.split("\n")[:-1], done.stderr
 
     def dial(self, **more):
@@ -86,12 +88,23 @@ class Tls(Scenario):
                           (port, tls.authority().pem, scheme, user.replace("\\\\", "\\")), secret=PASSWORD)
 
     def test_curl(self):
-        agent = self.house("digest basic")
-        for option in ("--proxy-basic", "--proxy-digest"):
+        agent = self.house()
+        for option in ("--proxy-basic", "--proxy-digest", "--proxy-ntlm"):
             with self.subTest(option):
                 self.assertEqual(self.curl(option, SITE + "/bytes/10", "-o", "/dev/null", SITE + "/bytes/10")[0], ["000 200", "000 200"], agent.log())
                 self.assertTrue(self.curl(option, "-p", SITE + "/bytes/10")[0][0].startswith("200 "), agent.log())  # the far end only echoes
                 self.assertEqual(self.curl(option, SITE + "/bytes/10", user="alice:wrong")[0], ["000 407"])
+
+    def test_tickets(self):
+        """curl's token says nothing of the certificate, exeat's does: both will do."""
+        realm = self.stack.enter_context(Realm())
+        agent = self.house("negotiate", "keytab = %s\n" % realm.keytab, env={"KRB5_CONFIG": realm.conf})
+        lines, errors = self.curl("--proxy-negotiate", "--proxy-service-name", "HTTP", "--resolve", "proxy.corp.example:%d:127.0.0.1" % self.gate, "--proxy-insecure",
+                                  "-x", "https://proxy.corp.example:%d" % self.gate, SITE + "/bytes/10", user=":", env=realm.ticket())
+        self.assertEqual(lines, ["000 200"], errors + agent.log())
+        client = self.agent("[upstream gate]\nproxy = https://localhost:%d\nca = %s\nauth = negotiate\nsecret = none\nspn = %s\n" %
+                            (self.gate, tls.authority().pem, Kerberos.service), env=realm.ticket())
+        self.assertEqual(self.ask(client, "/bytes/5").status, 200, client.log() + agent.log())
 
     def test_another_exeat(self):
         gateway = self.house()
