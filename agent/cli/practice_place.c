@@ -308,7 +308,7 @@ static bool remove_folder(const struct place *p)
 static void end_child(const struct place_child *c, const sigset_t *signals, bool *hurry)
 {
     const struct timespec moment = {0, TICK_NS};
-    for (int i = 0; i < END_MS * 1000000ll / TICK_NS && !*hurry; i++) {
+    for (int i = 0; i < END_MS * 1000000LL / TICK_NS && !*hurry; i++) {
         if (waitpid(c->pid, NULL, WNOHANG) != 0)
             return;
         int number = sigtimedwait(signals, NULL, &moment);
@@ -338,6 +338,6 @@ void place_end_orphan(const struct place *p)
     const struct timespec moment = {0, TICK_NS};
     if (getppid() == p->owner)
         return;
-    for (int i = 0; i < END_MS * 1000000ll / TICK_NS && !remove_folder(p); i++)
+    for (int i = 0; i < END_MS * 1000000LL / TICK_NS && !remove_folder(p); i++)
         nanosleep(&moment, NULL); /* the others are ending too, and may write there until they have */
 }

@@ -97,7 +97,7 @@ class Unproven(GuardTest):
         waiting = self.at_type_3(k, ["http://site%d.example/" % i for i in range(3)])
         done, rest = self.until(k, waiting, 1)
         done[0][0].close()
-        done, rest = self.answered(k, rest)
+        done, rest = self.until(k, rest, 1)
         self.assertEqual((len(done), len(rest)), (1, 1))
         self.assertEqual(k.end(done[0][1]).verdict, "SEND")
 
