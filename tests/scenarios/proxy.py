@@ -182,6 +182,10 @@ class Proxy:
     def __exit__(self, kind, error, trace):
         self.open = False
         self.stop_listening()
+        for name in ("release", "hold"):  # whoever still waits to answer need not
+            event = getattr(self.behaviour, name, None)
+            if isinstance(event, threading.Event):
+                event.set()
         self.drop_all()
         for thread in self.threads:
             thread.join(PATIENCE)

@@ -370,11 +370,14 @@ class Programs(Place):
 
     def test_its_tunnel(self):
         _, agent = self.start()
-        tunnel = self.tunnel(agent)
-        self.echoes(tunnel)
-        tunnel.shut()
-        tunnel.read_to_end()
-        self.assertIsNotNone(self.objects(1)[0]["program"])
+        for number in range(1, 21):  # the search for a name has its bound, and a busy machine has many processes
+            tunnel = self.tunnel(agent)
+            self.echoes(tunnel)
+            tunnel.shut()
+            tunnel.read_to_end()
+            if self.objects(number)[-1]["program"]:
+                return
+        self.fail("no name was found for any of them")
 
     def test_the_process_has_died(self):
         """Lines that wait for it are written, and so are those that come later."""
