@@ -72,9 +72,9 @@ void doctor_own_free(struct doctor *d)
 {
     if (!d->own)
         return;
-    keys_client_free(d->own->out.keys);
-    if (d->routes)
+    if (d->routes) /* connections tell the keyholder of their end */
         route_table_each(d->routes, pool_flush);
+    keys_client_free(d->own->out.keys);
     route_table_unref(d->routes);
     d->routes = NULL;
     loop_free(d->own->loop);
