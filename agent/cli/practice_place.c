@@ -83,6 +83,7 @@ bool place_begin(struct place *p, struct err *e)
             e, ERR_SYSTEM, errno,
             "set TMPDIR to a folder that you may write to, without blanks in its name: no folder "
             "can be made there, in /tmp or in /var/tmp");
+    prctl(PR_SET_CHILD_SUBREAPER, 1); /* so that place_end can wait for our children's children too */
     return place_write(p, "krb5.conf", SPAN(KRB5_CONF), e);
 }
 
@@ -318,6 +319,14 @@ static void end_child(const struct place_child *c, const sigset_t *signals, bool
     waitpid(c->pid, NULL, 0);
 }
 
+/* Keyholders end with the agents that started them, a moment later, and may write to the folder until they have. */
+static void outlive_grandchildren(void)
+{
+    const struct timespec moment = {0, TICK_NS};
+    for (int i = 0; i < END_MS * 1000000LL / TICK_NS && waitpid(-1, NULL, WNOHANG) >= 0; i++)
+        nanosleep(&moment, NULL);
+}
+
 void place_end(struct place *p, const sigset_t *signals)
 {
     bool hurry = false;
@@ -327,6 +336,7 @@ void place_end(struct place *p, const sigset_t *signals)
     for (size_t i = 0; i < PLACE_CHILDREN_MOST; i++)
         if (p->children[i].name)
             end_child(&p->children[i], signals, &hurry);
+    outlive_grandchildren();
     if (p->folder)
         remove_folder(p);
     free(p->folder);
