@@ -7,7 +7,7 @@ import unittest
 import memory
 import ntlm
 import test_accept as lib
-from keyholder import encode
+from keyholder import PROGRAM, encode
 from test_accept import DigestClient, Door, PASSWORD, basic, field, ha1, smb, token
 
 FIRST = field("NTLM", ntlm.type1() + b"\x06\x01\0\0\0\0\0\x0f")
@@ -235,7 +235,7 @@ class Handshakes(lib.GssTest):
             with open("/proc/%d/statm" % k.process.pid, encoding="ascii") as f:
                 return int(f.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
-        if sanitized(k):
+        if memory.sanitized(PROGRAM):
             self.skipTest("a sanitizer keeps what was freed")
         for _ in range(300):
             self.handshake(k)
@@ -247,11 +247,6 @@ class Handshakes(lib.GssTest):
                 door.step(FIRST)  # one that is never finished
                 door.close()
         self.assertLess(size() - before, 1 << 20)
-
-
-def sanitized(k):
-    with open("/proc/%d/maps" % k.process.pid, encoding="ascii", errors="replace") as maps:
-        return "libasan" in maps.read()
 
 
 @unittest.skipUnless(memory.may_look(), "only root may look")
@@ -273,7 +268,7 @@ class Memory(lib.AcceptTest):
 
     def test_hashes_of_the_file(self):
         k = self.keyholder()
-        if sanitized(k):
+        if memory.sanitized(PROGRAM):
             self.skipTest("a sanitizer keeps what libraries freed")
         door = Door(k)
         self.let_in(door.step(DigestClient(door.opened.lines).header()), "alice")

@@ -9,6 +9,12 @@ LOCKED = {"lo", "dd"}  # proc(5), VmFlags: locked, and never part of a core dump
 _RANGE = re.compile(r"([0-9a-f]+)-([0-9a-f]+) (\S+) \S+ \S+ \S+\s*(.*)")
 
 
+def sanitized(program):
+    """Was it built with a sanitizer, which keeps what was freed? Asked of the file: a process that has just begun has not loaded its libraries yet."""
+    with open(program, "rb") as file:
+        return re.search(rb"lib[atl]san\.so", file.read()) is not None
+
+
 def _mappings(pid):
     """(start, end, permissions, name, flags) of each mapping."""
     current = None

@@ -12,6 +12,8 @@ import threading
 import time
 import unittest
 
+import memory
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 EXEAT = os.path.join(os.path.abspath(os.environ.get("EXEAT_BUILD") or os.path.join(ROOT, "build")), "exeat")
 PATIENCE = 60
@@ -289,7 +291,7 @@ class Practice(unittest.TestCase):
         for pid in alive(pids):
             with open("/proc/%d/status" % pid) as file:
                 peak = int(re.search(r"VmHWM:\s+(\d+)", file.read()).group(1))
-            if "asan" not in EXEAT:
+            if not memory.sanitized(EXEAT):
                 self.assertLess(peak, 48 << 10)
         process.send_signal(signal.SIGTERM)
         rest, _ = process.communicate(timeout=PATIENCE)

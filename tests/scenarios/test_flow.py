@@ -4,6 +4,7 @@ import hashlib
 import socket
 import threading
 
+import memory
 from base import SITE, Scenario, corp
 from behaviours import Endless, SlowReader
 from gates import Ntlm
@@ -16,7 +17,7 @@ GROWTH = 6 * 1024  # KiB of the agent's peak; under a sanitizer nothing of the k
 
 class Flow(Scenario):
     def flat(self, agent, before):
-        if "libasan" not in open("/proc/%d/maps" % agent.pid).read() and "libtsan" not in open("/proc/%d/maps" % agent.pid).read():
+        if not memory.sanitized("/proc/%d/exe" % agent.pid):
             self.assertLess(agent.rss("VmHWM") - before, GROWTH)
 
     def warm(self, agent):
