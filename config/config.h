@@ -86,6 +86,16 @@ struct config_client {
     size_t n_from;
 };
 
+/* The hashes of Digest (RFC 7616 section 6.1). */
+enum digest_hash { HASH_SHA256, HASH_MD5, HASH_SHA512_256, DIGEST_HASHES };
+
+/* Whose proof of who it is goes with an answer to a client, where its scheme has one (Negotiate's last token, Digest's rspauth). */
+enum gateway_mutual {
+    GATEWAY_MUTUAL_NO,   /* nobody's */
+    GATEWAY_MUTUAL_YES,  /* ours */
+    GATEWAY_MUTUAL_PASS, /* the next proxy's, which sees the client's own credentials (pass_authorization) */
+};
+
 /* Where clients have to authenticate before they are served ([gateway], [gateway NAME]). A named one has the values of [gateway] where it says nothing. */
 struct config_gateway {
     char *
@@ -95,18 +105,20 @@ struct config_gateway {
     size_t n_listen;
     struct config_network *allow; /* none: only this machine */
     size_t n_allow;
-    enum auth_scheme auth[AUTH_SCHEMES]; /* what is offered, in this order */
-    size_t n_auth;                       /* at least one where there is a listener */
-    char *keytab;                        /* NULL: Kerberos' own default */
-    char *users;                         /* a file in the forms of htpasswd and htdigest; NULL: none */
+    enum auth_scheme auth[AUTH_SCHEMES];    /* what is offered, in this order */
+    size_t n_auth;                          /* at least one where there is a listener */
+    enum digest_hash digest[DIGEST_HASHES]; /* what its challenges for Digest offer, in this order */
+    size_t n_digest;                        /* at least one */
+    char *keytab;                           /* NULL: Kerberos' own default */
+    char *users;                            /* a file in the forms of htpasswd and htdigest; NULL: none */
     char *realm;
-    char *domain;            /* NTLM's, and of a user written without one; NULL: none */
-    bool winbind;            /* NTLM's answers are checked by winbind, not against `users` */
-    char *certificate;       /* PEM file, for https:// listeners; NULL: none */
-    char *key;               /* PEM file; NULL: it stands in the certificate's */
-    bool mutual;             /* the proof of who we are goes with the answer, where a scheme has one */
-    bool pass_authorization; /* Proxy-Authorization stays on the request */
-    unsigned connections;    /* of all clients at once */
+    char *domain;      /* NTLM's, and of a user written without one; NULL: none */
+    bool winbind;      /* NTLM's answers are checked by winbind, not against `users` */
+    char *certificate; /* PEM file, for https:// listeners; NULL: none */
+    char *key;         /* PEM file; NULL: it stands in the certificate's */
+    enum gateway_mutual mutual;
+    bool pass_authorization;          /* Proxy-Authorization stays on the request */
+    unsigned connections;             /* of all clients at once */
     unsigned connections_per_address; /* at once; 0: no limit but that */
     unsigned requests_per_second;     /* of a user, or of an address before it is one; 0: no limit */
     unsigned head_timeout;            /* seconds for a request's head */

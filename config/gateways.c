@@ -94,6 +94,18 @@ static bool check_tls(const struct config_whole *w, const struct config_gateway 
     return blame(w, g, "listen", e);
 }
 
+/* Who sees no credentials has nothing to prove. */
+static bool check_mutual(const struct config_whole *w, const struct config_gateway *g, struct err *e)
+{
+    if (g->mutual != GATEWAY_MUTUAL_PASS || g->pass_authorization)
+        return true;
+    err_set(
+        e, ERR_CONFIG,
+        "mutual: the next proxy can prove itself to a client only if it gets the client's credentials: write "
+        "pass-authorization = yes, here and in the [upstream]");
+    return blame(w, g, "mutual", e);
+}
+
 bool whole_check_gateways(struct config_whole *w, struct err *e)
 {
     for (size_t i = 0; i < w->c.n_gateways; i++)
@@ -105,7 +117,8 @@ bool whole_check_gateways(struct config_whole *w, struct err *e)
             err_set(e, ERR_CONFIG, "[gateway %s] listens nowhere; write listen = HOST:PORT", g->section);
             return origin_blame(w->each_gateway[i].header, e);
         }
-        if (g->n_listen && !(check_open(w, g, e) && check_users(w, g, e) && check_tls(w, g, e)))
+        if (g->n_listen &&
+            !(check_open(w, g, e) && check_users(w, g, e) && check_tls(w, g, e) && check_mutual(w, g, e)))
             return false;
     }
     return true;

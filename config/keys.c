@@ -47,6 +47,7 @@ static const char *const kerberos_choices[] = {"find", "acquire", NULL};
 static const char *const canonicalize_choices[] = {"system", "yes", "no", NULL};
 static const char *const client_credentials_choices[] = {"drop", "use", "pass", NULL};
 static const char *const mutual_choices[] = {"try", "require", "off", NULL};
+static const char *const gateway_mutual_choices[] = {"no", "yes", "pass", NULL};
 
 #define IN_CONFIG(field)   .at = offsetof(struct config, field)
 #define IN_UPSTREAM(field) .at = offsetof(struct config_upstream, field)
@@ -232,6 +233,11 @@ const struct setting settings[] = {
      IN_GATEWAY(auth), ALSO(config_gateway, n_auth),
      .help = "How they may show who they are, in the order in which it is offered. A gateway that listens "
              "names at least one."},
+    {"gateway", "digest", &kind_hashes, .fallback = "sha-256 md5", .example = "md5 sha-256",
+     IN_GATEWAY(digest), ALSO(config_gateway, n_digest),
+     .help =
+         "The hashes that digest offers, in this order: sha-256, md5, sha-512-256. Some programs take the "
+         "first, or know md5 alone."},
     {"gateway", "keytab", &kind_path, .absent = "this machine's own (/etc/krb5.keytab)",
      .example = "/etc/exeat/http.keytab", IN_GATEWAY(keytab),
      .help = "Kerberos keys of HTTP/ and the name by which clients reach the gateway, for negotiate."},
@@ -250,8 +256,11 @@ const struct setting settings[] = {
     {"gateway", "key", &kind_path, .absent = "it stands in the certificate's file",
      .example = "/etc/exeat/gateway.key", IN_GATEWAY(key),
      .help = "The certificate's key (PEM, without a passphrase)."},
-    {"gateway", "mutual", &kind_yes_no, .fallback = "yes", IN_GATEWAY(mutual),
-     .help = "Whether an answer carries the proof of who we are, where the client's scheme has one."},
+    {"gateway", "mutual", &kind_choice, .fallback = "yes", IN_GATEWAY(mutual),
+     .choices = gateway_mutual_choices,
+     .help =
+         "Whether an answer carries the proof of who we are, where the client's scheme has one; pass: the "
+         "next proxy's in its place, where pass-authorization leaves it the client's credentials."},
     {"gateway", "pass-authorization", &kind_yes_no, .fallback = "no", IN_GATEWAY(pass_authorization),
      .help = "Whether the Proxy-Authorization field stays on requests that were let in; for upstreams of the "
              "same administration that share credentials, whose section says the same."},

@@ -38,6 +38,7 @@ extern const struct kind
 extern const struct kind kind_pac; /* config.pac and pac_place */
 
 extern const struct kind kind_schemes; /* enum auth_scheme[AUTH_SCHEMES], size_t count */
+extern const struct kind kind_hashes;  /* enum digest_hash[DIGEST_HASHES], size_t count */
 extern const struct kind kind_secret;  /* enum secret_source, char *argument */
 
 /* For the environment, whose values have no quotes. The callee copies. */

@@ -68,6 +68,49 @@ static bool print_schemes(const struct setting *s, const void *object, struct bu
 const struct kind kind_schemes = {"negotiate, ntlm, digest, basic, separated by blanks; or none", true,
                                   parse_schemes, print_schemes};
 
+static const char *const hash_names[] = {
+    [HASH_SHA256] = "sha-256", [HASH_MD5] = "md5", [HASH_SHA512_256] = "sha-512-256", NULL};
+
+static bool add_hash(enum digest_hash *list, size_t *n, struct span word, struct err *e)
+{
+    int found = choice_find(hash_names, word, e);
+    if (found < 0)
+        return false;
+    for (size_t i = 0; i < *n; i++)
+        if (list[i] == (enum digest_hash)found)
+            return err_set(e, ERR_CONFIG, "%s stands here twice", hash_names[found]);
+    list[(*n)++] = (enum digest_hash)found;
+    return true;
+}
+
+static bool parse_hashes(const struct setting *s, void *object, struct span value, struct err *e)
+{
+    enum digest_hash *list = (enum digest_hash *)((char *)object + s->at);
+    size_t *n = (size_t *)((char *)object + s->also_at);
+    struct buf item;
+    buf_init(&item, 0);
+    bool ok = true;
+    int more = 0;
+    while (ok && (more = ini_item(&value, &item, e)) > 0)
+        ok = add_hash(list, n, buf_span(&item), e);
+    buf_free(&item);
+    if (!ok || more < 0)
+        return false;
+    return *n > 0 || err_set(e, ERR_CONFIG, "at least one hash is needed; the default is %s", s->fallback);
+}
+
+static bool print_hashes(const struct setting *s, const void *object, struct buf *out)
+{
+    const enum digest_hash *list = (const enum digest_hash *)((const char *)object + s->at);
+    size_t n = *(const size_t *)((const char *)object + s->also_at);
+    for (size_t i = 0; i < n; i++)
+        buf_addf(out, "%s%s", i ? " " : "", hash_names[list[i]]);
+    return true;
+}
+
+const struct kind kind_hashes = {"sha-256, md5, sha-512-256, separated by blanks", true, parse_hashes,
+                                 print_hashes};
+
 static const char *const source_names[] = {
     [SECRET_KEYRING] = "keyring",       [SECRET_COMMAND] = "command", [SECRET_FILE] = "file",
     [SECRET_CREDENTIAL] = "credential", [SECRET_KEYTAB] = "keytab",   [SECRET_PROMPT] = "prompt",

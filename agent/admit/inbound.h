@@ -16,7 +16,7 @@ enum inbound_verdict {
     INBOUND_ASKED,     /* 407 with `lines` */
     INBOUND_REFUSED,   /* the same, after `delay` */
     INBOUND_MALFORMED, /* 400 with `why` */
-    INBOUND_FAILED,    /* 503 with `why` and `remedy` */
+    INBOUND_FAILED,    /* 503 with `why`; `remedy` is for the log */
 };
 
 /* The spans are lent for the length of the call. */

@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/say.h"
@@ -65,6 +66,50 @@ static bool certificate_is_good(const struct config_gateway *g, struct err *e)
     return s || !g->certificate;
 }
 
+static bool offers(const struct config_gateway *g, enum auth_scheme scheme)
+{
+    for (size_t i = 0; i < g->n_auth; i++)
+        if (g->auth[i] == scheme)
+            return true;
+    return false;
+}
+
+/* Opened as the agent's user would; what it holds is for the keyholder to find out. */
+static void warn_of_file(const struct config_gateway *g, const char *path, bool shared, const char *remedy)
+{
+    struct stat st;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    const char *blank = *g->section ? " " : "", *name = g->section;
+    if (fd < 0 || fstat(fd, &st) < 0)
+        say_warning("[gateway%s%s]: %s cannot be read (%s), and nobody is let in by it: %s", blank, name,
+                    path, strerror(errno), remedy);
+    else if (!shared && (st.st_mode & 027))
+        say_warning(
+            "[gateway%s%s]: %s may be read by everybody or written by others than its owner, and nobody "
+            "is let in by it: write \"chmod 600 %s\"",
+            blank, name, path, path);
+    else if (!shared && st.st_uid != 0 && st.st_uid != geteuid())
+        say_warning(
+            "[gateway%s%s]: %s belongs to another user, who could let anybody in: nobody is let in by "
+            "it where exeat runs as you",
+            blank, name, path);
+    if (fd >= 0)
+        close(fd);
+}
+
+static void warn_of_gateway(const struct config_gateway *g)
+{
+    if (!g->n_listen)
+        return;
+    if (g->users &&
+        (offers(g, AUTH_BASIC) || offers(g, AUTH_DIGEST) || (offers(g, AUTH_NTLM) && !g->winbind)))
+        warn_of_file(g, g->users, false, "\"exeat users add NAME\" makes such a file");
+    if (g->keytab && offers(g, AUTH_NEGOTIATE))
+        warn_of_file(
+            g, g->keytab, true,
+            "give it keys of HTTP/ and the name by which clients reach the gateway, readable by exeat");
+}
+
 /* The file itself comes with the first start. */
 static bool log_has_place(const struct config *c, struct err *e)
 {
@@ -98,6 +143,8 @@ static int check(struct config *c)
                              c->gateways[i].section, e.text);
     for (size_t i = 0; i < c->n_upstreams; i++)
         warn_of_basic(&c->upstreams[i]);
+    for (size_t i = 0; i < c->n_gateways; i++)
+        warn_of_gateway(&c->gateways[i]);
     warn_of_pac(c);
     say_clean(stdout, span_str(place));
     size_t n = c->n_listen + c->n_socks + c->n_metrics;

@@ -16,6 +16,8 @@
 #include "base/buf.h"
 #include "base/write_all.h"
 
+#define SHA512_256 SPAN("{SHA-512-256}") /* before a hash of the same length as SHA-256's */
+
 #define FILE_MAX ((size_t)4 << 20)
 
 static bool take_lock(struct users_file *f, struct err *e)
@@ -85,8 +87,10 @@ bool users_line_read(struct span text, struct users_line *line)
         fields[n++] = span_cut(&rest, ':');
     line->user = fields[0];
     line->realm = n == 3 ? fields[1] : SPAN("");
-    line->form = n == 2 && is_hash(fields[1])                          ? "Basic"
-                 : n == 3 && fields[2].n == 64                         ? "Digest (SHA-256)"
+    line->form = n == 2 && is_hash(fields[1])  ? "Basic"
+                 : n == 3 && fields[2].n == 64 ? "Digest (SHA-256)"
+                 : n == 3 && fields[2].n == SHA512_256.n + 64 && span_starts(fields[2], SHA512_256)
+                     ? "Digest (SHA-512-256)"
                  : n == 3 && fields[2].n == 32                         ? "Digest (MD5)"
                  : n == 5 && fields[4].n != 0 && fields[4].p[0] == '[' ? "NTLM"
                                                                        : NULL;

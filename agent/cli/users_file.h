@@ -24,7 +24,8 @@ void users_file_close(struct users_file *f);
 /* What a line is for. false: it is empty or a comment. */
 struct users_line {
     struct span user, realm;
-    const char *form; /* "Basic", "Digest (SHA-256)", "Digest (MD5)", "NTLM"; NULL: of no known form */
+    const char *
+        form; /* "Basic", "Digest (SHA-256)", "Digest (MD5)", "Digest (SHA-512-256)", "NTLM"; NULL: of no known form */
 };
 bool users_line_read(struct span text, struct users_line *line);
 

@@ -224,7 +224,7 @@ static void answer(struct accept_context *c, struct accept_answer *a)
                          .lines = buf_span(&a->lines),
                          .info = buf_span(&a->info),
                          .why = buf_span(&a->why),
-                         .remedy = span_str(a->remedy),
+                         .remedy = buf_span(&a->remedy),
                          .until = a->until > 0 && a->until < UINT32_MAX ? (uint32_t)a->until : 0,
                          .delay = a->delay};
     log_debug(NULL, "gateway %s, context %u: %s%s%s", c->gateway, c->id, keys_verdict_name(a->verdict),

@@ -15,15 +15,23 @@
 
 #define SAYS_MAX 1024 /* of a client nonce, which goes back to the client */
 
+/*
+ * None of the -sess algorithms: what they are for (RFC 7616 section 3.4.2) is a server that does without the users' hashes and gets a session's key from who
+ * has them, and we have them. They are no stronger, and clients do not agree on which client nonce the key is made of once a nonce is used again. No
+ * client knows them alone, so that they would let in nobody more; and what is not offered is not taken.
+ */
 static const struct way {
     const char *algorithm;
     enum users_kind kind;
     size_t digits;
-} ways[] = {{"SHA-256", USERS_SHA256, 64}, {"MD5", USERS_MD5, 32}};
-#define WAYS (sizeof ways / sizeof *ways)
+} ways[DIGEST_HASHES] = {[HASH_SHA256] = {"SHA-256", USERS_SHA256, 64},
+                         [HASH_MD5] = {"MD5", USERS_MD5, 32},
+                         [HASH_SHA512_256] = {"SHA-512-256", USERS_SHA512_256, 64}};
 
 struct digest_gate {
     char *realm;
+    enum digest_hash hashes[DIGEST_HASHES]; /* that are offered, in this order */
+    size_t n;
     struct nonce_mint *mint;
     char nobody[DIGEST_HEX_SIZE]; /* stands for the hash of those who are not there */
 };
@@ -31,12 +39,15 @@ struct digest_gate {
 /* A client's answer; the strings are the parsed header's. */
 struct claim {
     const struct way *way;
-    const char *user, *realm, *nonce, *uri, *response, *cnonce, *nc;
-    char *decoded; /* from username*; NULL: there was none */
+    const char *realm, *nonce, *uri, *response, *cnonce, *nc;
+    struct span user; /* empty: whoever hides behind `hidden` is none of the users */
+    char
+        hidden[DIGEST_HEX_SIZE]; /* the hash that the client names instead of a user; "": it names the user */
+    char *decoded;               /* from username*; NULL: there was none */
     uint32_t count;
 };
 
-struct digest_gate *digest_gate_new(const char *realm)
+struct digest_gate *digest_gate_new(const char *realm, const enum digest_hash *hashes, size_t n)
 {
     unsigned char random[32];
     struct nonce_mint *mint = nonce_mint_new();
@@ -47,6 +58,8 @@ struct digest_gate *digest_gate_new(const char *realm)
     struct digest_gate *g = mem_zero(sizeof *g);
     g->mint = mint;
     g->realm = mem_strdup(realm);
+    memcpy(g->hashes, hashes, n * sizeof *hashes);
+    g->n = n;
     for (size_t i = 0; i < sizeof random; i++) {
         g->nobody[2 * i] = "0123456789abcdef"[random[i] >> 4];
         g->nobody[2 * i + 1] = "0123456789abcdef"[random[i] & 15];
@@ -71,22 +84,28 @@ static void add_quoted(struct buf *b, const char *name, const char *value)
     buf_add_str(b, "\"");
 }
 
-bool digest_gate_offer(struct digest_gate *g, const struct users *u, bool stale, int64_t now,
+bool digest_gate_can(const struct digest_gate *g, const struct users *u)
+{
+    for (size_t i = 0; i < g->n; i++)
+        if (users_have(u, ways[g->hashes[i]].kind, span_str(g->realm)))
+            return true;
+    return false;
+}
+
+void digest_gate_offer(struct digest_gate *g, const struct users *u, bool stale, int64_t now,
                        struct buf *lines)
 {
-    bool any = false;
-    for (size_t i = 0; i < WAYS; i++) {
+    for (size_t i = 0; i < g->n; i++) {
+        const struct way *way = &ways[g->hashes[i]];
         char nonce[NONCE_DIGITS + 1];
-        if (!users_have(u, ways[i].kind, span_str(g->realm)))
+        if (!users_have(u, way->kind, span_str(g->realm)))
             continue;
         nonce_make(g->mint, now, nonce);
         buf_add_str(lines, "Digest ");
         add_quoted(lines, "realm", g->realm);
-        buf_addf(lines, ", qop=\"auth\", algorithm=%s, nonce=\"%s\", charset=UTF-8%s\n", ways[i].algorithm,
-                 nonce, stale ? ", stale=true" : "");
-        any = true;
+        buf_addf(lines, ", qop=\"auth\", algorithm=%s, nonce=\"%s\", charset=UTF-8, userhash=true%s\n",
+                 way->algorithm, nonce, stale ? ", stale=true" : "");
     }
-    return any;
 }
 
 static bool broken(const char **why, const char *text)
@@ -132,18 +151,31 @@ static char *decode_extended(const char *value)
     return out;
 }
 
+static void to_lower(char *to, const char *from)
+{
+    for (; *from; from++)
+        *to++ = *from >= 'A' && *from <= 'F' ? (char)(*from | 32) : *from;
+    *to = '\0';
+}
+
 static bool read_user(const struct challenge *c, struct claim *claim, const char **why)
 {
     const char *plain = challenge_param(c, "username"), *extended = challenge_param(c, "username*");
     const char *hashed = challenge_param(c, "userhash");
     if (!plain == !extended)
         return broken(why, plain ? "names the user twice" : "names no user");
-    if (hashed && span_ieq(span_str(hashed), SPAN("true")))
-        return broken(why, "hides the user's name, which was not offered");
-    claim->user = plain;
+    if (hashed && span_ieq(span_str(hashed), SPAN("true"))) {
+        if (extended || !*plain || strlen(plain) >= sizeof claim->hidden || !is_hex(plain, strlen(plain)))
+            return broken(why, "hides the user's name behind something that is no hash (userhash)");
+        to_lower(claim->hidden, plain);
+        return true;
+    }
     if (extended)
-        claim->user = claim->decoded = decode_extended(extended);
-    return claim->user || broken(why, "spells the user's name in an unknown way");
+        claim->decoded = decode_extended(extended);
+    const char *user = extended ? claim->decoded : plain;
+    if (user)
+        claim->user = span_str(user);
+    return user || broken(why, "spells the user's name in an unknown way");
 }
 
 static bool read_count(struct claim *claim, const char **why)
@@ -155,7 +187,8 @@ static bool read_count(struct claim *claim, const char **why)
 }
 
 /* RFC 7616 section 3.4. A claim without a way is sound, but for an algorithm that is not offered. */
-static bool read_claim(const struct challenge *c, struct claim *claim, const char **why)
+static bool read_claim(const struct digest_gate *g, const struct challenge *c, struct claim *claim,
+                       const char **why)
 {
     const char *algorithm = challenge_param(c, "algorithm"), *qop = challenge_param(c, "qop");
     *claim = (struct claim){.realm = challenge_param(c, "realm"),
@@ -173,9 +206,9 @@ static bool read_claim(const struct challenge *c, struct claim *claim, const cha
         return broken(why, "has a quality of protection that was not offered");
     if (strlen(claim->cnonce) > SAYS_MAX || !*claim->cnonce)
         return broken(why, "has a client nonce that is empty or too long");
-    for (size_t i = 0; i < WAYS; i++)
-        if (span_ieq(span_str(algorithm ? algorithm : "MD5"), span_str(ways[i].algorithm)))
-            claim->way = &ways[i];
+    for (size_t i = 0; i < g->n; i++)
+        if (span_ieq(span_str(algorithm ? algorithm : "MD5"), span_str(ways[g->hashes[i]].algorithm)))
+            claim->way = &ways[g->hashes[i]];
     if (claim->way && !is_hex(claim->response, claim->way->digits))
         return broken(why, "has a response of another length than its algorithm's");
     return read_count(claim, why);
@@ -213,13 +246,6 @@ static void make_response(EVP_MD *md, const char *ha1, const struct claim *claim
                 span_str(claim->cnonce), SPAN("auth"), span_str(ha2));
 }
 
-static void to_lower(char *to, const char *from)
-{
-    for (; *from; from++)
-        *to++ = *from >= 'A' && *from <= 'F' ? (char)(*from | 32) : *from;
-    *to = '\0';
-}
-
 /* RFC 7616 section 3.5 */
 static void write_info(struct digest_gate *g, EVP_MD *md, const char *ha1, const struct claim *claim,
                        int64_t age, int64_t now, struct buf *info)
@@ -240,7 +266,7 @@ static enum digest_judgement judge(struct digest_gate *g, const struct users *u,
 {
     char ha1[DIGEST_HEX_SIZE] = "", response[DIGEST_HEX_SIZE], said[DIGEST_HEX_SIZE];
     struct span realm = span_str(g->realm);
-    struct span hash = users_find(u, claim->way->kind, span_str(claim->user), realm);
+    struct span hash = users_find(u, claim->way->kind, claim->user, realm);
     EVP_MD *md = digest_algorithm_fetch(digest_algorithm_find(claim->way->algorithm));
     if (!md)
         return DIGEST_FOREIGN;
@@ -283,16 +309,19 @@ enum digest_judgement digest_gate_check(struct digest_gate *g, const struct user
     struct claim claim = {0};
     enum digest_judgement outcome = DIGEST_BROKEN;
     *result = (struct digest_result){0};
-    if (parse(request->header, &list, &result->why) && read_claim(&list.items[0], &claim, &result->why)) {
+    if (parse(request->header, &list, &result->why) && read_claim(g, &list.items[0], &claim, &result->why)) {
+        if (claim.way && *claim.hidden)
+            claim.user = users_hidden(u, claim.way->kind, span_str(claim.hidden));
+        struct span user = claim.user.n || !*claim.hidden ? claim.user : span_str(claim.hidden);
         if (!names_target(claim.uri, request->target))
             result->why = "is for another target than the request's (uri)";
         else if (!claim.way || strcmp(claim.realm, g->realm) != 0)
             outcome = DIGEST_FOREIGN;
-        else if (!request->may_try(request->owner, span_str(claim.user)))
+        else if (!request->may_try(request->owner, user))
             outcome = DIGEST_UNTRIED;
         else
             outcome = judge(g, u, &claim, request, result);
-        result->user = mem_strdup(claim.user);
+        result->user = span_dup(user);
     }
     free(claim.decoded);
     challenge_list_free(&list);

@@ -1,11 +1,12 @@
 /*
- * Digest access authentication (RFC 7616), server side: qop=auth, SHA-256 and MD5. A nonce carries its own time and a keyed hash, so that nothing is kept
+ * Digest access authentication (RFC 7616), server side: qop=auth; SHA-256, MD5, SHA-512-256; names of users in clear or as a hash. A nonce carries its own time and a keyed hash, so that nothing is kept
  * for the clients that never come back; what is kept, in a table of fixed size, is which counts (nc) of a nonce were seen. Threads may share a gate.
  */
 #ifndef EXEAT_KEYS_ACCEPT_DIGEST_H
 #define EXEAT_KEYS_ACCEPT_DIGEST_H
 
 #include "base/buf.h"
+#include "config/config.h"
 #include "keys/users.h"
 
 #define DIGEST_NONCE_MS                                                                                      \
@@ -13,12 +14,14 @@
 
 struct digest_gate;
 
-/* Of one gateway; `realm` is copied. NULL: no random numbers. */
-struct digest_gate *digest_gate_new(const char *realm);
+/* Of one gateway, which offers these hashes in this order; all is copied. NULL: no random numbers. */
+struct digest_gate *digest_gate_new(const char *realm, const enum digest_hash *hashes, size_t n);
 void digest_gate_free(struct digest_gate *g);
 
-/* Appends the challenges for what the users have hashes for, SHA-256 first, each followed by LF. `now`: milliseconds since 1970. false: for nobody. */
-bool digest_gate_offer(struct digest_gate *g, const struct users *u, bool stale, int64_t now,
+/* Has anybody one of the hashes that are offered? */
+bool digest_gate_can(const struct digest_gate *g, const struct users *u);
+/* Appends the challenges for what the users have hashes for, each followed by LF. `now`: milliseconds since 1970. */
+void digest_gate_offer(struct digest_gate *g, const struct users *u, bool stale, int64_t now,
                        struct buf *lines);
 
 enum digest_judgement {
@@ -39,7 +42,7 @@ struct digest_asked {
 };
 
 struct digest_result {
-    char *user;      /* as the client says; NULL: unknown. The caller frees */
+    char *user;      /* as the client says, or behind what it says; NULL: unknown. The caller frees */
     struct buf info; /* DIGEST_RIGHT: the value of Proxy-Authentication-Info; the caller frees */
     const char *why;
 };

@@ -248,9 +248,10 @@ void accept_speak(const struct accept_question *q, struct accept_answer *a)
     else if (hand.any)
         stale = speak(q, &hand, a);
     if (!hand.any) {
-        accept_say(a, KEYS_UNAVAILABLE, "%s",
-                   hand.why.n ? buf_cstr(&hand.why) : "this gateway is configured to offer no scheme");
-        a->remedy = hand.remedy ? hand.remedy : "say auth in the configuration of this gateway";
+        accept_say(a, KEYS_UNAVAILABLE, "what this gateway checks its clients with is not in order");
+        buf_addf(&a->remedy, "%s; %s",
+                 hand.why.n ? buf_cstr(&hand.why) : "this gateway is configured to offer no scheme",
+                 hand.remedy ? hand.remedy : "say auth in the configuration of this gateway");
     } else if (q->opening || a->verdict == KEYS_REFUSED) {
         gate_challenge(q->gate, &hand, stale, wall_ms(), &a->lines);
     }
@@ -263,6 +264,7 @@ void accept_answer_free(struct accept_answer *a)
     buf_free(&a->lines);
     buf_free(&a->info);
     buf_free(&a->why);
+    buf_free(&a->remedy);
     *a = (struct accept_answer){0};
 }
 

@@ -40,7 +40,7 @@ struct accept_answer {
     const char *scheme;
     int64_t until; /* seconds since 1970; 0: no end */
     struct buf lines, info, why;
-    const char *remedy;
+    struct buf remedy; /* for the administrator alone: it may name files */
 };
 
 void accept_speak(const struct accept_question *q, struct accept_answer *a);

@@ -31,7 +31,7 @@ struct gate *gate_new(const struct config_gateway *g, const char *replays)
     gate->n = g->n_auth;
     gate->winbind = g->winbind;
     gate->memo = accept_memo_new();
-    gate->digest = digest_gate_new(gate->realm);
+    gate->digest = digest_gate_new(gate->realm, g->digest, g->n_digest);
     struct gate_inside *in = gate->inside = mem_zero(sizeof *in);
     pthread_mutex_init(&in->lock, NULL);
     in->users_path = mem_strdup(g->users);
@@ -139,14 +139,13 @@ static void judge_users(struct gate *g, struct gate_hand *hand, const struct err
         enum auth_scheme scheme;
         const char *lacks;
     } rows[] = {{AUTH_NTLM, "no user has a hash for NTLM"},
-                {AUTH_DIGEST, "no user has a hash for Digest with this realm"},
+                {AUTH_DIGEST, "no user has a hash for Digest with this realm, of those that digest = offers"},
                 {AUTH_BASIC, "no user has a hash for Basic"}};
     struct span realm = span_str(g->realm);
     const struct users *u = hand->users;
     bool have[AUTH_SCHEMES] = {false};
     have[AUTH_NTLM] = g->winbind || (u && users_have(u, USERS_NT, realm));
-    have[AUTH_DIGEST] =
-        u && g->digest && (users_have(u, USERS_MD5, realm) || users_have(u, USERS_SHA256, realm));
+    have[AUTH_DIGEST] = u && g->digest && digest_gate_can(g->digest, u);
     have[AUTH_BASIC] = u && users_have(u, USERS_PASSWORD, realm);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         if (!gate_offers(g, rows[i].scheme))

@@ -1,5 +1,5 @@
 /*
- * One line for each form: crypt(3) with the form that this system prefers for passwords, Digest with SHA-256 and MD5, and NTLM where OpenSSL has its old hash.
+ * One line for each form: crypt(3) with the form that this system prefers for passwords, Digest with SHA-256, MD5 and SHA-512-256 (users.h says how it is written), and NTLM where OpenSSL has its old hash.
  */
 #include "keys/hash_user.h"
 
@@ -42,7 +42,7 @@ static bool add_crypt(struct secret *out, struct span user, const struct secret 
 }
 
 static void add_digest(struct secret *out, struct span user, struct span realm, const struct secret *password,
-                       const char *algorithm)
+                       const char *algorithm, struct span form)
 {
     char hash[DIGEST_HEX_SIZE];
     EVP_MD *md = digest_algorithm_fetch(digest_algorithm_find(algorithm));
@@ -50,7 +50,7 @@ static void add_digest(struct secret *out, struct span user, struct span realm, 
         return; /* a system that does without MD5 */
     DIGEST_HASH(md, hash, user, realm, secret_reveal(password));
     EVP_MD_free(md);
-    const struct span parts[] = {user, SPAN(":"), realm, SPAN(":"), span_str(hash), SPAN("\n")};
+    const struct span parts[] = {user, SPAN(":"), realm, SPAN(":"), form, span_str(hash), SPAN("\n")};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         secret_add(out, parts[i]);
     secret_wipe(hash, sizeof hash);
@@ -85,8 +85,9 @@ int hash_user(void)
     } else if (!add_crypt(&out, user, &password)) {
         log_error(NULL, "crypt(3) can hash no password here, or this one is too long");
     } else {
-        add_digest(&out, user, realm, &password, "SHA-256");
-        add_digest(&out, user, realm, &password, "MD5");
+        add_digest(&out, user, realm, &password, "SHA-256", SPAN(""));
+        add_digest(&out, user, realm, &password, "MD5", SPAN(""));
+        add_digest(&out, user, realm, &password, "SHA-512-256", SPAN("{SHA-512-256}"));
         add_nt(&out, user, &password);
         status = write_all(STDOUT_FILENO, secret_reveal(&out)) ? EXIT_SUCCESS : EXIT_FAILURE;
     }

@@ -14,6 +14,7 @@
 #include "base/buf.h"
 #include "base/log.h"
 #include "keys/basic_hash.h"
+#include "keys/digest_hash.h"
 #include "keys/nthash.h"
 
 struct line {
@@ -22,11 +23,20 @@ struct line {
     unsigned number;
 };
 
+/* A line for Digest by what hides its name and realm. */
+struct hidden {
+    enum users_kind kind;
+    char hex[DIGEST_HEX_SIZE];
+    struct span name;
+};
+
 struct users {
     atomic_uint refs;
     struct secret text; /* what the lines point into */
     struct line *lines; /* sorted */
     size_t n;
+    struct hidden *hidden; /* sorted */
+    size_t n_hidden;
     struct stat read_as;
     uint64_t seed; /* of the choices for those who are not there */
 };
@@ -75,6 +85,8 @@ static bool has_control(struct span s)
     return false;
 }
 
+#define SHA512_256 SPAN("{SHA-512-256}")
+
 #define FIELDS_MAX 8 /* smbpasswd has six or seven, and an empty one behind the last colon */
 
 /* NULL: a good line. Else what is wrong with it, which reads on after "line 7". */
@@ -98,10 +110,11 @@ static const char *read_line(struct span text, struct line *l)
         return basic_hash_fault(l->hash);
     }
     if (n == 3) {
+        bool named = span_starts(fields[2], SHA512_256);
         l->realm = fields[1];
-        l->hash = fields[2];
-        l->kind = l->hash.n == 64 ? USERS_SHA256 : USERS_MD5;
-        return (l->hash.n == 32 || l->hash.n == 64) && is_hex(l->hash)
+        l->hash = named ? span_from(fields[2], SHA512_256.n) : fields[2];
+        l->kind = named ? USERS_SHA512_256 : l->hash.n == 64 ? USERS_SHA256 : USERS_MD5;
+        return (l->hash.n == 64 || (l->hash.n == 32 && !named)) && is_hex(l->hash)
                    ? NULL
                    : "has a hash for Digest that is neither MD5 (32 digits) nor SHA-256 (64)";
     }
@@ -159,6 +172,43 @@ static void drop_doubles(struct users *u, const char *name)
     u->n = kept;
 }
 
+static bool of_digest(enum users_kind kind)
+{
+    return kind == USERS_MD5 || kind == USERS_SHA256 || kind == USERS_SHA512_256;
+}
+
+static int compare_hidden(const void *left, const void *right)
+{
+    const struct hidden *a = left, *b = right;
+    return a->kind != b->kind ? (a->kind > b->kind) - (a->kind < b->kind)
+                              : memcmp(a->hex, b->hex, sizeof a->hex);
+}
+
+/* All at once, when the file is read: a client's guess then costs no hash for each of the users. */
+static void hide_names(struct users *u)
+{
+    static const char *const algorithms[USERS_KINDS] = {
+        [USERS_MD5] = "MD5", [USERS_SHA256] = "SHA-256", [USERS_SHA512_256] = "SHA-512-256"};
+    EVP_MD *md[USERS_KINDS] = {NULL};
+    for (int kind = 0; kind < USERS_KINDS; kind++)
+        if (algorithms[kind])
+            md[kind] = digest_algorithm_fetch(digest_algorithm_find(algorithms[kind]));
+    u->hidden = mem_zero((u->n + 1) * sizeof *u->hidden);
+    for (size_t i = 0; i < u->n; i++) {
+        const struct line *l = &u->lines[i];
+        if (!md[l->kind])
+            continue;
+        struct hidden *h = &u->hidden[u->n_hidden++];
+        h->kind = l->kind;
+        h->name = l->name;
+        DIGEST_HASH(md[l->kind], h->hex, l->name, l->realm);
+    }
+    for (int kind = 0; kind < USERS_KINDS; kind++)
+        EVP_MD_free(md[kind]);
+    if (u->n_hidden)
+        qsort(u->hidden, u->n_hidden, sizeof *u->hidden, compare_hidden);
+}
+
 struct users *users_parse(struct span text, const char *name)
 {
     struct users *u = mem_zero(sizeof *u);
@@ -167,6 +217,7 @@ struct users *users_parse(struct span text, const char *name)
     secret_set(&u->text, text);
     read_lines(u, name);
     drop_doubles(u, name);
+    hide_names(u);
     return u;
 }
 
@@ -234,6 +285,7 @@ void users_unref(struct users *u)
         return;
     secret_free(&u->text);
     free(u->lines);
+    free(u->hidden);
     free(u);
 }
 
@@ -245,11 +297,6 @@ bool users_changed(const struct users *u, const char *path)
            st.st_size != was->st_size || st.st_mode != was->st_mode || st.st_uid != was->st_uid ||
            st.st_mtim.tv_sec != was->st_mtim.tv_sec || st.st_mtim.tv_nsec != was->st_mtim.tv_nsec ||
            st.st_ctim.tv_sec != was->st_ctim.tv_sec || st.st_ctim.tv_nsec != was->st_ctim.tv_nsec;
-}
-
-static bool of_digest(enum users_kind kind)
-{
-    return kind == USERS_MD5 || kind == USERS_SHA256;
 }
 
 bool users_have(const struct users *u, enum users_kind kind, struct span realm)
@@ -265,6 +312,19 @@ struct span users_find(const struct users *u, enum users_kind kind, struct span 
     struct line wanted = {.kind = kind, .name = name, .realm = of_digest(kind) ? realm : SPAN("")};
     const struct line *l = u->n ? bsearch(&wanted, u->lines, u->n, sizeof *u->lines, compare) : NULL;
     return l ? l->hash : SPAN("");
+}
+
+struct span users_hidden(const struct users *u, enum users_kind kind, struct span userhash)
+{
+    struct hidden wanted = {.kind = kind};
+    size_t low = 0;
+    if (u->n_hidden == 0 || userhash.n >= sizeof wanted.hex)
+        return SPAN("");
+    memcpy(wanted.hex, userhash.p, userhash.n);
+    for (size_t n = u->n_hidden; n > 1; n -= n / 2) /* to the end, also where it has been met */
+        if (compare_hidden(&u->hidden[low + n / 2], &wanted) <= 0)
+            low += n / 2;
+    return compare_hidden(&u->hidden[low], &wanted) == 0 ? u->hidden[low].name : SPAN("");
 }
 
 /* Without its domain, where that is the gateway's (CORP\alice, and alice@CORP or alice@corp.example of CORP); else as it is. */

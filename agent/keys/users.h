@@ -3,9 +3,10 @@
  *
  *     alice:$y$j9T$...                              htpasswd: for Basic
  *     alice:realm:939e7578ed9e3c518a452acee763bce9  htdigest: for Digest with MD5; 64 digits: with SHA-256
+ *     alice:realm:{SHA-512-256}3798d4131c277846...  with that hash, whose digits are as many; other programs do not know this form
  *     alice:0:XXXX...:0CB69488...:[U          ]:LCT-00000000:   smbpasswd: for NTLM, its fourth field (the NT hash) alone
  *
- * Empty lines and those that begin with # are skipped. The bytes stay in locked memory: the last three are as good as the password. A table is
+ * Empty lines and those that begin with # are skipped. The bytes stay in locked memory: all but the first are as good as the password. A table is
  * immutable and may be shared by threads.
  */
 #ifndef EXEAT_KEYS_USERS_H
@@ -14,7 +15,7 @@
 #include "base/err.h"
 #include "base/secret.h"
 
-enum users_kind { USERS_PASSWORD, USERS_MD5, USERS_SHA256, USERS_NT, USERS_KINDS };
+enum users_kind { USERS_PASSWORD, USERS_MD5, USERS_SHA256, USERS_SHA512_256, USERS_NT, USERS_KINDS };
 
 struct users;
 
@@ -30,10 +31,13 @@ void users_unref(struct users *u);
 /* Is the file that it was read from another one by now? */
 bool users_changed(const struct users *u, const char *path);
 
-/* Has anybody what this needs? `realm` for the two of Digest, else it does not matter. */
+/* Has anybody what this needs? `realm` for those of Digest, else it does not matter. */
 bool users_have(const struct users *u, enum users_kind kind, struct span realm);
 /* The hash; empty: there is none. Lent from the table. */
 struct span users_find(const struct users *u, enum users_kind kind, struct span name, struct span realm);
+/* Whom a client means that hides the name behind a hash (RFC 7616 section 3.4.4): `userhash` in lower-case hex, made with the hash of `kind`, one of
+   Digest's. Empty: nobody; the look-up costs the same. Lent from the table. */
+struct span users_hidden(const struct users *u, enum users_kind kind, struct span userhash);
 /* The NT hash of the account that NTLM calls domain\user (any letter case; UTF-8), and *name: how the file writes it. `own`: the gateway's domain, or NULL. */
 struct span users_find_nt(const struct users *u, struct span domain, struct span user, const char *own,
                           struct span *name);

@@ -166,6 +166,7 @@ static void answered(void *owner)
     }
     if (credentials_exempt_in_vain(e) || gate_keeps_challenge(e))
         return;
+    forward_proof(e);
     if (course_asks_in_vain(e)) {
         ask_cancel(&e->ask);
         return;

@@ -5,6 +5,7 @@
 
 #include "relay/home.h"
 #include "relay/reply.h"
+#include "upstream/ask_keys.h"
 
 static struct span via(const struct exchange *e)
 {
@@ -80,6 +81,22 @@ bool forward_answer_here(struct exchange *e)
     return answer_max_forwards(e);
 }
 
+/* Where it is not we who answer the proxy's challenges, the client sees them. */
+static bool shows_challenge(const struct hop *hop)
+{
+    bool exempt = hop->base && !hop->authenticates;
+    return hop->pass_credentials || hop->leaves_credentials || exempt;
+}
+
+void forward_proof(struct exchange *e)
+{
+    const struct head *h = &e->ask.leg.head;
+    if (!gate_hands_on(e) || !shows_challenge(e->hops[e->at]))
+        return;
+    ask_keys_gather(&e->gate.lines, h, "Proxy-Authenticate");
+    ask_keys_gather(&e->gate.info, h, "Proxy-Authentication-Info");
+}
+
 static void write_answer(struct exchange *e, const struct head *h, const struct header_response *how)
 {
     struct buf out = {.max = e->config->max_head * 2};
@@ -106,13 +123,6 @@ static bool connection_bound(const struct head *h, const char *name)
             return true;
     }
     return false;
-}
-
-/* Where it is not we who answer the proxy's challenges, the client sees them. */
-static bool shows_challenge(const struct hop *hop)
-{
-    bool exempt = hop->base && !hop->authenticates;
-    return hop->pass_credentials || hop->leaves_credentials || exempt;
 }
 
 /* The client's own handshake with an origin server, or with the proxy where its credentials pass: one client, one connection (RFC 4559 section 6). */
@@ -160,7 +170,11 @@ void forward_tunnel_head(struct exchange *e, const struct head *h)
         forward_established(e);
         return;
     }
-    struct header_response how = {
-        .body = {.kind = BODY_TUNNEL}, .no_framing = true, .via = via(e), .upgrade = true};
+    struct header_response how = {.body = {.kind = BODY_TUNNEL},
+                                  .no_framing = true,
+                                  .via = via(e),
+                                  .upgrade = true,
+                                  .authenticate = buf_span(&e->gate.lines),
+                                  .authentication_info = buf_span(&e->gate.info)};
     write_answer(e, h, &how);
 }

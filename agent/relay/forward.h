@@ -14,6 +14,8 @@ bool forward_wants_upgrade(const struct exchange *e);
 /* Loops, our own pages, Max-Forwards: true when the exchange has been answered. */
 bool forward_answer_here(struct exchange *e);
 
+/* The final answer has come: where the configuration says so, the next proxy's proof of who it is goes to the client. */
+void forward_proof(struct exchange *e);
 void forward_informational(struct exchange *e, const struct head *h);
 /* Writes the head of the final answer; returns the framing that the client gets. */
 struct body_rule forward_answer_head(struct exchange *e, const struct head *h, struct body_rule rule);

@@ -127,7 +127,7 @@ static void on_in(struct exchange *e, const struct inbound_says *says, const str
         list_remove(&gated->link);
     gated->stranger = false;
     e->gate.known = true;
-    if (g && g->mutual) {
+    if (g && g->mutual == GATEWAY_MUTUAL_YES) {
         buf_add_span(&e->gate.lines, says->lines);
         buf_add_span(&e->gate.info, says->info);
     }
@@ -172,7 +172,8 @@ static void judged(void *owner, const struct inbound_says *says)
         break;
     case INBOUND_FAILED:
         gate->failed++;
-        set_answer(e, PAGE_NO_JUDGE, says->why, says->remedy);
+        set_answer(e, PAGE_NO_JUDGE, says->why,
+                   SPAN("the log of exeat, on the machine where it runs, tells its administrator more"));
         tell_failure(e, gate, says);
         answer_behind_body(e);
         break;
@@ -272,6 +273,13 @@ bool gate_keeps_challenge(struct exchange *e)
                     "client-credentials = drop"));
     ask_cancel(&e->ask);
     return true;
+}
+
+bool gate_hands_on(const struct exchange *e)
+{
+    const struct gate *gate = e->client->gated.gate;
+    const struct config_gateway *g = gate ? config_gateway_named(e->config, span_str(gate->name)) : NULL;
+    return g && g->mutual == GATEWAY_MUTUAL_PASS;
 }
 
 const char *gate_user(const struct exchange *e)

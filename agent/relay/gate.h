@@ -91,6 +91,8 @@ bool gate_may(struct exchange *e);
 bool gate_drains(struct exchange *e, struct span *in);
 /* Does the next proxy ask for credentials? Its challenge is none of ours: the exchange has been answered. */
 bool gate_keeps_challenge(struct exchange *e);
+/* Does its client get the next proxy's proof of who it is, and not ours? */
+bool gate_hands_on(const struct exchange *e);
 /* The exchange is over; its memory is not needed any more. */
 void gate_stop(struct exchange *e);
 void gate_forget(struct exchange *e);

@@ -48,7 +48,8 @@
  *                                                                               waits; why, for the log alone; identity: the account that
  *                                                                               was tried, as the client says
  *                                                                      BROKEN   the field is malformed: 400 with why
- *               (both) UNAVAILABLE, TIMEOUT: nobody can be let in by any scheme: 503 with why and remedy
+ *               (both) UNAVAILABLE, TIMEOUT: nobody can be let in by any scheme: 503 with why; remedy is for the log alone: it may name
+ *               files
  *   ACCEPT_CLOSE  that connection is gone                              nothing
  *
  * Instead of the answer named, a failure verdict with `why` and `remedy` may come to each question.

@@ -34,13 +34,21 @@ static void token(struct span bytes)
     }
 }
 
+static bool may_try(void *owner, struct span user)
+{
+    (void)owner, (void)user;
+    return true;
+}
+
 static void credentials(struct span bytes)
 {
     static const char file[] =
         "alice:$apr1$FSCYONUX$mlTHKZWVeHTjAX9N6JyLG1\nalice:exeat:939e7578ed9e3c518a452acee763bce9\n";
     struct users *u = users_parse(span_make(file, sizeof file - 1), "users");
-    struct digest_gate *g = digest_gate_new("exeat");
-    const struct digest_asked asked = {bytes, span_str("GET"), span_str("http://site.example/"), 0};
+    static const enum digest_hash hashes[] = {HASH_SHA256, HASH_MD5};
+    struct digest_gate *g = digest_gate_new("exeat", hashes, 2);
+    const struct digest_asked asked = {bytes, span_str("GET"), span_str("http://site.example/"),
+                                       0,     may_try,         NULL};
     struct digest_result result;
     struct accept_basic b;
     const char *why = NULL;

@@ -68,12 +68,16 @@ class DigestClient:
         self.count = 0
 
     def hash(self, *parts):
-        return hashlib.new(self.algorithm.replace("-", "").lower(), ":".join(parts).encode()).hexdigest()
+        names = {"MD5": "md5", "SHA-256": "sha256", "SHA-512-256": "sha512_256"}
+        return hashlib.new(names[self.algorithm.replace("-sess", "")], ":".join(parts).encode()).hexdigest()
 
     def fields(self, user="alice", password=PASSWORD, method="GET", uri=TARGET, count=None, cnonce="c"):
         self.count = self.count + 1 if count is None else count
         nc = "%08x" % self.count
-        answer = self.hash(self.hash(user, self.realm, password), self.nonce, nc, cnonce, "auth", self.hash(method, uri))
+        secret = self.hash(user, self.realm, password)
+        if self.algorithm.endswith("-sess"):
+            secret = self.hash(secret, self.nonce, cnonce)
+        answer = self.hash(secret, self.nonce, nc, cnonce, "auth", self.hash(method, uri))
         return {"username": '"%s"' % user, "realm": '"%s"' % self.realm, "nonce": '"%s"' % self.nonce, "uri": '"%s"' % uri,
                 "response": '"%s"' % answer, "algorithm": self.algorithm, "qop": "auth", "nc": nc, "cnonce": '"%s"' % cnonce}
 
@@ -83,6 +87,10 @@ class DigestClient:
 
     def header(self, **how):
         return self.text(self.fields(**how))
+
+    def hidden(self, user="alice", **how):
+        """RFC 7616 section 3.4.4"""
+        return self.text({**self.fields(user=user, **how), "username": '"%s"' % self.hash(user, self.realm), "userhash": "true"})
 
 
 class AcceptTest(unittest.TestCase):
@@ -126,7 +134,7 @@ class OpenTest(AcceptTest):
         lines = door.opened.lines.splitlines()
         self.assertEqual([l.split()[0] for l in lines], ["Basic", "Digest", "Digest"])
         self.assertEqual(lines[0], r'Basic realm="the \"lab\"", charset="UTF-8"')
-        self.assertRegex(lines[1], r'^Digest realm="the \\"lab\\"", qop="auth", algorithm=SHA-256, nonce="[0-9a-f]{64}", charset=UTF-8$')
+        self.assertRegex(lines[1], r'^Digest realm="the \\"lab\\"", qop="auth", algorithm=SHA-256, nonce="[0-9a-f]{64}", charset=UTF-8, userhash=true$')
         self.assertIn("algorithm=MD5", lines[2])
 
     def test_only_what_somebody_has_a_hash_for(self):
@@ -143,8 +151,10 @@ class OpenTest(AcceptTest):
                 k = self.keyholder(users=users, mode=mode)
                 opened = Door(k).opened
                 self.assertEqual(opened.verdict, "UNAVAILABLE")
-                self.assertIn(why, opened.why)
+                self.assertIn(why.lower(), opened.remedy.lower())
                 self.assertIn(remedy, opened.remedy)
+                self.assertNotIn(self.users_path, opened.why)  # which clients see
+                self.assertIn("not in order", opened.why)
 
     def test_the_group_may_read(self):
         self.assertEqual(Door(self.keyholder(mode=0o640)).opened.verdict, "OK")
@@ -155,7 +165,7 @@ class OpenTest(AcceptTest):
         os.unlink(self.users_path)
         answer = door.step(basic("carol"))
         self.assertEqual(answer.verdict, "UNAVAILABLE")
-        self.assertIn("No such file", answer.why)
+        self.assertIn("No such file", answer.remedy)
         self.write_users(USERS)
         self.let_in(door.step(basic("carol")), "carol", "Basic")
         self.write_users([l for l in USERS if not l.startswith("carol")])
@@ -390,8 +400,11 @@ class DigestTest(AcceptTest):
         self.refused(answer)
         self.assertEqual(answer.get("delay", 0), 0)
         client = DigestClient(door.opened.lines)
-        self.refused(door.step(client.text(dict(client.fields(), algorithm="SHA-512-256"))))
-        self.refused(door.step(client.text(dict(client.fields(), algorithm="SHA-256-sess"))))
+        for algorithm in ("SHA-512-256", "SHA-256-sess", "MD5-sess", "SHA-512-256-sess"):  # computed as it should be
+            client.algorithm = algorithm
+            answer = door.step(client.header())
+            self.refused(answer)
+            self.assertIn("another realm or algorithm", answer.why)
         md5 = DigestClient(door.opened.lines, "MD5").fields()
         del md5["algorithm"]
         self.let_in(door.step(client.text(md5)), "alice")
@@ -414,6 +427,58 @@ class DigestTest(AcceptTest):
             with self.subTest(header=header):
                 self.broken(door.step(header))
         self.let_in(door.step(client.text(fields)), "alice")
+
+    def offered(self, lines):
+        return re.findall(r"algorithm=([^,]+),", lines)
+
+    def test_which_hashes(self):
+        """Those of the setting, in its order, as far as somebody has one; no other is taken, whatever the file holds."""
+        users = USERS + ["alice:exeat:{SHA-512-256}" + ha1("sha512_256")]
+        for setting, wanted in (("", ["SHA-256", "MD5"]), ("digest = md5 sha-256\n", ["MD5", "SHA-256"]), ("digest = md5\n", ["MD5"]),
+                                ("digest = sha-512-256 md5\n", ["SHA-512-256", "MD5"])):
+            door = Door(self.keyholder(more=setting, users=users))
+            self.assertEqual(self.offered(door.opened.lines), wanted)
+            client = DigestClient(door.opened.lines, wanted[0])
+            for algorithm in ("MD5", "SHA-256", "SHA-512-256"):
+                with self.subTest(setting=setting, algorithm=algorithm):
+                    client.algorithm = algorithm
+                    if algorithm in wanted:
+                        self.let_in(door.step(client.header()), "alice", "Digest")
+                    else:
+                        self.refused(door.step(client.header()))
+        k = self.keyholder(more="digest = sha-512-256\n")
+        opened = Door(k).opened
+        self.assertEqual(opened.verdict, "UNAVAILABLE")
+        self.assertIn("of those that digest = offers", k.log())
+        self.write_users(users)
+        self.assertEqual(self.offered(Door(k).opened.lines), ["SHA-512-256"])
+
+    def test_hidden_names(self):
+        """A client may hide the name behind a hash; the log, the identity and the counting of wrong passwords have the name."""
+        k = self.keyholder(users=USERS + ["alice:exeat:{SHA-512-256}" + ha1("sha512_256")], more="digest = sha-256 md5 sha-512-256\n")
+        door = Door(k)
+        for algorithm in ("SHA-256", "MD5", "SHA-512-256"):
+            client = DigestClient(door.opened.lines, algorithm)
+            self.let_in(door.step(client.hidden()), "alice", "Digest")
+            fields = dict(client.fields(), username='"%s"' % client.hash("alice", "exeat").upper(), userhash="TRUE")
+            self.let_in(door.step(client.text(fields)), "alice", "Digest")
+            self.let_in(door.step(client.text(dict(client.fields(), userhash="false"))), "alice", "Digest")
+        client = DigestClient(door.opened.lines)
+        for wrong in (client.hidden(password="wrong"), client.header(password="wrong"), client.hidden(password="wrong")):
+            answer = door.step(wrong)
+            self.refused(answer)
+            self.assertEqual(answer.identity, "alice")
+        self.assertEqual(answer.delay, 2000)  # one account, by whatever name
+        unknown = client.hidden(user="nobody")
+        answer = door.step(unknown)
+        self.refused(answer)
+        self.assertEqual((answer.delay, answer.identity), (500, client.hash("nobody", "exeat")))
+        self.refused(door.step(client.hidden(user="erin")))  # has only MD5
+        for name in ("alice", "xyz", "", "0" * 65):
+            self.broken(door.step(client.text(dict(client.fields(), username='"%s"' % name, userhash="true"))))
+        fields = dict(client.fields(), userhash="true")
+        del fields["username"]
+        self.broken(door.step(client.text({"username*": "UTF-8''alice", **fields})))
 
     def test_extended_names(self):
         door = Door(self.keyholder(users=["j\u00f6rg:exeat:" + ha1("sha256", "j\u00f6rg")]))
@@ -532,7 +597,8 @@ class NegotiateTest(GssTest):
         k = self.keyholder(more="keytab = %s\n" % missing, users=None, auth="negotiate")
         opened = Door(k).opened
         self.assertEqual(opened.verdict, "UNAVAILABLE", opened)
-        self.assertIn("Kerberos cannot be accepted", opened.why)
+        self.assertIn("Kerberos cannot be accepted", opened.remedy)
+        self.assertNotIn("later", opened.why)
         with open(self.realm.keytab, "rb") as f, open(missing, "wb") as out:
             out.write(f.read())
         door = Door(k)

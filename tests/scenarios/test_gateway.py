@@ -185,6 +185,35 @@ class Challenges(Gateway):
         self.assertEqual(self.negotiates(client).all("Proxy-Authenticate"), [])
         self.assertEqual(self.lets_in(client).all("Proxy-Authentication-Info"), [])
 
+    def test_mutual_passed(self):
+        """The next proxy's proof in place of ours, where it got the client's credentials: on an answer, a tunnel's, another protocol's and one of ours."""
+        class Proves(Open):
+            def handle(self, conn, request):
+                proof = ["Proxy-Authenticate: Negotiate EEEE", "Proxy-Authentication-Info: rspauth=\"far\""]
+                if "upgrade" in request.target:
+                    conn.send(("HTTP/1.1 101 Switching Protocols\r\nUpgrade: other\r\nConnection: Upgrade\r\n%s\r\n\r\n" % "\r\n".join(proof)).encode())
+                elif request.method == "CONNECT" and request.target.startswith("no."):
+                    conn.answer(403, b"", proof)
+                elif request.method == "CONNECT":
+                    conn.send(("HTTP/1.1 200 Fine\r\n%s\r\n\r\n" % "\r\n".join(proof)).encode())
+                else:
+                    conn.answer(200, b"there", proof)
+
+        passing = "auth = none\npass-authorization = yes"
+        both = "pass-authorization = yes\nmutual = %s\n"
+        far = (["Negotiate EEEE"], ['rspauth="far"'])
+        for mutual, lines, wanted in (("pass", passing, far), ("yes", passing, ([], ['rspauth="0123"'])), ("no", passing, ([], [])),
+                                      ("pass", "auth = none", ([], []))):
+            self.house(gate=GATE + both % mutual, behaviour=Proves(), lines=lines)
+            for request, method in ((get(SITE + "/echo", basic()), "GET"), (get("yes.example:443", basic(), method="CONNECT"), "CONNECT"),
+                                    (get("no.example:443", basic(), method="CONNECT"), "CONNECT"),
+                                    (get(SITE + "/upgrade", basic(), "Upgrade: other", "Connection: Upgrade"), "GET")):
+                with self.subTest(mutual=mutual, lines=lines, request=request[:20]):
+                    answer = self.comes().ask(request, method)
+                    self.assertIn(answer.status, (200, 101, 403), answer.text)
+                    self.assertEqual((answer.all("Proxy-Authenticate"), answer.all("Proxy-Authentication-Info")), wanted)
+
+
     def test_own_pages_carry_it(self):
         """So does an error page that we write ourselves."""
         self.house("[route]\nrule = blocked.example block\n")
@@ -253,9 +282,9 @@ class Refusals(Gateway):
         agent = self.house()
         client = self.comes()
         self.own(client.ask(get(SITE + "/echo", "Proxy-Authorization: Bearer unavailable")), 503, "proxy_configuration_error", "there is no keytab",
-                 "write keytab = FILE")
+                 "tells its administrator more")
         self.own(client.ask(get(SITE + "/echo", "Proxy-Authorization: Bearer late")), 503, "proxy_configuration_error", "did not answer in time")
-        agent.wait_log("gateway gateway: there is no keytab")
+        agent.wait_log("gateway gateway: there is no keytab; write keytab = FILE")
         for _ in range(30):
             client.ask(get(SITE + "/echo", "Proxy-Authorization: Bearer unavailable"))
         self.assertLess(len(re.findall("gateway gateway: there is no keytab", agent.log())), 30)

@@ -132,10 +132,17 @@ class Clients(Gate):
         self.assertRegex(done.stdout, rb"HTTP/1.1 200 (?:[^\r]*\r\n)+?Proxy-Authenticate: Negotiate \S+\r\n", self.agent_here.log())
         self.refused("--proxy-negotiate", ":", {"KRB5_CONFIG": realm.conf, "KRB5CCNAME": "FILE:/nonexistent/tickets"})
 
-    def test_no_keytab(self):
-        agent = self.house("negotiate", "keytab = @DIR@/none\n")
-        with Wire.connect(self.gate) as client:
-            self.own(client.ask(get(SITE + "/echo")), 503, "proxy_configuration_error")
+    def test_nothing_to_check_with(self):
+        """The page is for strangers: it says who can help, and names no file. The log does."""
+        for auth, more, files in (("negotiate", "keytab = @DIR@/none\n", "none"), ("basic", "", "users")):
+            with self.subTest(auth):
+                agent = self.house(auth, more)
+                os.unlink(agent.directory + "/users")
+                with Wire.connect(self.gate) as client:
+                    answer = self.own(client.ask(get(SITE + "/echo")), 503, "proxy_configuration_error", "not in order", "administrator")
+                self.assertNotIn(agent.directory, answer.raw_head.decode() + answer.text)
+                self.assertNotIn(files, answer.text)
+                agent.wait_log(r"gateway gateway: What this gateway checks.*not in order.*%s/%s" % (agent.directory, files))
 
     def test_python_digest(self):
         self.house("digest", users="alice:exeat:%s\n" % ha1("md5"))  # it takes the first challenge, and knows no SHA-256

@@ -15,6 +15,7 @@
 #include "keys/accept_delay.h"
 #include "keys/accept_digest.h"
 #include "keys/basic_hash.h"
+#include "keys/digest_hash.h"
 #include "keys/digest_nonce.h"
 
 static bool is(const char *hash, const char *password)
@@ -167,15 +168,44 @@ static void test_old_nonce_is_stale(void **state)
 {
     (void)state;
     static const char file[] = "alice:exeat:b6bcb4d1c9b8c8a9b6bcb4d1c9b8c8a9\n";
-    struct digest_gate *g = digest_gate_new("exeat");
+    static const enum digest_hash hashes[] = {HASH_SHA256, HASH_MD5};
+    struct digest_gate *g = digest_gate_new("exeat", hashes, 2);
     struct users *u = users_parse(SPAN(file), "users");
     struct buf lines = {0};
-    assert_true(digest_gate_offer(g, u, true, 0, &lines));
+    assert_true(digest_gate_can(g, u));
+    digest_gate_offer(g, u, true, 0, &lines);
     assert_non_null(strstr(buf_cstr(&lines), "stale=true"));
     assert_null(strstr(buf_cstr(&lines), "SHA-256"));
     buf_free(&lines);
     users_unref(u);
     digest_gate_free(g);
+}
+
+/* Whatever is asked for, it is found or not in the same steps: of every number of users each one, and nobody else. */
+static void test_hidden_names(void **state)
+{
+    (void)state;
+    EVP_MD *md = digest_algorithm_fetch(digest_algorithm_find("MD5"));
+    char hex[DIGEST_HEX_SIZE], name[16];
+    for (int n = 0; n < 9; n++) {
+        struct buf text = {0};
+        for (int i = 0; i < n; i++)
+            buf_addf(&text, "user%d:exeat:b6bcb4d1c9b8c8a9b6bcb4d1c9b8c8a9\n", i);
+        struct users *u = users_parse(buf_span(&text), "users");
+        for (int i = 0; i <= n; i++) {
+            snprintf(name, sizeof name, "user%d", i);
+            DIGEST_HASH(md, hex, span_str(name), SPAN("exeat"));
+            struct span found = users_hidden(u, USERS_MD5, span_str(hex));
+            assert_true(span_eq(found, i < n ? span_str(name) : SPAN("")));
+            assert_int_equal(users_hidden(u, USERS_SHA256, span_str(hex)).n, 0);
+            assert_int_equal(users_hidden(u, USERS_MD5, span_head(span_str(hex), 31)).n, 0);
+            DIGEST_HASH(md, hex, span_str(name), SPAN("other"));
+            assert_int_equal(users_hidden(u, USERS_MD5, span_str(hex)).n, 0);
+        }
+        buf_free(&text);
+        users_unref(u);
+    }
+    EVP_MD_free(md);
 }
 
 static unsigned wrong(struct delays *d, const char *gateway, const char *account, const char *network,
@@ -473,6 +503,7 @@ int main(void)
         cmocka_unit_test(test_nonces_of_one_moment),
         cmocka_unit_test(test_nonce_that_is_the_oldest),
         cmocka_unit_test(test_old_nonce_is_stale),
+        cmocka_unit_test(test_hidden_names),
         cmocka_unit_test(test_delays),
         cmocka_unit_test(test_delays_are_not_forgotten_for_others),
         cmocka_unit_test(test_wrong_ones_at_once),

@@ -1196,7 +1196,7 @@ static void test_gateways(void **state)
         good(UP "[gateway near]\nlisten = 127.0.0.1:1 http://[::1]:1 unix:/s\nrealm = r\nauth = ntlm\n"
                 "[gateway]\nlisten = HTTP://192.0.2.1:3\nallow = 192.0.2.0/24\nauth = negotiate basic\n"
                 "users = \"/a b\"\nrequests-per-second = 7\nhead-timeout = 2m\nmutual = no\n"
-                "[gateway far]\nlisten = 192.0.2.2:3\nallow = fd00::/8\nmutual = yes\n");
+                "[gateway far]\nlisten = 192.0.2.2:3\nallow = fd00::/8\nmutual = yes\ndigest = md5\n");
     const struct config_gateway *near = config_gateway_named(c, SPAN("near"));
     const struct config_gateway *general = config_gateway_named(c, SPAN("gateway"));
     const struct config_gateway *far = config_gateway_named(c, SPAN("far"));
@@ -1217,10 +1217,15 @@ static void test_gateways(void **state)
     assert_int_equal(general->n_listen, 1);
     assert_string_equal(general->realm, "exeat");
     assert_int_equal(general->n_auth, 2);
-    assert_false(general->mutual);
+    assert_int_equal(general->mutual, GATEWAY_MUTUAL_NO);
+    assert_int_equal(general->n_digest, 2);
+    assert_int_equal(general->digest[0], HASH_SHA256);
+    assert_int_equal(general->digest[1], HASH_MD5);
+    assert_int_equal(far->n_digest, 1);
+    assert_int_equal(far->digest[0], HASH_MD5);
     assert_int_equal(far->n_listen, 1);
     assert_string_equal(far->allow[0].text, "fd00::/8");
-    assert_true(far->mutual);
+    assert_int_equal(far->mutual, GATEWAY_MUTUAL_YES);
     assert_int_equal(far->auth[1], AUTH_BASIC);
     config_unref(c);
     c = good(UP "[gateway a]\nlisten = 127.0.0.1:1\nauth = negotiate\n");
@@ -1267,6 +1272,11 @@ static void test_gateway_errors(void **state)
          "t.conf:6: listen: \"https://127.0.0.1:1\" stands here twice"},
         {UP GATE "listen = 127.0.0.1:3128",
          "t.conf:6: 127.0.0.1:3128 is where the agent is an HTTP proxy by default; write http = too"},
+        {UP "[gateway]\nlisten = 127.0.0.1:1\nauth = negotiate\nmutual = pass",
+         "t.conf:6: mutual: the next proxy can prove itself to a client only if it gets the client's credentials: "
+         "write pass-authorization = yes, here and in the [upstream]"},
+        {UP "[gateway]\ndigest = md5 sha-256 md5", "t.conf:4: digest: md5 stands here twice"},
+        {UP "[gateway]\ndigest = sha", "t.conf:4: digest: \"sha\" is not sha-256, md5 or sha-512-256; did you mean \"sha-256\"?"},
         {UP "[gateway a]\nauth = negotiate",
          "t.conf:3: [gateway a] listens nowhere; write listen = HOST:PORT"},
         {UP "[gateway gateway]\nlisten = 127.0.0.1:1",
