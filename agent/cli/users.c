@@ -16,55 +16,13 @@
 #include "cli/pinentry.h"
 #include "cli/say.h"
 #include "cli/users_file.h"
+#include "cli/users_place.h"
 #include "cli/verb.h"
-#include "config/config.h"
 #include "helpers/program.h"
 
 #define LINES_MOST ((size_t)64 << 10) /* of hashes, from our own program */
 
 extern char **environ;
-
-struct place {
-    char *path, *realm;
-};
-
-/* --file and --realm, or the configured ones of the gateway. */
-static bool find_place(const struct verb_call *call, struct place *p, struct err *e)
-{
-    const char *file = verb_value(call, "file"), *realm = verb_value(call, "realm");
-    const char *name = verb_value(call, "gateway");
-    const struct config_gateway *g = NULL;
-    *p = (struct place){0};
-    if (file && !name) {
-        p->path = mem_strdup(file);
-        p->realm = mem_strdup(realm ? realm : "exeat");
-        return true;
-    }
-    struct config *c = config_load(verb_value(call, "config"), e);
-    if (!c)
-        return false;
-    for (size_t i = 0; i < c->n_gateways && !g; i++)
-        if (name ? strcmp(c->gateways[i].name, name) == 0 : c->gateways[i].users != NULL)
-            g = &c->gateways[i];
-    if (!g && name)
-        err_set(e, ERR_USAGE, "the configuration has no [gateway %s]", name);
-    else if (!g || (!g->users && !file))
-        err_set(e, ERR_USAGE,
-                "no gateway of the configuration has a file of users: say users = FILE there, or --file FILE "
-                "here");
-    else {
-        p->path = mem_strdup(file ? file : g->users);
-        p->realm = mem_strdup(realm ? realm : g->realm);
-    }
-    config_unref(c);
-    return p->path != NULL;
-}
-
-static void place_free(struct place *p)
-{
-    free(p->path);
-    free(p->realm);
-}
 
 static bool is_name(struct span name)
 {
@@ -138,7 +96,22 @@ static bool make_lines(const char *user, const char *realm, const struct secret 
            err_set(e, ERR_SYSTEM, "the password could not be hashed: nothing was changed");
 }
 
-static int add(const struct verb_call *call, const struct place *p, const char *user)
+static void tell(const struct users_place *p, const struct users_file *f, const char *user, bool known)
+{
+    printf(known ? "%s has a new password in %s.\n" : "%s is added to %s.\n", user, f->path);
+    if (p->guessed)
+        printf(
+            "Nothing says which realm its gateway has: for Digest the password is good in \"%s\", the realm "
+            "of a gateway that names none. --realm REALM says another.\n",
+            p->realm);
+    if (!f->is_there && f->uid == 0)
+        printf(
+            "The file belongs to root, who alone may read it. Where exeat runs as another user, let a group "
+            "of that user's read it: chgrp GROUP %s && chmod 640 %s\n",
+            f->path, f->path);
+}
+
+static int add(const struct verb_call *call, const struct users_place *p, const char *user)
 {
     struct err e = {0};
     struct secret password = {0}, lines = {0};
@@ -150,14 +123,14 @@ static int add(const struct verb_call *call, const struct place *p, const char *
         bool known = users_file_change(&f, span_str(user), span_str(p->realm), secret_reveal(&lines)) > 0;
         good = users_file_write(&f, &e);
         if (good)
-            printf(known ? "%s has a new password in %s.\n" : "%s is added to %s.\n", user, f.path);
+            tell(p, &f, user, known);
     }
     users_file_close(&f);
     secret_free(&lines);
     return good ? EXIT_DONE : say_failure(&e);
 }
 
-static int take_out(const struct place *p, const char *user)
+static int take_out(const struct users_place *p, const char *user)
 {
     struct err e = {0};
     struct users_file f;
@@ -184,7 +157,7 @@ static void say_line(const struct users_line *line)
     fputc('\n', stdout);
 }
 
-static int list(const struct place *p)
+static int list(const struct users_place *p)
 {
     struct err e = {0};
     struct users_file f;
@@ -217,7 +190,7 @@ static int run(const struct verb_call *call)
     const char *what = call->n_words ? call->words[0] : "list";
     const char *user = call->n_words > 1 ? call->words[1] : NULL;
     bool lists = strcmp(what, "list") == 0, adds = strcmp(what, "add") == 0;
-    struct place p;
+    struct users_place p;
     struct err e = {0};
     if (!lists && !adds && strcmp(what, "remove") != 0)
         return say_error(EXIT_USAGE, "\"%s\" is neither add, remove nor list", what);
@@ -231,23 +204,25 @@ static int run(const struct verb_call *call)
                          "a user's name has no colon and no control characters, and does not begin with #");
     secret_start();
     signal(SIGPIPE, SIG_IGN); /* a pipe whose reader has died is an error of write(2) */
-    if (!find_place(call, &p, &e))
+    if (!users_place_find(call, adds, &p, &e)) {
+        users_place_free(&p);
         return say_failure(&e);
+    }
     if (adds && !is_name(span_str(p.realm))) {
         err_set(&e, ERR_USAGE,
                 "\"%s\" cannot be the realm: a line of the file has no place for a colon in it", p.realm);
-        place_free(&p);
+        users_place_free(&p);
         return say_failure(&e);
     }
     int code = lists ? list(&p) : adds ? add(call, &p, user) : take_out(&p, user);
-    place_free(&p);
+    users_place_free(&p);
     return code;
 }
 
 static const struct verb_option options[] = {
     {"file", 'f', "FILE", "the users' file, if not the configured one"},
     {"gateway", 'g', "NAME", "of which gateway: the NAME of its [gateway NAME]"},
-    {"realm", 0, "REALM", "the realm for Digest, if not the gateway's"},
+    {"realm", 0, "REALM", "the realm for Digest, if not that of the gateway whose file it is"},
     {"stdin", 0, NULL, "take the password from the first line that comes in"},
     {"pinentry", 0, NULL, "ask for it in a window of the desktop"},
     {"config", 'c', "FILE", "read FILE instead of the usual place"},

@@ -30,6 +30,18 @@ static bool take_lock(struct users_file *f, struct err *e)
     return true;
 }
 
+/* Of a new file: who it is that makes it; but root makes it for the owner of its folder, whose service it is that reads it. */
+static void choose_owner(struct users_file *f)
+{
+    struct stat st;
+    f->uid = geteuid();
+    f->has_owner = f->uid == 0 && fstat(f->lock, &st) == 0 && st.st_uid != 0;
+    if (f->has_owner) {
+        f->uid = st.st_uid;
+        f->gid = st.st_gid;
+    }
+}
+
 bool users_file_open(struct users_file *f, const char *path, bool create, bool change, struct err *e)
 {
     struct stat st;
@@ -40,12 +52,15 @@ bool users_file_open(struct users_file *f, const char *path, bool create, bool c
     if (change && !take_lock(f, e))
         return false;
     int fd = open(f->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (fd < 0 && errno == ENOENT && create)
+    if (fd < 0 && errno == ENOENT && create) {
+        if (change)
+            choose_owner(f);
         return true;
+    }
     bool good = fd >= 0 && fstat(fd, &st) == 0 && (S_ISREG(st.st_mode) || (errno = EINVAL, false)) &&
                 secret_read(&f->text, fd, FILE_MAX);
     if (good) {
-        f->is_there = true;
+        f->is_there = f->has_owner = true;
         f->mode = st.st_mode & 0640;
         f->loose = st.st_mode & 027;
         f->uid = st.st_uid;
@@ -124,7 +139,7 @@ static bool fill(const struct users_file *f, int fd)
     struct stat st;
     if (!write_all(fd, secret_reveal(&f->text)))
         return false;
-    if (f->is_there && fstat(fd, &st) == 0 && (st.st_uid != f->uid || st.st_gid != f->gid) &&
+    if (f->has_owner && fstat(fd, &st) == 0 && (st.st_uid != f->uid || st.st_gid != f->gid) &&
         fchown(fd, f->uid, f->gid) < 0)
         return false;
     return fchmod(fd, f->mode) == 0 && fsync(fd) == 0;

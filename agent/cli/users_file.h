@@ -12,6 +12,8 @@ struct users_file {
     char *path;
     int lock; /* on its folder, so that two who change it do not undo each other's work; -1: none */
     bool is_there;
+    bool
+        has_owner; /* uid and gid are to be the file's; else it is whose it becomes by itself, of the user `uid` */
     unsigned mode, uid, gid;
     unsigned loose; /* the bits of its mode for which gateways do not take it */
     struct secret text;
@@ -31,7 +33,8 @@ bool users_line_read(struct span text, struct users_line *line);
 
 /* The lines of this user taken out (realm empty: all of them; else those for other realms stay), and `more` put behind the rest. Returns how many went. */
 size_t users_file_change(struct users_file *f, struct span user, struct span realm, struct span more);
-/* Puts it in the old one's place. Mode and owner stay; a new one is its owner's alone. */
+/* Puts it in the old one's place. Mode and owner stay; a new one is its owner's alone, or the owner's of its folder
+   where root makes it. */
 bool users_file_write(struct users_file *f, struct err *e);
 
 #endif

@@ -122,6 +122,29 @@ class Check(place.Place):
         os.unlink(keytab)
         self.expect(3, "", "the keytab %s cannot be read: No such file" % keytab, "check", "--config", path)
 
+    def test_files_of_a_gateway(self):
+        """It starts without them, and lets in whom it can: warnings, which name the file."""
+        users, keytab = self.write("users", ""), self.write("http.keytab", "")
+        os.chmod(users, 0o600)
+        text = "[upstream a]\nproxy = http://p:8080\n[gateway]\nlisten = 127.0.0.1:1\nauth = %s\nusers = %s\nkeytab = %s\n"
+        path = self.write("gateway.conf", text % ("negotiate basic", users, keytab))
+        self.expect(0, path + ": ok", "", "check", "--config", path)
+        os.chmod(users, 0o604)
+        self.expect(0, path + ": ok", '[gateway]: %s may be read by everybody or written by others than its owner, and nobody is let in by it: write "chmod 600' %
+                    users, "check", "--config", path)
+        if os.geteuid() == 0:
+            os.chmod(users, 0o600)
+            os.chown(users, 1234, 1234)
+            self.expect(0, path + ": ok", "%s belongs to another user" % users, "check", "--config", path)
+        os.unlink(users)
+        os.unlink(keytab)
+        answer = self.expect(0, path + ": ok", '[gateway]: %s cannot be read (No such file or directory)' % users, "check", "--config", path)
+        self.assertIn('exeat users add NAME', answer.stderr)
+        self.assertIn("[gateway]: %s cannot be read" % keytab, answer.stderr)
+        for auth, more, warned in (("negotiate", "", keytab), ("digest", "", users), ("ntlm", "", users), ("ntlm", "winbind = yes\n", None)):
+            path = self.write("gateway.conf", text % (auth, users, keytab) + more)
+            self.expect(0, path + ": ok", warned or "", "check", "--config", path)
+
     def test_log_of_requests(self):
         text = "[listen]\nhttp = 127.0.0.1:1\nmetrics = 127.0.0.1:2\n[upstream a]\nproxy = http://p:8080\n[log]\nfile = %s\n"
         path = self.write("log.conf", text % self.path("log.d/requests"))

@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 import threading
+import unittest
 
 import agent as lib
 import place
@@ -52,6 +53,7 @@ class Users(place.Place):
         lines = self.lines()
         self.assertRegex(lines[0], r"^alice:\$y\$")
         self.assertEqual(lines[1:], ["alice:exeat:" + digest("sha256", "alice", "exeat", "hunter2"), "alice:exeat:" + digest("md5", "alice", "exeat", "hunter2"),
+                                     "alice:exeat:{SHA-512-256}" + digest("sha512_256", "alice", "exeat", "hunter2"),
                                      "alice:0:%s:%s:[U          ]:LCT-00000000:" % ("X" * 32, ntlm.md4("hunter2".encode("utf-16-le")).hex())])
         self.assertNotIn("hunter2", "\n".join(lines))
         self.assertEqual(stat.S_IMODE(os.stat(self.file).st_mode), 0o600)
@@ -60,7 +62,7 @@ class Users(place.Place):
     def test_new_password_in_place_of_the_old_one(self):
         self.write("users", "# kept\nbob:$y$x\r\nalice:other:%s\nalice:exeat:%s\nalice:{SHA}x\n" % ("0" * 32, "1" * 32))
         os.chmod(self.file, 0o640)
-        self.assertIn("has a new password", self.add(password="one").stdout)
+        self.assertIn("has a new password", self.add("alice", "one", "--file", self.file, "--realm", "exeat").stdout)
         self.assertEqual(self.lines()[:3], ["# kept", "bob:$y$x", "alice:other:" + "0" * 32])
         self.assertNotIn("1" * 32, "".join(self.lines()))
         self.assertNotIn("{SHA}x", "".join(self.lines()))
@@ -70,13 +72,13 @@ class Users(place.Place):
         self.add()
         self.add("bob")
         self.assertEqual(self.expect(0, "alice", "", "users", "list", "--file", self.file).stdout,
-                         "".join("%s\t%s\n" % (n, f) for n in ("alice", "bob") for f in ("Basic", "Digest (SHA-256) in exeat", "Digest (MD5) in exeat", "NTLM")))
+                         "".join("%s\t%s\n" % (n, f) for n in ("alice", "bob") for f in ("Basic", "Digest (SHA-256) in exeat", "Digest (MD5) in exeat", "Digest (SHA-512-256) in exeat", "NTLM")))
         self.expect(0, "alice is taken out of", "", "users", "remove", "alice", "--file", self.file)
         self.assertEqual({line.split(":")[0] for line in self.lines()}, {"bob"})
         self.expect(2, "", 'has no user "alice"', "users", "remove", "alice", "--file", self.file)
         with open(self.file, "a", encoding="utf-8") as f:
             f.write("what is this\n")
-        self.expect(0, "bob\tBasic", "line 5 has neither the form", "users", "list", "--file", self.file)
+        self.expect(0, "bob\tBasic", "line 6 has neither the form", "users", "list", "--file", self.file)
 
     def test_where_the_configuration_says(self):
         self.configure(place.CONFIG + GATEWAYS % (self.file, self.path("others")))
@@ -106,7 +108,7 @@ class Users(place.Place):
             terminal.type(second)
             self.assertEqual(terminal.wait(), code)
             self.assertNotIn(b"hunter", terminal.output)
-            self.assertEqual(sum(line.startswith("carol:") for line in self.lines()), 4)
+            self.assertEqual(sum(line.startswith("carol:") for line in self.lines()), 5)
 
     def test_waits_for_another_who_changes_it(self):
         self.add()
@@ -115,7 +117,7 @@ class Users(place.Place):
             fcntl.flock(folder, fcntl.LOCK_EX)
             waiting = subprocess.Popen([self.program, "users", "remove", "alice", "--file", self.file], env=self.env, stdout=subprocess.DEVNULL)
             lib.wait_until(lambda: self.waits(waiting.pid), "the verb to wait for the lock")
-            self.assertEqual(len(self.lines()), 4)
+            self.assertEqual(len(self.lines()), 5)
         finally:
             os.close(folder)
         self.assertEqual(waiting.wait(place.PATIENCE), 0)
@@ -141,20 +143,72 @@ class Users(place.Place):
         self.expect(2, "", "cannot be the realm", "users", "add", "alice", "--stdin", "--file", self.file, "--realm", "a:b", input="x\n")
         self.assertFalse(os.path.exists(self.file))
 
+    def realms(self, user):
+        return {line.split(":")[1] for line in self.lines() if line.startswith(user + ":") and line.count(":") == 2}
+
+    def test_realm_of_the_gateway_whose_file_it_is(self):
+        """By whatever name the file is called, and before it is there."""
+        self.configure(place.CONFIG + GATEWAYS % (self.path("others"), self.file) + "realm = far\n")
+        self.assertNotIn("realm", self.add("alice").stdout)
+        os.symlink(self.file, self.path("link"))
+        self.add("bob", "x", "--file", self.path("link"))
+        self.add("carol", "x", "--file", "users")  # in the working directory
+        self.add("dave", "x", "--file", self.file, "--realm", "mine")
+        self.assertEqual([self.realms(n) for n in ("alice", "bob", "carol", "dave")], [{"far"}, {"far"}, {"far"}, {"mine"}])
+        self.add("erin", "x", "--file", self.path("others"))
+        self.assertIn("erin:the lab:", open(self.path("others"), encoding="utf-8").read())
+
+    def test_realm_of_two_gateways(self):
+        self.configure(place.CONFIG + GATEWAYS % (self.file, self.file) + "realm = far\n")
+        for words in (("--file", self.file), ("--config", self.path("home/.config/exeat/exeat.conf"))):
+            self.expect(2, "", "say --realm REALM", "users", "add", "alice", "--stdin", *words, input="x\n")
+        self.assertFalse(os.path.exists(self.file))
+        self.add("alice", "x", "--gateway", "other")
+        self.assertEqual(self.realms("alice"), {"far"})
+
+    def test_realm_of_the_other_lines(self):
+        self.write("users", "bob:theirs:%s\nbob:$y$x\n" % ("0" * 32))
+        os.chmod(self.file, 0o600)
+        self.assertNotIn("realm", self.add().stdout)
+        self.assertEqual(self.realms("alice"), {"theirs"})
+        self.add("carol", "x", "--file", self.file, "--realm", "other")
+        self.expect(2, "", 'both the realm "theirs" and the realm "other"', "users", "add", "dave", "--stdin", "--file", self.file, input="x\n")
+        self.expect(0, "alice", "", "users", "remove", "alice", "--file", self.file)  # from all
+
+    def test_realm_that_nobody_says(self):
+        self.assertIn('good in "exeat", the realm of a gateway that names none', self.add().stdout)
+        self.assertNotIn("realm", self.add("bob").stdout)  # now the file says it
+        self.assertEqual(self.realms("alice"), {"exeat"})
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root makes files for others")
+    def test_owner_of_a_new_file(self):
+        self.assertIn("chgrp GROUP %s" % self.file, self.add().stdout)
+        self.assertNotIn("chgrp", self.add("bob").stdout)
+        os.mkdir(self.path("theirs"))
+        os.chown(self.path("theirs"), 1234, 2345)
+        theirs = self.path("theirs/users")
+        self.assertNotIn("chgrp", self.add("alice", "x", "--file", theirs).stdout)
+        st = os.stat(theirs)
+        self.assertEqual((st.st_uid, st.st_gid, stat.S_IMODE(st.st_mode)), (1234, 2345, 0o600))
+        os.chown(theirs, 3456, 4567)
+        self.add("bob", "x", "--file", theirs)
+        st = os.stat(theirs)
+        self.assertEqual((st.st_uid, st.st_gid), (3456, 4567))
+
     def test_link_stays_a_link(self):
         self.write("real", "")
         os.chmod(self.path("real"), 0o600)
         os.symlink(self.path("real"), self.file)
         self.add()
         self.assertTrue(os.path.islink(self.file))
-        self.assertEqual(len(self.lines()), 4)
+        self.assertEqual(len(self.lines()), 5)
 
     def test_left_over_from_one_who_was_killed(self):
         """Half of a new file is no harm, and does not stay."""
         self.add()
         self.write("users.exeat-new", "half of a li")
         self.add("bob")
-        self.assertEqual(len(self.lines()), 8)
+        self.assertEqual(len(self.lines()), 10)
         self.assertEqual([n for n in os.listdir(self.directory) if n.startswith("users")], ["users"])
 
     def test_in_a_window_twice(self):
@@ -169,7 +223,7 @@ class Users(place.Place):
                                     stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=place.PATIENCE, check=False)
             self.assertEqual(answer.returncode, code, answer.stdout)
             self.assertNotIn(b"hunter", answer.stdout)
-            self.assertEqual(sum(line.startswith("carol:") for line in self.lines()), 4)
+            self.assertEqual(sum(line.startswith("carol:") for line in self.lines()), 5)
 
     def test_many_at_once(self):
         threads = [threading.Thread(target=self.add, args=("user%d" % i,)) for i in range(5)]
@@ -178,4 +232,4 @@ class Users(place.Place):
         for thread in threads:
             thread.join()
         self.assertEqual({line.split(":")[0] for line in self.lines()}, {"user%d" % i for i in range(5)})
-        self.assertEqual(len(self.lines()), 20)
+        self.assertEqual(len(self.lines()), 25)

@@ -216,6 +216,16 @@ class Handshakes(lib.GssTest):
             answer = door.step(field("Negotiate", ntlm.spnego_response(ntlm.type1() + b"\x06\x01\0\0\0\0\0\x0f")))
         self.refused(answer)
 
+    def test_ntlms_credentials_take_no_ticket(self):
+        """Where the gateway's keytab cannot be had, NTLM inside SPNEGO goes on; a ticket does not come in by it, for which the machine's own keytab has a key."""
+        k = self.keyholder(more="keytab = /nonexistent\ndomain = CORP\n", auth="negotiate ntlm", env={"KRB5_KTNAME": self.realm.keytab})
+        door = Door(k)
+        self.assertEqual(door.opened.lines, "Negotiate\nNTLM\n")
+        answer, _ = self.converse(door, self.kerberos(), "Negotiate")
+        self.refused(answer)
+        answer, _ = self.converse(Door(k), self.ntlm_client(lib.SPNEGO), "Negotiate")
+        self.let_in(answer, "CORP\\alice", "Negotiate (NTLM)")
+
     def test_after_a_slow_password_that_came_too_late_or_not(self):
         door = Door(self.gate())
         self.refused(door.step(basic("alice", "wrong")))

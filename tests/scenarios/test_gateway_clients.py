@@ -15,7 +15,7 @@ import ntlm
 from agent import wait_until
 from base import SITE, Scenario
 from proxy import Asks, Open
-from gates import Ntlm
+from gates import Kerberos, Ntlm
 from realm import Realm
 from wire import Wire, get
 
@@ -112,6 +112,15 @@ class Clients(Gate):
                 self.works(option, env=no_ticket, name="CORP\\alice")
                 self.refused(option, "alice:wrong", no_ticket)
 
+    def test_curl_left_to_itself(self):
+        """Without a ticket, too, it takes negotiate where it is offered, whatever the order: what README says of such programs."""
+        realm = self.stack.enter_context(Realm())
+        no_ticket = {"KRB5_CONFIG": realm.conf, "KRB5CCNAME": "FILE:/nonexistent/tickets"}
+        for auth, taken in (("ntlm", True), ("negotiate ntlm", False), ("ntlm negotiate", False)):
+            with self.subTest(auth):
+                self.house(auth, "keytab = %s\n" % realm.keytab, env={"KRB5_CONFIG": realm.conf})
+                self.assertEqual(self.curl("--proxy-anyauth", SITE + "/bytes/1", env=no_ticket)[0] == 200, taken)
+
     def test_curl_tunnels(self):
         """CONNECT: what comes through the tunnel is what the far end says."""
         self.agent_here = self.house("ntlm digest basic")
@@ -145,7 +154,7 @@ class Clients(Gate):
                 agent.wait_log(r"gateway gateway: What this gateway checks.*not in order.*%s/%s" % (agent.directory, files))
 
     def test_python_digest(self):
-        self.house("digest", users="alice:exeat:%s\n" % ha1("md5"))  # it takes the first challenge, and knows no SHA-256
+        self.house("digest", "digest = md5 sha-256\n")  # it takes the first challenge, and knows no SHA-256
         proxy = "http://127.0.0.1:%d" % self.gate
         known = urllib.request.HTTPPasswordMgrWithDefaultRealm()
         known.add_password(None, proxy, "alice", PASSWORD)
@@ -154,6 +163,47 @@ class Clients(Gate):
         with opener.open(SITE + "/bytes/3", timeout=60) as answer:
             self.assertEqual(answer.status, 200)
         self.assertEqual(len(self.onward.requests), 1)
+
+    def test_curl_hides_the_name(self):
+        """userhash: the name of the user is not on the wire, and is in the log."""
+        for digest in ("md5", "sha-256"):  # what this curl calls SHA-512-256 is another hash
+            with self.subTest(digest):
+                self.agent_here = self.house("digest", "digest = %s\n" % digest)
+                code, _, _, done = self.curl("--proxy-digest", "-v", SITE + "/bytes/5")
+                self.assertEqual(code, 200, (done, self.agent_here.log()))
+                sent = re.search(rb"> Proxy-Authorization: (Digest .*)", done.stderr).group(1)
+                self.assertIn(b"userhash=true", sent)
+                self.assertNotIn(b"alice", sent)
+                self.agent_here.wait_log(r"\] CORP\\alice: GET")
+
+    def mutual(self, gateway, upstream="auth = none", behaviour=None):
+        """A client that lets nothing through before the proxy has proved who it is: the answer to a request, and whether it opens a tunnel."""
+        realm = self.stack.enter_context(Realm())
+        there = self.house("negotiate", "keytab = %s\n%s" % (realm.keytab, gateway), behaviour=behaviour and behaviour(realm), lines=upstream,
+                           env={"KRB5_CONFIG": realm.conf})
+        client = self.agent("[upstream gate]\nproxy = http://127.0.0.1:%d\nauth = negotiate\nmutual = require\nspn = HTTP/%s\n" % (self.gate, HOST),
+                            env=realm.ticket())
+        self.logs = (client, there)
+        answer = self.ask(client, "/bytes/5")
+        if answer.status == 200:
+            self.echoes(self.tunnel(client))
+        return answer
+
+    def test_mutual_proof(self):
+        self.assertEqual(self.mutual("").status, 200, [a.log() for a in self.logs])
+
+    def test_mutual_proof_left_out(self):
+        answer = self.mutual("mutual = no\n")
+        self.assertEqual(answer.status, 502, [a.log() for a in self.logs])
+        self.assertIn("prove", answer.text)
+
+    def test_mutual_proof_of_the_next_proxy(self):
+        """The next proxy has the same keys, and gets the client's ticket: its proof does as well as ours, and without it there is none."""
+        passing = "auth = none\npass-authorization = yes"
+        for behaviour, status in ((lambda realm: Asks(Kerberos(keytab=realm.keytab)), 200), (None, 502)):
+            answer = self.mutual("mutual = pass\npass-authorization = yes\n", passing, behaviour)
+            self.assertEqual(answer.status, status, [a.log() for a in self.logs])
+            self.assertTrue(all(v.startswith("Negotiate ") for r in self.onward.requests for v in r.all("Proxy-Authorization")))
 
     def test_another_exeat(self):
         """Our own client's side against our own server's."""
@@ -168,6 +218,16 @@ class Clients(Gate):
                     self.assertEqual(self.ask(client, "/bytes/5").status, 200, client.log())
                 tunnel = self.tunnel(client)
                 self.echoes(tunnel)
+
+    def test_another_exeat_and_each_hash(self):
+        for digest in ("md5", "sha-256", "sha-512-256"):
+            with self.subTest(digest):
+                there = self.house("digest", "digest = %s\n" % digest, users=USERS + "alice:exeat:{SHA-512-256}%s\n" % ha1("sha512_256"))
+                client = self.agent("[upstream gate]\nproxy = http://127.0.0.1:%d\nauth = digest\nuser = alice\nsecret = file:@DIR@/secret\n" % self.gate,
+                                    secret=PASSWORD)
+                for _ in range(2):
+                    self.assertEqual(self.ask(client, "/bytes/5").status, 200, (client.log(), there.log()))
+                there.wait_log(r"\] CORP\\alice: GET")
 
     def test_identity_upstream_is_ours(self):
         """Whoever came in: the next proxy sees the gateway's own user and nobody else's credentials."""

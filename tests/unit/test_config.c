@@ -1273,10 +1273,12 @@ static void test_gateway_errors(void **state)
         {UP GATE "listen = 127.0.0.1:3128",
          "t.conf:6: 127.0.0.1:3128 is where the agent is an HTTP proxy by default; write http = too"},
         {UP "[gateway]\nlisten = 127.0.0.1:1\nauth = negotiate\nmutual = pass",
-         "t.conf:6: mutual: the next proxy can prove itself to a client only if it gets the client's credentials: "
+         "t.conf:6: mutual: the next proxy can prove itself to a client only if it gets the client's "
+         "credentials: "
          "write pass-authorization = yes, here and in the [upstream]"},
         {UP "[gateway]\ndigest = md5 sha-256 md5", "t.conf:4: digest: md5 stands here twice"},
-        {UP "[gateway]\ndigest = sha", "t.conf:4: digest: \"sha\" is not sha-256, md5 or sha-512-256; did you mean \"sha-256\"?"},
+        {UP "[gateway]\ndigest = sha",
+         "t.conf:4: digest: \"sha\" is not sha-256, md5 or sha-512-256; did you mean \"sha-256\"?"},
         {UP "[gateway a]\nauth = negotiate",
          "t.conf:3: [gateway a] listens nowhere; write listen = HOST:PORT"},
         {UP "[gateway gateway]\nlisten = 127.0.0.1:1",
