@@ -15,7 +15,7 @@ CLIENTS, GUEST, HEADERS = "config/kinds_client.c", "agent/relay/guest.c", "confi
 REFUSAL, AT_GATE, VISIT, INBOUND, GATEWAYS = ("agent/relay/refusal.c", "agent/relay/gate.c", "agent/relay/visit.c", "agent/admit/inbound.c",
                                           "config/gateways.c")
 ASK, ADMIT, PEER, STREAM = "agent/upstream/ask.c", "agent/admit/admit.c", "agent/net/peer.c", "agent/net/stream.c"
-TLS = "agent/net/tls_client.c"
+TLS, FORWARD = "agent/net/tls_client.c", "agent/relay/forward.c"
 REQUEST, FINDINGS, EXAMINE = "agent/cli/doctor_request.c", "agent/keys/findings.c", "agent/keys/examine.c"
 DOCTOR, OFFER, PROGRESS = "agent/cli/doctor.c", "agent/cli/doctor_offer.c", "agent/cli/progress.c"
 
@@ -1316,6 +1316,7 @@ ON_THE_DESKTOP = [
 ACCEPT, SPEAK, TOKEN, DOOR = "agent/keys/accept.c", "agent/keys/accept_speak.c", "agent/keys/accept_token.c", "agent/keys/accept_gss.c"
 USERS, BASIC_IN, DIGEST_IN, NONCE = "agent/keys/users.c", "agent/keys/accept_basic.c", "agent/keys/accept_digest.c", "agent/keys/digest_nonce.c"
 LOOK, GATE, DELAY, HASH = "agent/keys/accept_check.c", "agent/keys/gate.c", "agent/keys/accept_delay.c", "agent/keys/basic_hash.c"
+PLACE = "agent/cli/users_place.c"
 MEND, MIC = "agent/keys/accept_mend.c", "agent/keys/accept_mic.c"
 
 # What "keys test_accept.X" and "unit test_accept.x" see of who is let in.
@@ -1340,7 +1341,7 @@ LETTING_IN = [
     row("guesses in parallel: of an account", (DELAY, " && of_account < WRONG_OF_ACCOUNT", ""), "unit test_accept.test_wrong_ones_at_once"),
     row("guesses in parallel: from a network", (DELAY, " && of_network < WRONG_OF_NETWORK", ""), "unit test_accept.test_wrong_ones_of_a_network"),
     row("guesses in parallel: by Basic", (SPEAK, "    if (account && accept_may_try(q, a, AUTH_BASIC, account)) {", "    if (account) {"), "keys test_accept_hostile.Guesses.test_of_an_account_from_a_network"),
-    row("guesses in parallel: by Digest", (DIGEST_IN, "!request->may_try(request->owner, span_str(claim.user))", "(request->may_try(request->owner, span_str(claim.user)), false)"),
+    row("guesses in parallel: by Digest", (DIGEST_IN, "!request->may_try(request->owner, user)", "(request->may_try(request->owner, user), false)"),
         "keys test_accept_hostile.Guesses.test_of_an_account_from_a_network"),
     row("guesses in parallel: by NTLM", (TOKEN, "    if (!accept_may_try(q, a, q->handshake->scheme, from->tried)) {", "    if (false) {"),
         "keys test_accept_hostile.Guesses.test_of_an_account_from_a_network"),
@@ -1404,10 +1405,60 @@ LETTING_IN = [
     row("nothing stays of a program that was killed", ("agent/cli/users_file.c", "    unlink(fresh);\n    int fd", "    int fd"), "cli test_users.Users.test_left_over_from_one_who_was_killed"),
     row("two who change the users' file wait for each other", ("agent/cli/users_file.c", "flock(f->lock, LOCK_EX) < 0", "f->lock < 0"), "cli test_users.Users.test_waits_for_another_who_changes_it"),
     row("a new users' file is its owner's alone", ("agent/cli/users_file.c", ".lock = -1, .mode = 0600};", ".lock = -1, .mode = 0644};"), "cli test_users.Users.test_hashes_only"),
+    row("the realm of the gateway whose users' file it is", (PLACE, "    if (c && !ask_configuration(p, c, e))", "    if (c && e->code && !ask_configuration(p, c, e))"),
+        "cli test_users.Users.test_realm_of_the_gateway_whose_file_it_is", "cli test_users.Users.test_realm_of_two_gateways"),
+    row("a users' file may have several names", (PLACE, "        return one.st_dev == other.st_dev && one.st_ino == other.st_ino;", "        return strcmp(a, b) == 0;"),
+        "cli test_users.Users.test_realm_of_the_gateway_whose_file_it_is"),
+    row("the realm of the users' file's other lines", (PLACE, "    if (!p->realm && !ask_file(p, e))", "    if (!p && !ask_file(p, e))"), "cli test_users.Users.test_realm_of_the_other_lines"),
+    row("two realms are a question", (PLACE, "    if (p->realm && span_eq(span_str(p->realm), realm))\n", "    if (p->realm)\n"),
+        "cli test_users.Users.test_realm_of_two_gateways", "cli test_users.Users.test_realm_of_the_other_lines"),
+    row("a realm that nobody says is told", ("agent/cli/users.c", "    if (p->guessed)\n", "    if (!p->realm)\n"), "cli test_users.Users.test_realm_that_nobody_says"),
+    row("root makes a users' file for its folder's owner", ("agent/cli/users_file.c", "        if (change)\n            choose_owner(f);\n", ""), "cli test_users.Users.test_owner_of_a_new_file"),
+    row("root is told who can read the file", ("agent/cli/users.c", "    if (!f->is_there && f->uid == 0)\n", "    if (f->is_there && f->uid == 0)\n"), "cli test_users.Users.test_owner_of_a_new_file"),
+    row("check looks at a gateway's files", ("agent/cli/check.c", "        warn_of_gateway(&c->gateways[i]);\n", "        continue;\n"), "cli test_cli.Check.test_files_of_a_gateway"),
+    row("Digest: a hash that is not offered lets nobody in",
+        [(DIGEST_IN, "    for (size_t i = 0; i < g->n; i++)\n        if (span_ieq(span_str(algorithm", "    for (size_t i = 0; i < DIGEST_HASHES; i++)\n        if (span_ieq(span_str(algorithm"),
+         (DIGEST_IN, "span_str(ways[g->hashes[i]].algorithm)))\n            claim->way = &ways[g->hashes[i]];", "span_str(ways[i].algorithm)))\n            claim->way = &ways[i];")],
+        "keys test_accept.DigestTest.test_which_hashes"),
+    row("Digest: -sess is not offered, and lets nobody in",
+        (DIGEST_IN, "if (span_ieq(span_str(algorithm ? algorithm : \"MD5\"), span_str(", "if (span_istarts(span_str(algorithm ? algorithm : \"MD5\"), span_str("),
+        "keys test_accept.DigestTest.test_other_realms_and_algorithms"),
+    row("Digest: the hashes of the setting, in its order", (DIGEST_IN, "    memcpy(g->hashes, hashes, n * sizeof *hashes);\n", "    memcpy(g->hashes, (enum digest_hash[]){HASH_SHA256, HASH_MD5, HASH_SHA512_256}, n * sizeof *hashes);\n"),
+        "keys test_accept.DigestTest.test_which_hashes", "scenarios test_gateway_clients.Clients.test_python_digest"),
+    row("Digest: who stands behind a hash", (DIGEST_IN, "            claim.user = users_hidden(u, claim.way->kind, span_str(claim.hidden));\n", "            claim.user = SPAN(\"\");\n"),
+        "keys test_accept.DigestTest.test_hidden_names", "scenarios test_gateway_clients.Clients.test_curl_hides_the_name"),
+    row("Digest: wrong passwords of a hidden name are the account's", (DIGEST_IN, "struct span user = claim.user.n || !*claim.hidden ? ", "struct span user = !*claim.hidden ? "),
+        "keys test_accept.DigestTest.test_hidden_names"),
+    row("Digest: what hides a name is a hash", (DIGEST_IN, "if (extended || !*plain || strlen(plain) >= sizeof claim->hidden || !is_hex(plain, strlen(plain)))", "if (extended || strlen(plain) >= sizeof claim->hidden)"),
+        "keys test_accept.DigestTest.test_hidden_names"),
+    row("Digest: hidden names are offered", (DIGEST_IN, ", userhash=true%s", "%s"), "keys test_accept.OpenTest.test_challenges_in_the_order_of_auth",
+        "scenarios test_gateway_clients.Clients.test_curl_hides_the_name"),
+    row("Digest: a hash of a name is of its own kind", (USERS, "    return a->kind != b->kind ? (a->kind > b->kind) - (a->kind < b->kind)\n                              : memcmp(a->hex, b->hex, sizeof a->hex);", "    return memcmp(a->hex, b->hex, sizeof a->hex);"),
+        "unit test_accept.test_hidden_names"),
+    row("SPNEGO takes the one mechanism that the credential is for", (DOOR, "    if (!GSS_ERROR(major) && wish->negotiate)\n        major = gss_set_neg_mechs", "    if (GSS_ERROR(major) && wish->negotiate)\n        major = gss_set_neg_mechs"),
+        "keys test_accept_hostile.Handshakes.test_ntlms_credentials_take_no_ticket"),
+    row("a page for strangers names no file: the keyholder's words", (SPEAK, "accept_say(a, KEYS_UNAVAILABLE, \"what this gateway checks its clients with is not in order\");", "accept_say(a, KEYS_UNAVAILABLE, \"not in order: %s\", buf_cstr(&hand.why));"),
+        "keys test_accept.OpenTest.test_nobody_can_be_let_in", "scenarios test_gateway_clients.Clients.test_nothing_to_check_with"),
     row("a new password is typed twice", ("agent/cli/users.c", "    if (good && !secret_eq(secret, &again))", "    if (!good && !secret_eq(secret, &again))"), "cli test_users.Users.test_terminal_asks_twice"),
 ]
 
 GATEWAY = [
+    row("a page for strangers names no file: what is for the administrator",
+        (AT_GATE, "        set_answer(e, PAGE_NO_JUDGE, says->why,\n                   SPAN(\"the log of exeat, on the machine where it runs, tells its administrator more\"));", "        set_answer(e, PAGE_NO_JUDGE, says->why, says->remedy);"),
+        "scenarios test_gateway_clients.Clients.test_nothing_to_check_with"),
+    row("the next proxy's proof goes to the client where the configuration says so",
+        (FORWARD, "    if (!gate_hands_on(e) || !shows_challenge(e->hops[e->at]))\n        return;\n", "    if (gate_hands_on(e) || !gate_hands_on(e))\n        return;\n"),
+        "scenarios test_gateway.Challenges.test_mutual_passed", "scenarios test_gateway_clients.Clients.test_mutual_proof_of_the_next_proxy"),
+    row("and nowhere else", (FORWARD, "    if (!gate_hands_on(e) || !shows", "    if (!shows"), "scenarios test_gateway.Challenges.test_mutual_passed"),
+    row("and only of who got the client's credentials", (FORWARD, "    if (!gate_hands_on(e) || !shows_challenge(e->hops[e->at]))", "    if (!gate_hands_on(e))"),
+        "scenarios test_gateway.Challenges.test_mutual_passed"),
+    row("the next proxy's proof takes the place of ours", (AT_GATE, "    if (g && g->mutual == GATEWAY_MUTUAL_YES) {", "    if (g && g->mutual) {"),
+        "scenarios test_gateway.Challenges.test_mutual_passed"),
+    row("no proof where none is wanted", (AT_GATE, "    if (g && g->mutual == GATEWAY_MUTUAL_YES) {", "    if (g) {"),
+        "scenarios test_gateway.Challenges.test_mutual_off", "scenarios test_gateway_clients.Clients.test_mutual_proof_left_out"),
+    row("another protocol's answer carries the proof", (FORWARD, "                                  .authenticate = buf_span(&e->gate.lines),\n                                  .authentication_info = buf_span(&e->gate.info)};", "                                  .close = false};"),
+        "scenarios test_gateway.Challenges.test_mutual_passed"),
+    row("a proof is of who got the credentials", (GATEWAYS, "    if (g->mutual != GATEWAY_MUTUAL_PASS || g->pass_authorization)", "    if (g)"), "unit test_config.test_gateway_errors"),
     row("tokens of a gateway's clients are bound to its certificate",
         ("agent/relay/gate.c", "stream_binding(e->client->stream)", "SPAN(\"\")"),
         "scenarios test_gateway_tls.Tls.test_another_certificate_in_between"),

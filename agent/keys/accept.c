@@ -11,9 +11,9 @@
 #include "base/log.h"
 #include "keys/accept_delay.h"
 #include "keys/accept_speak.h"
+#include "keys/slots.h"
 #include "keys/work.h"
 
-#define CONTEXTS_MAX 65536
 #define QUESTION_MS  15000 /* the agent gives up a little later */
 #define SLOW_AT_ONCE 2
 #define SLOW_WAITING 64 /* of one network: the last of them waits a few seconds */
@@ -43,9 +43,7 @@ struct accept_context {
 };
 
 struct accepts {
-    struct accept_context **slots;
-    size_t n;
-    uint32_t serial;
+    struct slots contexts; /* struct accept_context */
     struct gate **gates;
     size_t n_gates;
     struct delays *delays;
@@ -101,8 +99,8 @@ void accepts_sync(struct keyholder *k)
     all->gates = mem_zero((k->config->n_gateways + 1) * sizeof(struct gate *));
     for (size_t i = 0; i < k->config->n_gateways; i++)
         all->gates[all->n_gates++] = gate_new(&k->config->gateways[i], all->replays);
-    for (size_t i = 0; i < all->n; i++) {
-        struct accept_context *c = all->slots[i];
+    for (size_t i = 0; i < all->contexts.n; i++) {
+        struct accept_context *c = all->contexts.items[i];
         if (!c)
             continue;
         struct gate *fresh = gate_named(all, c->gateway);
@@ -117,34 +115,13 @@ void accepts_sync(struct keyholder *k)
 
 static struct accept_context *find(struct keyholder *k, uint32_t id)
 {
-    size_t slot = id & (CONTEXTS_MAX - 1);
-    struct accept_context *c = slot < k->accepts->n ? k->accepts->slots[slot] : NULL;
+    struct accept_context *c = slots_at(&k->accepts->contexts, id);
     return c && c->id == id && !c->closed ? c : NULL;
-}
-
-/* The slot is the id's lower half; the upper half differs each time, so that an id is not soon seen again. */
-static bool place(struct accepts *all, struct accept_context *c)
-{
-    size_t slot = 0;
-    while (slot < all->n && all->slots[slot])
-        slot++;
-    if (slot == CONTEXTS_MAX)
-        return false;
-    if (slot == all->n) {
-        size_t n = all->n ? all->n * 2 : 64;
-        all->slots = mem_grow(all->slots, n * sizeof(struct accept_context *));
-        memset(all->slots + all->n, 0, (n - all->n) * sizeof(struct accept_context *));
-        all->n = n;
-    }
-    all->slots[slot] = c;
-    all->serial = all->serial % 0xffff + 1;
-    c->id = all->serial << 16 | (uint32_t)slot;
-    return true;
 }
 
 static void context_drop(struct accept_context *c)
 {
-    c->k->accepts->slots[c->id & (CONTEXTS_MAX - 1)] = NULL;
+    slots_drop(&c->k->accepts->contexts, c->id, c);
     deadline_unset(&c->deadline);
     accept_handshake_drop(&c->handshake);
     gate_unref(c->gate);
@@ -168,15 +145,16 @@ static void job_free(struct accept_job *j)
 void accepts_free(struct keyholder *k)
 {
     struct accepts *all = k->accepts;
-    for (size_t i = 0; i < all->n; i++) {
-        if (all->slots[i] && all->slots[i]->job)
-            job_free(all->slots[i]->job); /* it waited in the queue: no worker is busy */
-        if (all->slots[i])
-            context_drop(all->slots[i]);
+    for (size_t i = 0; i < all->contexts.n; i++) {
+        struct accept_context *c = all->contexts.items[i];
+        if (c && c->job)
+            job_free(c->job); /* it waited in the queue: no worker is busy */
+        if (c)
+            context_drop(c);
     }
     drop_gates(all);
     delays_free(all->delays);
-    free(all->slots);
+    slots_free(&all->contexts);
     free(all->replays);
     free(all);
     k->accepts = NULL;
@@ -355,7 +333,7 @@ void accept_open(struct keyholder *k, const struct keys_msg *m)
     char *name = span_dup(m->gateway);
     struct gate *gate = gate_named(all, name);
     struct accept_context *c = mem_zero(sizeof *c);
-    if (!gate || !place(all, c)) {
+    if (!gate || !slots_place(&all->contexts, c, &c->id)) {
         free(c);
         free(name);
         refuse_call(k, m->call, KEYS_UNAVAILABLE,

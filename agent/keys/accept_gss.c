@@ -1,5 +1,5 @@
 /*
- * The only home of gssapi on the server side. Kerberos takes any key of HTTP/ in the keytab, whatever the host is called there, and nothing else that may be
+ * The home of gssapi on the server side (its words: gss_words.c). Kerberos takes any key of HTTP/ in the keytab, whatever the host is called there, and nothing else that may be
  * in it (host/, cifs/): tickets for those are not meant for a proxy. Used tokens are noted in a file of our own, not where everybody may write.
  * gss-ntlmssp is told where its accounts are, what the domain is called and that NTLM of before version 2 is not taken, by variables that only the calling
  * thread sees (workstation.h): each gateway may have its own.
@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "keys/gss_words.h"
 #include "keys/workstation.h"
 
 static gss_OID_desc oid_spnego = {6, "\x2b\x06\x01\x05\x05\x02"};
@@ -38,28 +39,6 @@ struct gss_entry {
 static bool same_oid(gss_OID a, const gss_OID_desc *b)
 {
     return a && a->length == b->length && memcmp(a->elements, b->elements, a->length) == 0;
-}
-
-static void add_status(struct buf *to, OM_uint32 code, int kind, gss_OID mech)
-{
-    OM_uint32 minor, more = 0;
-    gss_buffer_desc text;
-    do {
-        if (GSS_ERROR(gss_display_status(&minor, code, kind, mech, &more, &text)))
-            return;
-        buf_addf(to, "%s%.*s", to->n ? "; " : "", (int)text.length, (const char *)text.value);
-        gss_release_buffer(&minor, &text);
-    } while (more);
-}
-
-static void explain(struct err *e, const char *what, OM_uint32 major, OM_uint32 minor, gss_OID mech)
-{
-    struct buf text = {.max = 400};
-    add_status(&text, major, GSS_C_GSS_CODE, mech);
-    if (minor)
-        add_status(&text, minor, GSS_C_MECH_CODE, mech);
-    err_set(e, ERR_SYSTEM, "%s (%s)", what, buf_cstr(&text));
-    buf_free(&text);
 }
 
 struct surroundings {
@@ -129,8 +108,8 @@ static bool acquire(const struct gss_door_wish *wish, gss_OID mech, gss_cred_id_
         major = gss_set_neg_mechs(&minor, *id, &one);
     if (!GSS_ERROR(major))
         return true;
-    explain(e, mech == &oid_krb5 ? "Kerberos cannot be accepted" : "NTLM cannot be accepted", major, minor,
-            mech);
+    gss_explain(e, mech == &oid_krb5 ? "Kerberos cannot be accepted" : "NTLM cannot be accepted", major,
+                minor, mech);
     gss_release_cred(&ignored, id);
     *id = GSS_C_NO_CREDENTIAL;
     return false;
@@ -196,7 +175,7 @@ static bool read_name(gss_name_t name, struct gss_entry_who *who, struct err *e)
     gss_buffer_desc text = GSS_C_EMPTY_BUFFER;
     OM_uint32 major = gss_display_name(&minor, name, &text, &form);
     if (GSS_ERROR(major)) {
-        explain(e, "the client's name cannot be read", major, minor, GSS_C_NO_OID);
+        gss_explain(e, "the client's name cannot be read", major, minor, GSS_C_NO_OID);
         return false;
     }
     struct span bytes = span_make(text.value, text.length);
@@ -228,7 +207,7 @@ enum gss_entry_outcome gss_entry_step(struct gss_entry *entry, struct span in, c
     gss_release_buffer(&ignored, &output);
     enum gss_entry_outcome outcome = major == GSS_S_COMPLETE ? GSS_ENTRY_IN : GSS_ENTRY_MORE;
     if (GSS_ERROR(major)) {
-        explain(e, "the handshake failed", major, minor, GSS_C_NO_OID);
+        gss_explain(e, "the handshake failed", major, minor, GSS_C_NO_OID);
         outcome = GSS_ENTRY_NO;
     } else if (outcome == GSS_ENTRY_IN) {
         who->kerberos = same_oid(mechanism_of(entry->id), &oid_krb5);

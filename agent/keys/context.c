@@ -10,15 +10,13 @@
 #include "keys/aside.h"
 #include "keys/converse.h"
 #include "keys/pair.h"
+#include "keys/slots.h"
 #include "keys/visitor.h"
 
-#define CONTEXTS_MAX 65536
-#define QUESTION_MS  15000 /* the agent gives up a little later */
+#define QUESTION_MS 15000 /* the agent gives up a little later */
 
 struct contexts {
-    struct context **slots;
-    size_t n;
-    uint32_t serial;
+    struct slots table; /* struct context */
 };
 
 void contexts_start(struct keyholder *k)
@@ -28,40 +26,19 @@ void contexts_start(struct keyholder *k)
 
 void contexts_free(struct keyholder *k)
 {
-    for (size_t i = 0; i < k->contexts->n; i++)
-        if (k->contexts->slots[i])
-            context_free(k->contexts->slots[i]);
-    free(k->contexts->slots);
+    struct slots *all = &k->contexts->table;
+    for (size_t i = 0; i < all->n; i++)
+        if (all->items[i])
+            context_free(all->items[i]);
+    slots_free(all);
     free(k->contexts);
     k->contexts = NULL;
 }
 
-/* The slot is the id's lower half; the upper half differs each time, so that an id is not soon seen again. */
 static struct context *find(struct keyholder *k, uint32_t id)
 {
-    size_t slot = id & (CONTEXTS_MAX - 1);
-    struct context *c = slot < k->contexts->n ? k->contexts->slots[slot] : NULL;
+    struct context *c = slots_at(&k->contexts->table, id);
     return c && c->id == id && !c->closed ? c : NULL;
-}
-
-static bool place(struct keyholder *k, struct context *c)
-{
-    struct contexts *all = k->contexts;
-    size_t slot = 0;
-    while (slot < all->n && all->slots[slot])
-        slot++;
-    if (slot == CONTEXTS_MAX)
-        return false;
-    if (slot == all->n) {
-        size_t n = all->n ? all->n * 2 : 64;
-        all->slots = mem_grow(all->slots, n * sizeof(struct context *));
-        memset(all->slots + all->n, 0, (n - all->n) * sizeof(struct context *));
-        all->n = n;
-    }
-    all->slots[slot] = c;
-    all->serial = all->serial % 0xffff + 1;
-    c->id = all->serial << 16 | (uint32_t)slot;
-    return true;
 }
 
 static void question_done(struct context *c)
@@ -91,11 +68,9 @@ void context_reset(struct context *c)
 
 void context_free(struct context *c)
 {
-    struct contexts *all = c->who->k->contexts;
     struct identity *who = c->who;
     const struct guard *g = c->attempt.guard;
-    if (all->slots[c->id & (CONTEXTS_MAX - 1)] == c)
-        all->slots[c->id & (CONTEXTS_MAX - 1)] = NULL;
+    slots_drop(&who->k->contexts->table, c->id, c);
     if (g) {
         if (c->aside)
             aside_lost(c);
@@ -190,7 +165,7 @@ void context_open(struct keyholder *k, const struct keys_msg *m)
     list_init(&c->node);
     deadline_init(&c->deadline, too_late);
     c->who = who;
-    if (!place(k, c)) {
+    if (!slots_place(&k->contexts->table, c, &c->id)) {
         free(c);
         refuse_call(m->call, k, KEYS_UNAVAILABLE, "too many connections are open");
         return;

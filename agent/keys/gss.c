@@ -1,5 +1,5 @@
 /*
- * The only home of gssapi on the client side. What we ask of it is little: no confidentiality, delegation only on demand, and mutual authentication of
+ * The home of gssapi on the client side (its words: gss_words.c). What we ask of it is little: no confidentiality, delegation only on demand, and mutual authentication of
  * Kerberos alone (gss-ntlmssp fails when the server does not offer what was asked, and calls mutual authentication granted, which NTLM cannot do).
  * A proxy has two names: Kerberos gets the very principal that the ticket in the cache is for, so that nothing is made of it by DNS; NTLM
  * knows only host-based names. SPNEGO hands on the name of each call, so it gets the other one when the proxy has chosen NTLM.
@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "keys/gss_words.h"
 #include "keys/workstation.h"
 
 static gss_OID_desc oid_spnego = {6, "\x2b\x06\x01\x05\x05\x02"};
@@ -38,29 +39,6 @@ struct gss_handshake {
     bool complete;
 };
 
-static void add_status(struct buf *to, OM_uint32 code, int kind, gss_OID mech)
-{
-    OM_uint32 minor, more = 0;
-    gss_buffer_desc text;
-    do {
-        if (GSS_ERROR(gss_display_status(&minor, code, kind, mech, &more, &text)))
-            return;
-        buf_addf(to, "%s%.*s", to->n ? "; " : "", (int)text.length, (const char *)text.value);
-        gss_release_buffer(&minor, &text);
-    } while (more);
-}
-
-static bool explain(struct err *e, const char *what, OM_uint32 major, OM_uint32 minor, gss_OID mech)
-{
-    struct buf text = {.max = 400};
-    add_status(&text, major, GSS_C_GSS_CODE, mech);
-    if (minor)
-        add_status(&text, minor, GSS_C_MECH_CODE, mech);
-    err_set(e, ERR_SYSTEM, "%s (%s)", what, buf_cstr(&text));
-    buf_free(&text);
-    return false;
-}
-
 static gss_OID mech_of(enum gss_mech mech)
 {
     return mech == GSS_MECH_SPNEGO ? &oid_spnego : &oid_ntlm;
@@ -77,7 +55,8 @@ static bool limit_mechs(gss_cred_id_t id, const struct gss_cred_request *request
     if (request->nt_hash && secret_present(request->nt_hash))
         mechs[set.count++] = oid_ntlm;
     OM_uint32 major = gss_set_neg_mechs(&minor, id, &set);
-    return !GSS_ERROR(major) || explain(e, "GSSAPI cannot limit the mechanisms", major, minor, &oid_spnego);
+    return !GSS_ERROR(major) ||
+           gss_explain(e, "GSSAPI cannot limit the mechanisms", major, minor, &oid_spnego);
 }
 
 struct gss_cred *gss_cred_new(const struct gss_cred_request *request, struct err *e)
@@ -101,7 +80,7 @@ struct gss_cred *gss_cred_new(const struct gss_cred_request *request, struct err
                                       NULL, NULL);
     gss_release_name(&ignored, &name);
     if (GSS_ERROR(major)) {
-        explain(e, "GSSAPI has no credential", major, minor, mech_of(request->mech));
+        gss_explain(e, "GSSAPI has no credential", major, minor, mech_of(request->mech));
         return NULL;
     }
     if (request->mech == GSS_MECH_SPNEGO && !limit_mechs(id, request, e)) {
@@ -127,7 +106,8 @@ static bool import(const char *text, gss_OID form, gss_name_t *name, struct err 
     OM_uint32 minor;
     gss_buffer_desc bytes = {strlen(text), (char *)text};
     OM_uint32 major = gss_import_name(&minor, &bytes, form, name);
-    return !GSS_ERROR(major) || explain(e, "the proxy's service name is no name", major, minor, GSS_C_NO_OID);
+    return !GSS_ERROR(major) ||
+           gss_explain(e, "the proxy's service name is no name", major, minor, GSS_C_NO_OID);
 }
 
 /* HTTP/host@REALM as the host-based name HTTP@host. */
@@ -191,7 +171,7 @@ enum gss_outcome gss_handshake_step(struct gss_handshake *h, struct span in, str
     }
     gss_release_buffer(&ignored, &output);
     if (GSS_ERROR(major)) {
-        explain(e, h->mech == &oid_ntlm ? "NTLM failed" : "Negotiate failed", major, minor, h->mech);
+        gss_explain(e, h->mech == &oid_ntlm ? "NTLM failed" : "Negotiate failed", major, minor, h->mech);
         return GSS_FAILED;
     }
     return major & GSS_S_CONTINUE_NEEDED ? GSS_MORE : GSS_LAST;

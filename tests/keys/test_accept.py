@@ -12,7 +12,7 @@ import unittest
 import gssapi
 import ntlm
 from keyholder import BINDS, Keyholder, encode
-from realm import NTLM, SPNEGO, Realm
+from realm import NTLM, SPNEGO, InRealm
 
 PASSWORD = "Password"
 NT_HASH = ntlm.md4(PASSWORD.encode("utf-16-le")).hex().upper()
@@ -503,16 +503,12 @@ def field(scheme, data):
     return "%s %s" % (scheme, base64.b64encode(data).decode())
 
 
-class GssTest(AcceptTest):
+class GssTest(InRealm, AcceptTest):
     auth = "negotiate ntlm"
 
     @classmethod
     def setUpClass(cls):
-        cls.realm = Realm()
-        cls.addClassCleanup(cls.realm.destroy)
-        os.environ["KRB5_CONFIG"] = cls.realm.conf
-        cls.addClassCleanup(os.environ.pop, "KRB5_CONFIG")
-        cls.env = {"KRB5_CONFIG": cls.realm.conf}
+        super().setUpClass()
         cls.realm.kinit("FILE:%s/tickets" % cls.realm.directory, life="1h")
 
     def gate(self, more="", **how):

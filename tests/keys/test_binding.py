@@ -1,9 +1,8 @@
 """Channel bindings (RFC 5929): what the agent says of its TLS connection is in every kind of GSSAPI token, as acceptors understand it."""
 import hashlib
-import os
 
 from keyholder import Context
-from realm import NTLM, SPNEGO, Acceptor, NtlmAuthority, Realm, converse
+from realm import NTLM, SPNEGO, Acceptor, InRealm, NtlmAuthority, converse
 from test_schemes import SchemeTest
 
 HASH = hashlib.sha256(b"the proxy's certificate").digest()
@@ -57,19 +56,11 @@ class BindingOfNtlmInSpnego(BindingOfNtlm):
         return Acceptor("Negotiate", SPNEGO, binding=binding)
 
 
-class BindingOfKerberos(Binding, SchemeTest):
+class BindingOfKerberos(InRealm, Binding, SchemeTest):
     auth = "negotiate"
     user = "alice@CORP.EXAMPLE"
     password = "Password"
     kerberos = "acquire"
-
-    @classmethod
-    def setUpClass(cls):
-        cls.realm = Realm()
-        cls.addClassCleanup(cls.realm.destroy)
-        os.environ["KRB5_CONFIG"] = cls.realm.conf
-        cls.addClassCleanup(os.environ.pop, "KRB5_CONFIG")
-        cls.env = {"KRB5_CONFIG": cls.realm.conf}
 
     def proxy(self, binding):
         return Acceptor("Negotiate", SPNEGO, self.realm.keytab, binding=binding)

@@ -5,7 +5,7 @@ import shutil
 import tempfile
 
 from keyholder import ALARM, BODY_BIG, CANDIDATE, CLOSED, PROBLEM, Context, Keyholder
-from realm import SPNEGO, Acceptor, NtlmAuthority, Realm, converse
+from realm import SPNEGO, Acceptor, InRealm, NtlmAuthority, converse
 from test_schemes import SchemeTest
 
 BASIC = 'Basic realm="x"'
@@ -212,15 +212,7 @@ class Offers(FloorTest):
         self.assertIn("may be answering in its place", answer.why)
 
 
-class Learning(FloorTest):
-    @classmethod
-    def setUpClass(cls):
-        cls.realm = Realm()
-        cls.addClassCleanup(cls.realm.destroy)
-        os.environ["KRB5_CONFIG"] = cls.realm.conf
-        cls.addClassCleanup(os.environ.pop, "KRB5_CONFIG")
-        cls.env = {"KRB5_CONFIG": cls.realm.conf}
-
+class Learning(InRealm, FloorTest):
     def setUp(self):
         super().setUp()
         authority = NtlmAuthority(("CORP", "alice", self.password))

@@ -4,7 +4,7 @@ import os
 import tempfile
 
 from keyholder import BINDS, BODY_BIG, BODY_NONE, CANDIDATE, FINAL, KNOCK, Context
-from realm import NTLM, SPNEGO, Acceptor, NtlmAuthority, Realm, converse
+from realm import NTLM, SPNEGO, Acceptor, InRealm, NtlmAuthority, converse
 from test_schemes import SchemeTest
 
 SETTINGS = ("require", "try", "off")
@@ -32,19 +32,11 @@ NTLM_OID = bytes.fromhex("2b06010401823702020a")
 ACCEPTED, INCOMPLETE, REJECTED, WANTS_MIC = (bytes((n,)) for n in range(4))
 
 
-class MutualTest(SchemeTest):
+class MutualTest(InRealm, SchemeTest):
     auth = "negotiate ntlm digest"
     user = "alice@CORP.EXAMPLE"
     password = "Password"
     kerberos = "acquire"
-
-    @classmethod
-    def setUpClass(cls):
-        cls.realm = Realm()
-        cls.addClassCleanup(cls.realm.destroy)
-        os.environ["KRB5_CONFIG"] = cls.realm.conf
-        cls.addClassCleanup(os.environ.pop, "KRB5_CONFIG")
-        cls.env = {"KRB5_CONFIG": cls.realm.conf}
 
     def start(self, mutual, **options):
         return self.keyholder(more="mutual = %s\n%s" % (mutual, options.pop("more", "")), **options)

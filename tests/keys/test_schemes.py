@@ -11,7 +11,7 @@ import unittest
 import memory
 from keyholder import (BINDS, BODY_BIG, BODY_HELD, BODY_NONE, CANDIDATE, CLOSED, FINAL, KNOCK, REUSABLE, WAIT, Context,
                        Keyholder)
-from realm import NTLM, SPNEGO, Acceptor, NtlmAuthority, Realm, converse
+from realm import NTLM, SPNEGO, Acceptor, InRealm, NtlmAuthority, converse
 
 PASSWORD = "Pass wörd:\"\\%ß€𝄞"
 
@@ -305,20 +305,11 @@ class Ntlm(SchemeTest):
         self.assertVerdict(c.challenged(["NTLM"]), "RESTART")
 
 
-class Kerberos(SchemeTest):
+class Kerberos(InRealm, SchemeTest):
     auth = "negotiate ntlm digest"
     user = "alice@CORP.EXAMPLE"
     password = "Password"
     kerberos = "acquire"
-
-    @classmethod
-    def setUpClass(cls):
-        cls.realm = Realm()
-        cls.addClassCleanup(cls.realm.destroy)
-        cls.before = os.environ.get("KRB5_CONFIG")
-        os.environ["KRB5_CONFIG"] = cls.realm.conf
-        cls.addClassCleanup(os.environ.pop, "KRB5_CONFIG")
-        cls.env = {"KRB5_CONFIG": cls.realm.conf}
 
     def proxy(self):
         return Acceptor("Negotiate", SPNEGO, self.realm.keytab)

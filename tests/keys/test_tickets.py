@@ -7,24 +7,16 @@ import time
 import unittest
 
 from keyholder import CANDIDATE, WAIT, Context
-from realm import SPNEGO, Acceptor, NtlmAuthority, Realm, converse
+from realm import SPNEGO, Acceptor, InRealm, NtlmAuthority, converse
 from test_schemes import SchemeTest
 
 LOGGING = "[log]\nlevel = debug\n"
 
 
-class TicketTest(SchemeTest):
+class TicketTest(InRealm, SchemeTest):
     auth = "negotiate"
     user = "alice@CORP.EXAMPLE"
     password = "Password"
-
-    @classmethod
-    def setUpClass(cls):
-        cls.realm = Realm()
-        cls.addClassCleanup(cls.realm.destroy)
-        os.environ["KRB5_CONFIG"] = cls.realm.conf
-        cls.addClassCleanup(os.environ.pop, "KRB5_CONFIG")
-        cls.env = {"KRB5_CONFIG": cls.realm.conf}
 
     def setUp(self):
         super().setUp()

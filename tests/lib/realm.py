@@ -145,6 +145,19 @@ kdc = FILE:%(log)s
         self.destroy()
 
 
+class InRealm:
+    """For a test case: a realm for all of its tests, which this process and, by `env`, keyholders see."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.realm = Realm()
+        cls.addClassCleanup(cls.realm.destroy)
+        os.environ["KRB5_CONFIG"] = cls.realm.conf
+        cls.addClassCleanup(os.environ.pop, "KRB5_CONFIG")
+        cls.env = {"KRB5_CONFIG": cls.realm.conf}
+
+
 class NtlmAuthority:
     """Accounts for gss-ntlmssp's acceptor (NTLM_USER_FILE, read at each acquisition)."""
 
