@@ -8,7 +8,7 @@ static const struct {
 } proofs[] = {
     {"Negotiate", "with a token, which is no password"},
     {"NTLM", "with a token, which is no password"},
-    {"Digest", "with a hash made of the password and the proxy's nonce"},
+    {"Digest", "with a hash made of the password and the proxy's nonce, and one of the user's name"},
     {"Basic", "with user and password, which Basic only packs"},
 };
 
