@@ -141,7 +141,8 @@ static void tell_failure(const struct exchange *e, struct gate *gate, const stru
     if (gate->failure_told && now - gate->failure_told < TOLD_MS)
         return;
     gate->failure_told = now;
-    log_error(e->tag, "gateway %s: %.*s%s%.*s", gate->name, SPAN_ARG(says->why), says->remedy.n ? "; " : "",
+    const char *joint = !says->remedy.n ? "" : span_ends(says->why, SPAN(".")) ? " " : "; ";
+    log_error(e->tag, "gateway %s: %.*s%s%.*s", gate->name, SPAN_ARG(says->why), joint,
               SPAN_ARG(says->remedy));
 }
 
