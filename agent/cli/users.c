@@ -222,7 +222,7 @@ static int run(const struct verb_call *call)
 static const struct verb_option options[] = {
     {"file", 'f', "FILE", "the users' file, if not the configured one"},
     {"gateway", 'g', "NAME", "of which gateway: the NAME of its [gateway NAME]"},
-    {"realm", 0, "REALM", "the realm for Digest, if not that of the gateway whose file it is"},
+    {"realm", 0, "REALM", "the realm for Digest, if not that of its gateway"},
     {"stdin", 0, NULL, "take the password from the first line that comes in"},
     {"pinentry", 0, NULL, "ask for it in a window of the desktop"},
     {"config", 'c', "FILE", "read FILE instead of the usual place"},
