@@ -1,12 +1,13 @@
-"""Servers that lead on: a scripted SOCKS5 server, and a proxy whose tunnels reach their target."""
+"""Servers that lead on: a scripted SOCKS5 server, a proxy whose tunnels reach their target, and one with a site by TLS behind its tunnels."""
 
 import socket
 import struct
 import threading
 
+import tls
 from gates import Gate
 from proxy import STAMINA, Behaviour, Open
-from wire import PATIENCE, WireError
+from wire import PATIENCE, Wire, WireError
 
 
 def splice(conn, far):
@@ -161,3 +162,25 @@ class SocksServer(Behaviour):
         if self.hold:
             self.hold.wait(PATIENCE)
         return self.say(conn, b"\1\0" if good else b"\1\1", self.status) and good
+
+
+def site_certificate():
+    return tls.made("site", lambda: tls.Certificate("site.example", issuer=tls.authority()))
+
+
+class TlsSite(Open):
+    """Behind a CONNECT there is site.example by TLS, with the same content. inside: the requests that came through tunnels."""
+
+    def __init__(self, **options):
+        self.inside = []
+        super().__init__(**options)
+
+    def tunnel(self, conn):
+        conn.sock = tls.TlsSocket(conn.sock, tls.context(site_certificate()))
+        conn.sock.handshake()
+        while (request := Wire.read_request(conn)) is not None:
+            request.conn = conn
+            request.first[1] = "http://site.example" + request.target
+            self.inside.append(request)
+            if not self.handle(conn, request) or request.has_token("Connection", "close"):
+                return
