@@ -208,7 +208,7 @@ enum gss_entry_outcome gss_entry_step(struct gss_entry *entry, struct span in, c
     enum gss_entry_outcome outcome = major == GSS_S_COMPLETE ? GSS_ENTRY_IN : GSS_ENTRY_MORE;
     if (GSS_ERROR(major)) {
         gss_explain(e, "the handshake failed", major, minor, GSS_C_NO_OID);
-        outcome = GSS_ENTRY_NO;
+        outcome = !accounts && GSS_ROUTINE_ERROR(major) == GSS_S_FAILURE ? GSS_ENTRY_UNSAID : GSS_ENTRY_NO;
     } else if (outcome == GSS_ENTRY_IN) {
         who->kerberos = same_oid(mechanism_of(entry->id), &oid_krb5);
         who->nobody = flags & GSS_C_ANON_FLAG;

@@ -27,9 +27,10 @@ struct gss_door *gss_door_ref(struct gss_door *d);
 void gss_door_unref(struct gss_door *d);
 
 enum gss_entry_outcome {
-    GSS_ENTRY_MORE, /* `out` goes to the client, who has to answer */
-    GSS_ENTRY_IN,   /* `who`; `out`, if there is any, goes with the answer */
-    GSS_ENTRY_NO,   /* *e says why */
+    GSS_ENTRY_MORE,   /* `out` goes to the client, who has to answer */
+    GSS_ENTRY_IN,     /* `who`; `out`, if there is any, goes with the answer */
+    GSS_ENTRY_NO,     /* *e says why */
+    GSS_ENTRY_UNSAID, /* it failed, and *e does not say by what: of winbind that is all that can be known */
 };
 
 struct gss_entry_who {

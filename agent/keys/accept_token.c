@@ -18,6 +18,7 @@
 #include "keys/accept_mic.h"
 #include "keys/nthash.h"
 #include "keys/ntlm_target.h"
+#include "keys/winbind.h"
 
 #define LEGS_MOST 8    /* of one handshake: real ones have two or three */
 #define NAME_MOST 256  /* bytes: gss-ntlmssp reads lines of 1024 */
@@ -165,13 +166,33 @@ static bool let_in(const struct accept_question *q, enum auth_scheme scheme, con
         return by_file && !who->nobody;
     }
     free(a->identity);
-    a->identity = by_file ? mem_strdup(account) : mem_strdup(who->name);
+    a->identity = by_file         ? mem_strdup(account)
+                  : who->kerberos ? mem_strdup(who->name)
+                                  : accept_identity(q->gate, span_str(who->name));
     a->verdict = KEYS_OK;
     a->flags = KEYS_BINDS;
     a->scheme = scheme == AUTH_NTLM ? "NTLM" : who->kerberos ? "Negotiate (Kerberos)" : "Negotiate (NTLM)";
     a->until = who->kerberos && who->lifetime ? time(NULL) + who->lifetime : 0;
     if (out->n)
         add_line(&a->lines, scheme, out);
+    return false;
+}
+
+/* true: nobody has that password. */
+static bool refuse(enum auth_scheme scheme, const struct accept_token *token, enum gss_entry_outcome outcome,
+                   const struct err *e, struct accept_answer *a)
+{
+    if (outcome != GSS_ENTRY_UNSAID || !token->last) {
+        accept_say(a, KEYS_REFUSED, "%s: %s", names[scheme], e->text);
+        return token->last;
+    }
+    if (winbind_works()) {
+        accept_say(a, KEYS_REFUSED, "%s: the domain refuses the user or the password", names[scheme]);
+        return true;
+    }
+    accept_say(a, KEYS_UNAVAILABLE, "the domain cannot be asked about passwords: winbind does not answer");
+    a->remedy = "try wbinfo -t as the user who runs exeat; winbindd has to run on a machine that has joined "
+                "the domain, and that user has to be in the group winbindd_priv";
     return false;
 }
 
@@ -187,7 +208,8 @@ static void step(const struct accept_question *q, const struct gate_hand *hand, 
     static const char nowhere[] = "/dev/null"; /* no account is due yet */
     if (!token->last || prepare_account(q, hand->users, token, &from, a)) {
         const char *accounts = q->gate->winbind ? NULL : from.file.fd >= 0 ? from.file.path : nowhere;
-        switch (gss_entry_step(h->entry, bytes, accounts, &out, &who, &e)) {
+        enum gss_entry_outcome outcome = gss_entry_step(h->entry, bytes, accounts, &out, &who, &e);
+        switch (outcome) {
         case GSS_ENTRY_MORE:
             a->verdict = KEYS_SEND;
             if (h->asked.n && h->challenge.n == 0)
@@ -203,8 +225,7 @@ static void step(const struct accept_question *q, const struct gate_hand *hand, 
             wrong = let_in(q, scheme, &who, from.account, &out, a);
             break;
         default:
-            accept_say(a, KEYS_REFUSED, "%s: %s", names[scheme], e.text);
-            wrong = token->last;
+            wrong = refuse(scheme, token, outcome, &e, a);
         }
     }
     if (wrong)

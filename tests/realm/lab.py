@@ -132,6 +132,10 @@ class Lab:
             process.kill()
             process.wait()
 
+    def on_the_server_side(self):
+        """Words before a command that shall run there."""
+        return ["nsenter", "--target", str(self._server), "--net", "--mount", "--ipc", "--pid", "--"]
+
     # --- the directory
 
     @property
