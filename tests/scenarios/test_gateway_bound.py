@@ -24,7 +24,7 @@ class Expiry(Gate):
         """A request with a token from the ticket in that cache."""
         with unittest.mock.patch.dict(os.environ, KRB5_CONFIG=realm.conf):
             name = gssapi.Name("HTTP@" + HOST, gssapi.NameType.hostbased_service)
-            credentials = gssapi.Credentials(usage="initiate", mechs=[gssapi.MechType.kerberos], store={"ccache": cache})
+            credentials = gssapi.Credentials(usage="initiate", mechs=[gssapi.MechType.kerberos, SPNEGO], store={"ccache": cache})
             token = gssapi.SecurityContext(name=name, creds=credentials, mech=SPNEGO, usage="initiate").step()
         return client.ask(get(SITE + "/echo", "Proxy-Authorization: Negotiate " + base64.b64encode(token).decode()))
 
@@ -61,7 +61,7 @@ class Removal(Gate):
         if answer.status != 407 or not answer.get("Proxy-Authenticate").startswith("NTLM "):
             return answer.status
         second = base64.b64decode(answer.get("Proxy-Authenticate")[5:])
-        return client.ask(get(SITE + "/echo", "Proxy-Authorization: NTLM " + base64.b64encode(ntlm.type3("alice", PASSWORD, second)).decode())).status
+        return client.ask(get(SITE + "/echo", "Proxy-Authorization: NTLM " + base64.b64encode(ntlm.type3(second, "alice", PASSWORD)).decode())).status
 
     def test_user_is_removed(self):
         """Until the configuration is read again the connection stays let in; then it is asked, and refused as anybody else."""
@@ -76,7 +76,7 @@ class Removal(Gate):
                     there.reload()
                 else:
                     os.kill(there.pid, signal.SIGHUP)
-                    there.wait_log("reloaded|read again")
+                    there.wait_log("configuration read again")
                 self.assertEqual(client.ask(get(SITE + "/echo")).status, 407)
                 self.assertEqual(self.shake(client), 407)
                 self.assertEqual(len(self.onward.requests), 2)
