@@ -8,6 +8,7 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <string.h>
 #include <wctype.h>
 
 #include "base/secret.h"
@@ -107,16 +108,29 @@ static bool code(const struct accept_mic *m, struct span first, struct span mess
     return good;
 }
 
+bool accept_mic_is_there(struct span message, struct span *nt)
+{
+    return message.n >= AFTER_MIC && !(token_u32(message, AT_FLAGS) & FLAG_KEY_EXCHANGE) &&
+           token_buffer(message, AT_NT, AFTER_MIC, nt) && nt->n > AT_PAIRS &&
+           says_mic(span_from(*nt, AT_PAIRS));
+}
+
 void accept_mic_move(char *message, size_t n, const struct accept_mic *m)
 {
     struct span whole = span_make(message, n), nt;
     unsigned char key[DIGEST], found[DIGEST], wanted[DIGEST];
-    if (n < AFTER_MIC || !nt_hash_is(m->hash) || m->challenge.n < AT_CHALLENGE + CHALLENGE ||
-        token_u32(whole, AT_FLAGS) & FLAG_KEY_EXCHANGE || !token_buffer(whole, AT_NT, AFTER_MIC, &nt) ||
-        nt.n <= AT_PAIRS || !says_mic(span_from(nt, AT_PAIRS)))
+    if (!(m->key || nt_hash_is(m->hash)) || m->challenge.n < AT_CHALLENGE + CHALLENGE ||
+        !accept_mic_is_there(whole, &nt))
         return;
-    if (session_key(m, whole, nt, key) && code(m, m->asked, whole, key, found) &&
+    if (m->key)
+        memcpy(key, m->key, sizeof key);
+    if ((m->key || session_key(m, whole, nt, key)) && code(m, m->asked, whole, key, found) &&
         CRYPTO_memcmp(found, whole.p + AT_MIC, DIGEST) == 0 && code(m, m->mended, whole, key, wanted))
         memcpy(message + AT_MIC, wanted, DIGEST);
     OPENSSL_cleanse(key, sizeof key);
+}
+
+struct span accept_mic_challenge(struct span message)
+{
+    return span_head(span_from(message, message.n < AT_CHALLENGE ? message.n : AT_CHALLENGE), CHALLENGE);
 }

@@ -78,11 +78,54 @@ static bool can_stand(struct span name)
 }
 
 /* The message is in memory of ours (accept_token). */
-static void move_mic(const struct accept_handshake *h, const struct accept_token *token, struct span hash)
+static void move_mic(const struct accept_handshake *h, const struct accept_token *token, struct span hash,
+                     const unsigned char *key)
 {
-    const struct accept_mic mic = {buf_span(&h->asked), buf_span(&h->mended), buf_span(&h->challenge), hash,
-                                   token->oem};
+    const struct accept_mic mic = {.asked = buf_span(&h->asked),
+                                   .mended = buf_span(&h->mended),
+                                   .challenge = buf_span(&h->challenge),
+                                   .hash = hash,
+                                   .key = key,
+                                   .oem = token->oem};
     accept_mic_move((char *)(unsigned long)token->ntlm.p, token->ntlm.n, &mic);
+}
+
+/* true: nobody has that password. */
+static bool refuse(enum auth_scheme scheme, const struct accept_token *token, enum gss_entry_outcome outcome,
+                   const struct err *e, struct accept_answer *a)
+{
+    if (outcome != GSS_ENTRY_UNSAID || !token->last) {
+        accept_say(a, KEYS_REFUSED, "%s: %s", names[scheme], e->text);
+        return token->last;
+    }
+    if (winbind_works()) {
+        accept_say(a, KEYS_REFUSED, "%s: the domain refuses the user or the password", names[scheme]);
+        return true;
+    }
+    accept_say(a, KEYS_UNAVAILABLE, "the domain cannot be asked about passwords: winbind does not answer");
+    a->remedy = "try wbinfo -t as the user who runs exeat; winbindd has to run on a machine that has joined "
+                "the domain, and that user has to be in the group winbindd_priv";
+    return false;
+}
+
+/* The domain has the hash, so it is asked for the key: before gss-ntlmssp asks, who looks at the code with it and keeps it to itself. What is wrong here is
+   not asked about again, for the domain counts. */
+static bool move_mic_by_domain(const struct accept_question *q, const struct accept_token *token,
+                               const char *domain, const char *user, const char *tried,
+                               struct accept_answer *a)
+{
+    const struct accept_handshake *h = q->handshake;
+    unsigned char key[WINBIND_KEY];
+    struct winbind_proof proof = {domain, user, accept_mic_challenge(buf_span(&h->challenge)), {0}};
+    if (!h->asked.n || !accept_mic_is_there(token->ntlm, &proof.answer))
+        return true;
+    bool good = winbind_session_key(&proof, key);
+    if (good)
+        move_mic(h, token, SPAN(""), key);
+    else if (refuse(h->scheme, token, GSS_ENTRY_UNSAID, NULL, a))
+        accept_was_wrong(q, a, tried);
+    secret_wipe(key, sizeof key);
+    return good;
 }
 
 static void name_text(struct buf *out, struct span name, bool oem)
@@ -93,15 +136,50 @@ static void name_text(struct buf *out, struct span name, bool oem)
         ntlm_target_text(out, name);
 }
 
+/* The account in the file of users, or one with a hash of nobody's. */
+static bool find_account(const struct accept_question *q, const struct users *users,
+                         const struct accept_token *token, struct span domain, struct span user,
+                         struct claimant *from)
+{
+    char nobody[NT_HASH_DIGITS];
+    unsigned char random[NT_HASH_DIGITS];
+    struct span name;
+    if (RAND_bytes(random, sizeof random) != 1)
+        return false;
+    for (size_t i = 0; i < sizeof nobody; i++)
+        nobody[i] = "0123456789ABCDEF"[random[i] & 15];
+    struct span hash = users_find_nt(users, domain, user, q->gate->domain, &name);
+    from->account = hash.n ? accept_identity(q->gate, name) : NULL;
+    if (hash.n && q->handshake->asked.n)
+        move_mic(q->handshake, token, hash, NULL);
+    return make_file(&from->file, domain, user, hash.n ? hash : span_make(nobody, sizeof nobody));
+}
+
+static bool prepare_names(const struct accept_question *q, const struct users *users,
+                          const struct accept_token *token, struct buf *domain, struct buf *user,
+                          struct claimant *from, struct accept_answer *a)
+{
+    struct span d = buf_span(domain), u = buf_span(user);
+    a->identity = accept_identity(q->gate, u);
+    from->tried = users_account(d, u, q->gate->domain);
+    if (!accept_may_try(q, a, q->handshake->scheme, from->tried))
+        return false;
+    bool good = can_stand(d) && can_stand(u);
+    if (good && q->gate->winbind)
+        return move_mic_by_domain(q, token, buf_cstr(domain), buf_cstr(user), from->tried, a);
+    if (good && find_account(q, users, token, d, u, from))
+        return true;
+    accept_say(a, KEYS_REFUSED, "NTLM: the user is unknown or the password wrong");
+    accept_was_wrong(q, a, from->tried);
+    return false;
+}
+
 /* The account that the client claims, and the file for it. false: *a says no. */
 static bool prepare_account(const struct accept_question *q, const struct users *users,
                             const struct accept_token *token, struct claimant *from, struct accept_answer *a)
 {
     struct accept_claim claim;
     struct buf domain = {0}, user = {0};
-    char nobody[NT_HASH_DIGITS];
-    struct span name;
-    unsigned char random[NT_HASH_DIGITS];
     accept_claim_read(token->ntlm, &claim);
     if (claim.anonymous || claim.old) {
         accept_say(a, KEYS_REFUSED,
@@ -111,28 +189,7 @@ static bool prepare_account(const struct accept_question *q, const struct users 
     }
     name_text(&domain, claim.domain, token->oem);
     name_text(&user, claim.user, token->oem);
-    struct span d = buf_span(&domain), u = buf_span(&user);
-    a->identity = accept_identity(q->gate, u);
-    from->tried = users_account(d, u, q->gate->domain);
-    if (!accept_may_try(q, a, q->handshake->scheme, from->tried)) {
-        buf_free(&domain);
-        buf_free(&user);
-        return false;
-    }
-    bool good = can_stand(d) && can_stand(u) && RAND_bytes(random, sizeof random) == 1;
-    if (good && !q->gate->winbind) {
-        for (size_t i = 0; i < sizeof nobody; i++)
-            nobody[i] = "0123456789ABCDEF"[random[i] & 15];
-        struct span hash = users_find_nt(users, d, u, q->gate->domain, &name);
-        from->account = hash.n ? accept_identity(q->gate, name) : NULL;
-        good = make_file(&from->file, d, u, hash.n ? hash : span_make(nobody, sizeof nobody));
-        if (hash.n && q->handshake->asked.n)
-            move_mic(q->handshake, token, hash);
-    }
-    if (!good) {
-        accept_say(a, KEYS_REFUSED, "NTLM: the user is unknown or the password wrong");
-        accept_was_wrong(q, a, from->tried);
-    }
+    bool good = prepare_names(q, users, token, &domain, &user, from, a);
     buf_free(&domain);
     buf_free(&user);
     return good;
@@ -175,24 +232,6 @@ static bool let_in(const struct accept_question *q, enum auth_scheme scheme, con
     a->until = who->kerberos && who->lifetime ? time(NULL) + who->lifetime : 0;
     if (out->n)
         add_line(&a->lines, scheme, out);
-    return false;
-}
-
-/* true: nobody has that password. */
-static bool refuse(enum auth_scheme scheme, const struct accept_token *token, enum gss_entry_outcome outcome,
-                   const struct err *e, struct accept_answer *a)
-{
-    if (outcome != GSS_ENTRY_UNSAID || !token->last) {
-        accept_say(a, KEYS_REFUSED, "%s: %s", names[scheme], e->text);
-        return token->last;
-    }
-    if (winbind_works()) {
-        accept_say(a, KEYS_REFUSED, "%s: the domain refuses the user or the password", names[scheme]);
-        return true;
-    }
-    accept_say(a, KEYS_UNAVAILABLE, "the domain cannot be asked about passwords: winbind does not answer");
-    a->remedy = "try wbinfo -t as the user who runs exeat; winbindd has to run on a machine that has joined "
-                "the domain, and that user has to be in the group winbindd_priv";
     return false;
 }
 

@@ -35,7 +35,7 @@ class Chromium:
 
     def __init__(self, directory, *options, trusted=(), env=None):
         self.numbers, self.answers, self.events = 0, {}, []
-        os.mkdir(os.path.join(directory, "chromium"))
+        os.makedirs(os.path.join(directory, "chromium"))
         with open(os.path.join(directory, "chromium", "Local State"), "w") as state:
             json.dump(_STATE, state)
         command = [program(), *_OPTIONS, "--user-data-dir=" + os.path.join(directory, "chromium"), *options]

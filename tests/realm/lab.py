@@ -165,6 +165,13 @@ class Lab:
         self.database.modify(message)
         self.database.setpassword("(sAMAccountName=%s)" % user, password or world.PASSWORDS[user])
 
+    def enable(self, user, password):
+        self.database.setpassword("(sAMAccountName=%s)" % user, password)
+        self.database.enable_account("(sAMAccountName=%s)" % user)
+
+    def disable(self, user):
+        self.database.disable_account("(sAMAccountName=%s)" % user)
+
     # --- Kerberos
 
     def kinit(self, cache, principal="alice@" + world.REALM, password=None):
