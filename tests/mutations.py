@@ -1343,7 +1343,7 @@ LETTING_IN = [
     row("guesses in parallel: by Basic", (SPEAK, "    if (account && accept_may_try(q, a, AUTH_BASIC, account)) {", "    if (account) {"), "keys test_accept_hostile.Guesses.test_of_an_account_from_a_network"),
     row("guesses in parallel: by Digest", (DIGEST_IN, "!request->may_try(request->owner, user)", "(request->may_try(request->owner, user), false)"),
         "keys test_accept_hostile.Guesses.test_of_an_account_from_a_network"),
-    row("guesses in parallel: by NTLM", (TOKEN, "    if (!accept_may_try(q, a, q->handshake->scheme, from->tried)) {", "    if (false) {"),
+    row("guesses in parallel: by NTLM", (TOKEN, "    if (!accept_may_try(q, a, q->handshake->scheme, from->tried))\n", "    if (false)\n"),
         "keys test_accept_hostile.Guesses.test_of_an_account_from_a_network"),
     row("an account counts as one, however its domain is written", (USERS, "    struct span plain = strip_domain(user, own);\n    struct buf text", "    struct span plain = user;\n    struct buf text"),
         "unit test_accept.test_accounts", "keys test_accept_hostile.Guesses.test_an_account_has_one_count_however_it_is_called"),
@@ -1488,7 +1488,7 @@ GATEWAY = [
         "scenarios test_gateway.Refusals.test_malformed"),
     row("a connection is let in as long as its ticket",
         (INBOUND, " && (in->until == 0 || now < in->until)", " && (in->until == 0 || now > 0)"),
-        "scenarios test_gateway.Challenges.test_until"),
+        "scenarios test_gateway.Challenges.test_until", "scenarios test_gateway_bound.Expiry.test_ticket_ends_in_mid_connection"),
     row("in the middle of a new handshake nobody is in",
         (INBOUND, "    in->shaking = m->verdict == KEYS_SEND;\n    forget_user(in);\n", "    in->shaking = m->verdict == KEYS_SEND;\n"),
         "scenarios test_gateway.Challenges.test_authenticates_anew"),
@@ -1503,7 +1503,7 @@ GATEWAY = [
         "scenarios test_gateway.Keyholders.test_dies_in_a_step"),
     row("a reload forgets who was let in",
         (INBOUND, "in->known_edition == *in->edition;", "in->known_edition <= *in->edition;"),
-        "scenarios test_gateway.Reload.test_forgets"),
+        "scenarios test_gateway.Reload.test_forgets", "scenarios test_gateway_bound.Removal.test_user_is_removed"),
     row("a 407 has a challenge",
         (INBOUND, "    if (!m->lines.n)\n", "    if (false)\n"),
         "scenarios test_gateway.Challenges.test_no_challenge_is_no_407"),
@@ -1637,6 +1637,23 @@ PRACTICE = [
     row("practice: its folder goes when it is killed",
         ("agent/cli/practice.c", "        place_end_orphan(&p->place);\n", ""),
         "practice test_practice.Practice.test_killed"),
+]
+
+# A gateway whose passwords the domain judges: a real one.
+IN_A_DOMAIN = [
+    row("winbind that cannot be asked is no wrong password", (TOKEN, "    if (winbind_works()) {", "    if (winbind_works() || outcome) {"),
+        "realm test_gateway.GatewayTest.test_winbind_that_we_may_not_ask"),
+    row("one user is one name, however his domain is said", (TOKEN, "accept_identity(q->gate, span_str(who->name));", "mem_strdup(who->name);"),
+        "realm test_gateway.GatewayTest.test_passwords"),
+    row("a guest of the domain is nobody", (TOKEN, "is_guest(who->name))", "is_guest(who->name) && !who->name)"), "realm test_gateway.GatewayTest.test_a_guest"),
+    row("the domain is asked once about a wrong password", (TOKEN, "    secret_wipe(key, sizeof key);\n    return good;", "    secret_wipe(key, sizeof key);\n    return true;"),
+        "realm test_gateway.GatewayTest.test_code_over_a_short_first_message"),
+    row("a right code over a short first message is moved with the domain's key", (TOKEN, "        move_mic(h, token, SPAN(\"\"), key);\n", "        (void)move_mic;\n"),
+        "realm test_gateway.GatewayTest.test_code_over_a_short_first_message"),
+    row("only a right one is", (MIC, "        CRYPTO_memcmp(found, whole.p + AT_MIC, DIGEST) == 0 && code", "        code"),
+        "realm test_gateway.GatewayTest.test_code_over_a_short_first_message"),
+    row("a connection is let in as long as its ticket: how long that is", (TOKEN, "who->kerberos && who->lifetime ? time(NULL) + who->lifetime : 0;", "who->kerberos && who->lifetime < 0 ? time(NULL) : 0;"),
+        "scenarios test_gateway_bound.Expiry.test_ticket_ends_in_mid_connection"),
 ]
 
 ROWS = [one for name, rows in list(globals().items()) if name.isupper() and isinstance(rows, list) for one in rows]
