@@ -207,10 +207,11 @@ class GatewayTest(unittest.TestCase):
             for _ in range(5):
                 crowd.add(lambda: self.assertNotEqual(ask_agent(client, TARGET).status, 200))
         self.assertEqual(lab.bad_count("lockme"), 2)
+        self.there.wait_log("NTLM: the domain refuses the user or the password")
+        self.gateway()  # one that lets nobody wait yet
         for user in ("disabled", "mustchange"):
             with self.subTest(user):
                 self.assertEqual(self.curl("--proxy-ntlm", "-U", "LAB\\%s:%s" % (user, world.PASSWORDS["disabled"]), TARGET), [(0, 407)])
-        self.there.wait_log("NTLM: the domain refuses the user or the password")
         self.comes_in("--proxy-ntlm", "-U", "LAB\\lockme:" + world.PASSWORDS["lockme"], name="LAB\\lockme")
         self.assertEqual(lab.bad_count("lockme"), 0)
         self.assertEqual(self.there.status()["gateways"][0]["failed"], 0)
