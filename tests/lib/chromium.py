@@ -5,7 +5,7 @@
             profile.load("http://site.example/")      # -> (status, text), or (0, "net::ERR_...")
 
 A profile has a proxy, connections and a memory of passwords of its own. Answering the question for a proxy's password is what a person does at the window;
-Negotiate asks nobody."""
+Negotiate asks nobody. Debian's package chromium is not among those that tests/deps installs, for its size: who has it runs these tests."""
 
 import contextlib
 import json
