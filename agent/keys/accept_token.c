@@ -103,8 +103,9 @@ static bool refuse(enum auth_scheme scheme, const struct accept_token *token, en
         return true;
     }
     accept_say(a, KEYS_UNAVAILABLE, "the domain cannot be asked about passwords: winbind does not answer");
-    a->remedy = "try wbinfo -t as the user who runs exeat; winbindd has to run on a machine that has joined "
-                "the domain, and that user has to be in the group winbindd_priv";
+    buf_clear(&a->remedy);
+    buf_add_str(&a->remedy, "try wbinfo -t as the user who runs exeat; winbindd has to run on a machine that "
+                            "has joined the domain, and that user has to be in the group winbindd_priv");
     return false;
 }
 
