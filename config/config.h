@@ -123,6 +123,7 @@ struct config_gateway {
     unsigned requests_per_second;     /* of a user, or of an address before it is one; 0: no limit */
     unsigned head_timeout;            /* seconds for a request's head */
     unsigned idle_timeout;            /* seconds without a request */
+    unsigned tunnel_idle;             /* seconds without a byte in a tunnel; 0: no limit */
 };
 
 enum header_edit { HEADER_SET, HEADER_ADD, HEADER_REMOVE };
@@ -269,7 +270,8 @@ struct config {
     char *log_file;                 /* where these go; NULL: with the rest of the log */
     struct config_address *metrics; /* where figures are served; may be nowhere */
     size_t n_metrics;
-    unsigned drain; /* seconds that running requests get when the agent stops */
+    unsigned drain;       /* seconds that running requests get when the agent stops */
+    unsigned tunnel_idle; /* seconds without a byte in a tunnel, but for gateways'; 0: no limit */
 };
 
 /* `path` NULL: $XDG_CONFIG_HOME/exeat/exeat.conf (default ~/.config), else /etc/exeat/exeat.conf, else the

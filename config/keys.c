@@ -80,6 +80,10 @@ const struct setting settings[] = {
     {"listen", "drain", &kind_duration, .fallback = "5s", IN_CONFIG(drain), .most = 300,
      .help = "How long running requests and open tunnels may go on when the agent is told to stop; 0 is not "
              "at all."},
+    {"listen", "tunnel-idle", &kind_duration, .fallback = "24h", IN_CONFIG(tunnel_idle), .most = 2592000,
+     .help =
+         "How long a tunnel (https, a WebSocket, SOCKS, [forward NAME]) may be open without a byte either "
+         "way; 0 is no limit. Gateways have their own."},
 
     {"upstream", "proxy", &kind_proxies, .required = true, .example = "http://proxy.corp.example:8080",
      IN_UPSTREAM(proxies), ALSO(config_upstream, n_proxies),
@@ -280,6 +284,8 @@ const struct setting settings[] = {
      .most = 86400,
      .help = "How long a connection may be open with nothing under way, or a client keep us waiting with the "
              "rest of a body, or with an answer that it does not take."},
+    {"gateway", "tunnel-idle", &kind_duration, .fallback = "4h", IN_GATEWAY(tunnel_idle), .most = 2592000,
+     .help = "How long a client's tunnel may be open without a byte either way; 0 is no limit."},
 
     {"log", "level", &kind_choice, .fallback = "info", IN_CONFIG(log_level), .choices = level_choices,
      .help = "How much is logged."},

@@ -15,6 +15,7 @@
 #include "net/listen.h"
 
 #define WINDOW_MS        1000
+#define PAGE_SECONDS     30
 #define PAGES_PER_WINDOW 50 /* each holds a descriptor for some seconds while its page is on the way */
 
 void admit_init(struct admit *a)
@@ -114,7 +115,7 @@ static void refuse_for(struct admit *a, struct stream *s, const char *tag, enum 
         page_write(&text, &page);
     stream_write(s, instead ? *instead : buf_span(&text));
     buf_free(&text);
-    stream_linger(s);
+    stream_linger(s, PAGE_SECONDS);
 }
 
 static void refuse(struct admit *a, struct stream *s, const char *tag, const struct buf *why,

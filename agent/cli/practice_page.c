@@ -8,7 +8,8 @@
 #include "base/list.h"
 #include "http/head.h"
 
-#define HEAD_MAX ((size_t)64 * 1024)
+#define HEAD_MAX         ((size_t)64 * 1024)
+#define PATIENCE_SECONDS 300
 
 const char practice_page_text[] = "You are outside: this page came through a proxy that asks who you are.\n";
 
@@ -42,7 +43,7 @@ static void answer(struct visitor *v)
         strlen(practice_page_text), practice_page_text);
     stream_write(v->stream, buf_span(&text));
     buf_free(&text);
-    stream_linger(v->stream);
+    stream_linger(v->stream, PATIENCE_SECONDS);
     v->stream = NULL;
     visitor_free(v);
 }

@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -33,6 +34,7 @@ struct pac_helper {
     enum state state;
     uint32_t call;
     struct deadline clock;
+    uint64_t cpu_before; /* milliseconds that it had used when it was asked */
     unsigned script_ticks, name_ticks, names, alerts;
     bool waits; /* for the addresses of a name */
     struct resolve name_question;
@@ -133,6 +135,16 @@ static size_t size_of(pid_t pid)
     return sscanf(text, "%lu %lu", &total, &resident) == 2 ? resident * (size_t)sysconf(_SC_PAGESIZE) : 0;
 }
 
+/* Milliseconds of processor time so far; 0: not known, since it has ended. */
+static uint64_t cpu_of(pid_t pid)
+{
+    clockid_t clock;
+    struct timespec t;
+    if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &t) != 0)
+        return 0;
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
 static void tick(void *owner)
 {
     struct pac_helper *h = owner;
@@ -140,10 +152,14 @@ static void tick(void *owner)
         end(h, true, PAC_NEWS_GREW, "the PAC script used more than 256 MB of memory and was ended");
         return;
     }
+    if (cpu_of(child_pid(h->child)) >= h->cpu_before + PAC_SCRIPT_MS) {
+        end(h, true, PAC_NEWS_LOOPED, "the PAC script ran for more than 2 seconds and was ended");
+        return;
+    }
     if (h->waits)
         h->name_ticks++;
-    else if (++h->script_ticks >= PAC_SCRIPT_MS / TICK_MS) {
-        end(h, true, PAC_NEWS_LOOPED, "the PAC script ran for more than 2 seconds and was ended");
+    else if (++h->script_ticks >= PAC_WAIT_MS / TICK_MS) {
+        end(h, true, PAC_NEWS_LOOPED, "the PAC script had no answer after 10 seconds and was ended");
         return;
     }
     deadline_start(h->loop, &h->clock, TICK_MS, tick, h);
@@ -174,6 +190,7 @@ static bool ask(struct pac_helper *h, struct pac_msg *question, enum state state
     if (!send(h, question))
         return false;
     h->state = state;
+    h->cpu_before = cpu_of(child_pid(h->child));
     h->script_ticks = h->name_ticks = h->names = h->alerts = 0;
     deadline_start(h->loop, &h->clock, TICK_MS, tick, h);
     return true;

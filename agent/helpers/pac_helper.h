@@ -2,8 +2,8 @@
  * One exeat-pac process with one script, as the agent keeps it: started, loaded, asked one question at a time, watched, ended. Between questions it
  * costs nothing. Used by pac_client.c alone. Loop thread only.
  *
- * A question has PAC_SCRIPT_MS of the script's own time and PAC_MEMORY of memory; names that the script asks for have a time of their own, each
- * PAC_NAME_MS and together PAC_NAMES_MS, after which they are "not found". Whoever goes beyond is killed.
+ * A question has PAC_SCRIPT_MS of processor time and PAC_MEMORY of memory; on a busy machine it may wait for these for as long as PAC_WAIT_MS. Names that the
+ * script asks for have a time of their own, each PAC_NAME_MS and together PAC_NAMES_MS, after which they are "not found". Whoever goes beyond is killed.
  */
 #ifndef EXEAT_HELPERS_PAC_HELPER_H
 #define EXEAT_HELPERS_PAC_HELPER_H
@@ -12,6 +12,7 @@
 #include "net/resolve.h"
 
 #define PAC_SCRIPT_MS 2000u
+#define PAC_WAIT_MS   10000u
 #define PAC_NAME_MS   5000u
 #define PAC_NAMES_MS  10000u
 #define PAC_NAMES     256u /* looked up for one question */

@@ -1,7 +1,7 @@
 /*
  * Bridges: a pair of sockets, one of which is given away; behind the other one the bytes go to the far stream and come from it, with backpressure. A bridge owns
  * the far stream and its own end of the pair; it goes when the end that was given away is closed and all that was written there has left, or when the far stream
- * has broken. Loop thread only.
+ * has broken, or takes nothing any more. Loop thread only.
  */
 #include "net/bridge.h"
 
@@ -11,6 +11,8 @@
 
 #include "net/uv_loop.h"
 #include "net/uv_stream.h"
+
+#define LINGER_SECONDS 300
 
 struct bridge {
     struct stream *far, *near; /* near: our end of the pair */
@@ -47,13 +49,18 @@ static void far_data(void *owner, struct span bytes)
     pass(b->far, b->near, bytes);
 }
 
+static void linger(struct stream *far)
+{
+    stream_linger(far, LINGER_SECONDS);
+}
+
 static void near_eof(void *owner)
 {
     struct bridge *b = owner;
     b->near_ended = true;
     stream_shutdown(b->far);
     if (!b->given)
-        release(b, stream_linger);
+        release(b, linger);
 }
 
 static void far_eof(void *owner)
@@ -83,6 +90,15 @@ static void failed(void *owner, const struct err *why)
     release(owner, stream_abort);
 }
 
+static void look(void *owner)
+{
+    struct bridge *b = owner;
+    if (stream_is_stuck(b->far))
+        release(b, stream_abort);
+    else
+        deadline_start(b->near->loop, &b->near->patience, LINGER_SECONDS * 1000, look, b);
+}
+
 void bridge_released(struct bridge *b, const struct stream *end)
 {
     if (end == b->near) { /* the loop is taken down */
@@ -91,10 +107,14 @@ void bridge_released(struct bridge *b, const struct stream *end)
         return;
     }
     b->given = NULL;
-    if (b->near_ended)
-        release(b, stream_linger);
-    else /* until its last bytes have been read */
-        list_push_back(&b->near->loop->lingering, &b->near->lingering);
+    if (b->near_ended) {
+        release(b, linger);
+        return;
+    }
+    /* until its last bytes have been read */
+    list_push_back(&b->near->loop->lingering, &b->near->lingering);
+    b->far->untaken = stream_untaken(b->far);
+    deadline_start(b->near->loop, &b->near->patience, LINGER_SECONDS * 1000, look, b);
 }
 
 struct stream *bridge_over(struct stream *far)

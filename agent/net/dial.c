@@ -13,8 +13,9 @@
 #include "net/uv_loop.h"
 #include "net/uv_stream.h"
 
-#define STAGGER_MS    250 /* RFC 8305 section 5: Connection Attempt Delay */
-#define ADDRESSES_MAX 16
+#define STAGGER_MS        250 /* RFC 8305 section 5: Connection Attempt Delay */
+#define ADDRESSES_MAX     16
+#define KEEPALIVE_SECONDS 60
 
 struct attempt {
     uv_connect_t connect;
@@ -177,6 +178,7 @@ static void was_connected(uv_connect_t *request, int status)
     }
     if (status == 0) {
         uv_tcp_nodelay(&s->handle.tcp, 1);
+        stream_keepalive(s, KEEPALIVE_SECONDS);
         stream_name_peer(s);
         if (d->tls)
             shake_hands(d, s);

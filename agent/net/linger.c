@@ -16,9 +16,38 @@ bool loop_delivers(const struct loop *loop)
     return false;
 }
 
+bool loop_ends_lingering(struct loop *loop)
+{
+    for (struct list *it = loop->lingering.next; it != &loop->lingering; it = it->next) {
+        struct stream *s = list_entry(it, struct stream, lingering);
+        if (s->spent) {
+            stream_close(s);
+            return true;
+        }
+    }
+    return false;
+}
+
 static void linger_over(void *owner)
 {
     stream_close(owner);
+}
+
+bool stream_is_stuck(struct stream *s)
+{
+    uint64_t before = s->untaken;
+    s->untaken = stream_untaken(s);
+    return s->untaken && s->untaken >= before;
+}
+
+/* Whoever never reads would keep the stream, and a descriptor, for ever. */
+static void linger_look(void *owner)
+{
+    struct stream *s = owner;
+    if (stream_is_stuck(s))
+        stream_abort(s);
+    else
+        deadline_start(s->loop, &s->patience, s->linger_ms, linger_look, s);
 }
 
 static void linger_data(void *owner, struct span bytes)
@@ -39,10 +68,15 @@ static void linger_eof(void *owner)
 static void linger_drained(void *owner)
 {
     struct stream *s = owner;
-    if (s->eof)
+    if (s->eof) {
         stream_close(s);
-    else
-        deadline_start(s->loop, &s->patience, LINGER_MS, linger_over, s);
+        return;
+    }
+    if (s->accepted && !s->spent) {
+        s->spent = true;
+        s->loop->spent++;
+    }
+    deadline_start(s->loop, &s->patience, LINGER_MS, linger_over, s);
 }
 
 static void linger_failed(void *owner, const struct err *why)
@@ -51,7 +85,7 @@ static void linger_failed(void *owner, const struct err *why)
     stream_close(owner);
 }
 
-void stream_linger(struct stream *s)
+void stream_linger(struct stream *s, unsigned seconds)
 {
     static const struct stream_events dropping = {linger_data, linger_eof, linger_drained, linger_failed};
     /* In a handshake nothing has been said yet, and `secured` is for somebody else. */
@@ -64,6 +98,11 @@ void stream_linger(struct stream *s)
     list_push_back(&s->loop->lingering, &s->lingering);
     stream_shutdown(s);
     stream_read(s);
-    if (stream_backlog(s) == 0)
+    if (stream_backlog(s) == 0) {
         linger_drained(s);
+        return;
+    }
+    s->linger_ms = seconds * 1000;
+    s->untaken = stream_untaken(s);
+    deadline_start(s->loop, &s->patience, s->linger_ms, linger_look, s);
 }

@@ -68,9 +68,11 @@ static void retry_passed(void *owner)
     listener_resume(&l->paused);
 }
 
+/* No word of it, where somebody makes room. */
 static void pause_for(struct listener *l, const char *why)
 {
-    if (!l->loop->pause_told || loop_now(l->loop) - l->loop->pause_told > PAUSE_TOLD_MS) {
+    bool makes_room = loop_ends_lingering(l->loop);
+    if (!makes_room && (!l->loop->pause_told || loop_now(l->loop) - l->loop->pause_told > PAUSE_TOLD_MS)) {
         log_warning(NULL, "%s: %s; new clients wait until a connection ends", l->name, why);
         l->loop->pause_told = loop_now(l->loop);
     }
@@ -103,7 +105,8 @@ static void ready(uv_poll_t *handle, int status, int events)
     for (unsigned i = 0; i < ACCEPTS_PER_WAKE && !uv_is_closing((uv_handle_t *)handle);
          i++) { /* `accepted` may close us */
         if (over_budget(l)) {
-            pause_for(l, "as many clients as descriptors allow");
+            if (i == 0) /* else nobody knows whether one more waits: the poll tells */
+                pause_for(l, "as many clients as descriptors allow");
             return;
         }
         if (accept_one(l) < 0) {

@@ -111,7 +111,7 @@ bool loop_free(struct loop *loop)
 
 bool loop_is_crowded(const struct loop *loop)
 {
-    return loop->accepted_open > loop->accepted_budget / 4 * 3;
+    return loop->accepted_open - loop->spent > loop->accepted_budget / 4 * 3;
 }
 
 uint64_t loop_now(const struct loop *loop)

@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "base/secret.h"
@@ -355,6 +356,16 @@ size_t stream_backlog(const struct stream *s)
     return s->broken ? 0 : s->sending.n + s->gathering.n;
 }
 
+uint64_t stream_untaken(const struct stream *s)
+{
+    uv_os_fd_t fd;
+    int queued = 0;
+    if (s->broken || uv_fileno(&s->handle.any, &fd) != 0)
+        return 0;
+    ioctl(fd, TIOCOUTQ, &queued); /* tcp(7), unix(7): SIOCOUTQ */
+    return uv_stream_get_write_queue_size(&s->handle.stream) + s->gathering.n + (uint64_t)queued;
+}
+
 void stream_shutdown(struct stream *s)
 {
     if (s->secure && !s->shut_wanted && !s->broken)
@@ -379,8 +390,13 @@ static void was_closed(uv_handle_t *handle)
 
 static void let_go(struct stream *s)
 {
+    void (*gone)(void *owner) = s->gone;
     s->events = NULL;
+    s->gone = NULL;
     list_remove(&s->lingering);
+    if (s->spent)
+        s->loop->spent--;
+    s->spent = false;
     later_cancel(&s->fail);
     later_cancel(&s->again);
     if (s->secure)
@@ -388,6 +404,14 @@ static void let_go(struct stream *s)
     if (s->bridge)
         bridge_released(s->bridge, s);
     deadline_stop(&s->patience);
+    if (gone)
+        gone(s->gone_owner);
+}
+
+void stream_when_gone(struct stream *s, void (*gone)(void *owner), void *owner)
+{
+    s->gone = gone;
+    s->gone_owner = owner;
 }
 
 void stream_close(struct stream *s)

@@ -36,15 +36,20 @@ void stream_unread(struct stream *s, struct span bytes);
 void stream_write(struct stream *s, struct span bytes);
 void stream_writev(struct stream *s, const struct span *parts, size_t n); /* at most 8 parts; as if joined */
 size_t stream_backlog(const struct stream *s);                            /* bytes taken but not sent yet */
+/* These, and what the kernel holds of what was sent: as long as nothing is written, it becomes less whenever the other side takes something. Asks the kernel. */
+uint64_t stream_untaken(const struct stream *s);
 /* The same for bytes that hold a secret: what is kept back is wiped once sent. */
 void stream_write_secret(struct stream *s, struct span bytes);
 
 /* No more writing: FIN after the backlog. */
 void stream_shutdown(struct stream *s);
 void stream_close(struct stream *s);
-/* For the last answer on a connection: sends the backlog, however long that takes, then FIN, and drops what still comes for a few seconds, so that a
-   reset does not overtake the answer. No callback runs any more and the pointer is gone, as with stream_close. */
-void stream_linger(struct stream *s);
+/* For the last answer on a connection: sends the backlog, then FIN, and drops what still comes for a few seconds, so that a reset does not overtake the
+   answer. That may take as long as it does, but who takes nothing at all for about so many seconds (at most twice as many) is cut off with a reset. No callback runs
+   any more and the pointer is gone, as with stream_close. When descriptors run out, those go first that have nothing left to send. */
+void stream_linger(struct stream *s, unsigned seconds);
+/* Told once, when it is closed: for who counts connections, also those that linger. `gone` NULL: nobody any more. */
+void stream_when_gone(struct stream *s, void (*gone)(void *owner), void *owner);
 /* Close with a reset, so that the other side sees the answer as cut short. */
 void stream_abort(struct stream *s);
 
@@ -76,7 +81,7 @@ bool stream_addresses(const struct stream *s, struct sockaddr_storage *own, stru
 
 /* Wraps a connected descriptor of our own (a socketpair, an accepted socket): takes it over. */
 struct stream *stream_from_fd(struct loop *loop, int fd);
-/* Turns TCP keep-alive probes on (for tunnels, which have no deadline). */
+/* Turns TCP keep-alive probes on: a machine that is gone shows, though nothing is sent to it. */
 void stream_keepalive(struct stream *s, unsigned seconds);
 
 #endif

@@ -23,6 +23,7 @@ struct loop {
     uv_loop_t uv;
     char *shared_read;    /* one read buffer for all streams: lent during a data callback only */
     size_t accepted_open; /* accepted streams that are open */
+    size_t spent;         /* of these, those that anybody else's need ends */
     size_t
         accepted_budget; /* listeners pause at this many: half of the descriptors, the others are for upstreams */
     struct list lingering;  /* streams that end by themselves */
@@ -35,6 +36,8 @@ struct loop {
 
 /* child.c: what closes its handles, for those of children that nobody watches any more. */
 void child_closed(uv_handle_t *handle);
+/* linger.c: closes the oldest of the spent streams. false: there is none. */
+bool loop_ends_lingering(struct loop *loop);
 /* A stream has closed: listeners that had paused may go on. */
 void loop_descriptor_freed(struct loop *loop, bool accepted);
 

@@ -27,6 +27,10 @@ struct stream {
     struct later fail;        /* an error found inside a call is told outside of it */
     struct list lingering;    /* in loop->lingering: nobody else holds it any more */
     struct deadline patience; /* with the end of a lingering one */
+    unsigned linger_ms;       /* in which it has to take something */
+    uint64_t untaken;         /* at the last look */
+    void (*gone)(void *owner);
+    void *gone_owner;
     uint64_t bytes_in, bytes_out;
     struct buf unread;     /* told again when somebody reads next */
     struct later again;    /* by this */
@@ -40,6 +44,7 @@ struct stream {
     bool wipe;      /* secrets have passed through the buffers */
     bool broken;    /* `failed` was told or is about to be: no more writing */
     bool shut_wanted, shut_sent;
+    bool spent;    /* it lingers with nothing left to send: it goes when descriptors run out */
     bool accepted; /* counts against the listeners' budget */
     char peer[56]; /* an address of ours to print, never a peer's text */
 };
@@ -53,6 +58,9 @@ void stream_ended(struct stream *s);
 void stream_raw_read(struct stream *s);
 /* What has been gathered goes out, unless a write is under way (`idle` false), after which it goes by itself. */
 void stream_send_gathered(struct stream *s, bool idle);
+
+/* linger.c: has nothing been taken since the last look? */
+bool stream_is_stuck(struct stream *s);
 
 /* bridge.c: this end of it is closed. */
 void bridge_released(struct bridge *b, const struct stream *end);

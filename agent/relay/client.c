@@ -14,6 +14,10 @@
 #define HELD_BYTES  ((size_t)64 * 1024)  /* of these, while it waits for a password or a decision */
 #define AHEAD_BYTES ((size_t)512 * 1024) /* room beyond a head for what one read may bring with it */
 
+#define KEEPALIVE_SECONDS 60   /* of those of other machines */
+#define LAST_OWN          3600 /* seconds in which it has to take something of its last answer */
+#define LAST_BEYOND       300  /* the same for those of other machines */
+
 static void take_next(struct client *c);
 
 /* --- ends --- */
@@ -41,10 +45,18 @@ void client_close(struct client *c)
     free(c);
 }
 
+/* A program of our own may have been stopped by its user, in a terminal, for a while. */
+static unsigned last_patience(const struct client *c)
+{
+    unsigned of_gate = gate_last_patience(c);
+    return of_gate ? of_gate : c->guest.beyond ? LAST_BEYOND : LAST_OWN;
+}
+
 /* What it has been sent must arrive; so the stream ends by itself. */
 void client_end(struct client *c)
 {
-    stream_linger(c->stream);
+    gate_lingers(c);
+    stream_linger(c->stream, last_patience(c));
     c->stream = NULL;
     client_close(c);
 }
@@ -350,6 +362,8 @@ void relay_accept(struct relay *r, const struct entrance *entrance, struct leads
     list_push_back(&r->clients, &c->link);
     r->clients_open++;
     stream_own(s, &events, c);
+    if (to.gate || beyond)
+        stream_keepalive(s, KEEPALIVE_SECONDS);
     if (to.gate)
         gate_arrived(c, to.gate, beyond);
     else if (beyond)

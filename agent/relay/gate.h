@@ -19,11 +19,13 @@ struct gate {
     int refs;
     struct list link; /* in gates.all */
     char *name;
-    size_t connected;      /* connections and tunnels */
+    size_t connected; /* connections and tunnels, and connections that only have to take their last answer */
+    struct list leaving;   /* of these: struct visit */
     struct list strangers; /* connections that have not authenticated, the oldest first */
     uint64_t accepted, challenged, refused, broken, failed; /* requests, by what became of them at the door */
     uint64_t failure_told; /* loop_now of the last line about those that failed */
-    uint64_t limited;      /* connections and requests beyond a limit, and heads that did not come in time */
+    uint64_t limited;      /* connections and requests beyond a limit, heads that did not come in time,
+                              tunnels without a byte for too long */
 };
 
 struct gates;
@@ -44,12 +46,13 @@ void gates_done(struct gates *g);
 /* That a connection, or the tunnel that it became, is open. */
 struct visit;
 void visit_end(struct visit *v);
+struct gate *visit_gate(const struct visit *v); /* lent */
 
 /* How far a request had come when it was looked at. */
 struct gate_progress {
     bool owes; /* it was the client whom it waited for */
     uint64_t up, down;
-    size_t backlog;
+    uint64_t untaken; /* of what it was sent */
 };
 
 /* Of a client's connection; all zero: it came by another way. */
@@ -81,9 +84,13 @@ bool gate_lets_come(struct relay *r, struct gate *g, struct stream *s, const cha
 void gate_arrived(struct client *c, struct gate *g, bool beyond);
 void gate_left(struct client *c);
 struct visit *gate_hand_over(struct client *c);
+/* Its stream is about to linger, and counts as long as it does. */
+void gate_lingers(struct client *c);
 /* Nothing is under way on its connection; or something is. */
 void gate_waits(struct client *c);
 void gate_busy(struct client *c);
+/* For stream_linger: seconds in which it has to take something; 0: it is not a gateway's. */
+unsigned gate_last_patience(const struct client *c);
 
 /* May this request go on? false: it has been answered, or will be; or it is asked about, and goes on by exchange_admitted. */
 bool gate_may(struct exchange *e);

@@ -29,6 +29,8 @@ void relay_reload(struct relay *r, struct config *config, struct route_table *ro
     r->routes = routes;
     r->gates.edition++;
     holds_reloaded(r);
+    struct list *it, *safe;
+    list_each(it, safe, &r->tunnels) tunnel_reloaded(tunnel_of(it));
 }
 
 unsigned relay_door(struct relay *r)

@@ -26,6 +26,9 @@ struct tunnel {
     struct tally *guest; /* a reference; NULL: of this machine */
     struct visit *visit; /* of a gateway's client; NULL: it is none */
     bool finishing;      /* nothing more is passed on */
+    struct deadline idle;
+    uint64_t moved;   /* loop_now of the last bytes that came, or that we know to have been taken */
+    uint64_t untaken; /* of both sides, at the last look */
 };
 
 static struct side *other(struct side *s)
@@ -42,6 +45,7 @@ static void release(struct tunnel *t, void (*end_client)(struct stream *),
     caller_log(t->caller, &r->log, t->what);
     caller_unref(t->caller);
     list_remove(&t->link);
+    deadline_stop(&t->idle);
     r->tunnels_open--;
     if (r->draining)
         r->ended(r->ended_owner);
@@ -78,6 +82,7 @@ static void on_data(void *owner, struct span bytes)
     struct tunnel *t = from->tunnel;
     if (t->finishing)
         return;
+    t->moved = loop_now(t->relay->out->loop);
     count(t, from == &t->client, bytes.n);
     stream_write(to->stream, bytes);
     if (stream_backlog(to->stream))
@@ -113,6 +118,63 @@ static void on_failed(void *owner, const struct err *why)
 
 static const struct stream_events side_events = {on_data, on_eof, on_drained, on_failed};
 
+/* --- time --- */
+
+/* Milliseconds; 0: no limit. */
+static uint64_t most_idle(const struct tunnel *t)
+{
+    const struct config *c = t->relay->config;
+    const struct config_gateway *g =
+        t->visit ? config_gateway_named(c, span_str(visit_gate(t->visit)->name)) : NULL;
+    return (uint64_t)(g ? g->tunnel_idle : c->tunnel_idle) * 1000;
+}
+
+static void look(void *owner);
+
+/* The clock is not set back with each byte: it looks, once in that time, whether there have been any. */
+static void wait_on(struct tunnel *t)
+{
+    uint64_t most = most_idle(t), quiet = loop_now(t->relay->out->loop) - t->moved;
+    if (most)
+        deadline_start(t->relay->out->loop, &t->idle, quiet < most ? most - quiet : 0, look, t);
+    else
+        deadline_stop(&t->idle);
+}
+
+/* Of what it was sent a part was not taken: the other side must not believe that to be the whole. */
+static void end_idle(struct stream *s)
+{
+    if (stream_backlog(s))
+        stream_abort(s);
+    else
+        stream_close(s);
+}
+
+static void look(void *owner)
+{
+    struct tunnel *t = owner;
+    uint64_t now = loop_now(t->relay->out->loop);
+    uint64_t untaken = stream_untaken(t->client.stream) + stream_untaken(t->upstream.stream);
+    if (untaken != t->untaken) /* somebody slow takes some of it */
+        t->moved = now;
+    t->untaken = untaken;
+    if (now - t->moved < most_idle(t)) {
+        wait_on(t);
+        return;
+    }
+    if (t->visit)
+        visit_gate(t->visit)->limited++;
+    t->what->note = SPAN("idle for too long");
+    release(t, end_idle, end_idle);
+}
+
+void tunnel_reloaded(struct tunnel *t)
+{
+    wait_on(t);
+}
+
+/* --- life --- */
+
 static void join(struct side *s, struct tunnel *t, struct stream *stream)
 {
     s->tunnel = t;
@@ -126,7 +188,7 @@ void tunnel_start(struct relay *relay, struct stream *client, struct stream *ups
 {
     struct tunnel *t = mem_zero(sizeof *t);
     t->relay = relay;
-    t->began = loop_now(relay->out->loop);
+    t->began = t->moved = loop_now(relay->out->loop);
     t->what = access_keep(what);
     t->caller = caller_ref(caller);
     t->what->up = t->what->down = 0;
@@ -148,6 +210,7 @@ void tunnel_start(struct relay *relay, struct stream *client, struct stream *ups
     } else if (!stream_backlog(upstream)) {
         stream_read(client);
     }
+    wait_on(t);
 }
 
 void tunnel_count_for(struct tunnel *t, struct tally *guest)
@@ -158,6 +221,7 @@ void tunnel_count_for(struct tunnel *t, struct tally *guest)
 void tunnel_visit(struct tunnel *t, struct visit *visit)
 {
     t->visit = visit;
+    wait_on(t);
 }
 
 void tunnel_finish(struct tunnel *t)

@@ -1,6 +1,7 @@
 /*
  * Two streams joined: what comes on one goes out on the other, each direction with its own end (EOF one way is a shutdown the other way), until both
- * have ended or one breaks. No deadline: TCP keep-alive probes find dead peers. Owns both streams. Holds no buffer while idle.
+ * have ended or one breaks, or nothing has moved either way for as long as tunnel-idle says. TCP keep-alive probes find dead peers earlier. Owns both streams.
+ * Holds no buffer while idle.
  */
 #ifndef EXEAT_RELAY_TUNNEL_H
 #define EXEAT_RELAY_TUNNEL_H
@@ -18,6 +19,8 @@ void tunnel_count_for(struct tunnel *t, struct tally *guest);
 /* The same for a gateway's client. */
 struct visit;
 void tunnel_visit(struct tunnel *t, struct visit *visit);
+/* The settings are others. */
+void tunnel_reloaded(struct tunnel *t);
 /* For relay_done. */
 void tunnel_close(struct tunnel *t);
 /* FIN both ways, behind what has come so far; it ends when both sides have ended too. */

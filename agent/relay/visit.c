@@ -12,10 +12,26 @@
 #include "relay/gate.h"
 #include "relay/visit.h"
 
+#define LEAVING_SECONDS 300 /* its gateway is not in the configuration any more */
+
 struct visit {
     struct gate *gate;   /* a reference */
     struct quota *quota; /* of its address */
+    struct list link;    /* in gate->leaving */
+    struct stream *leaving;
+    bool stranger; /* it leaves without having authenticated */
 };
+
+void visit_end(struct visit *v)
+{
+    if (!v)
+        return;
+    list_remove(&v->link);
+    quota_leave(v->quota);
+    v->gate->connected--;
+    gate_unref(v->gate);
+    free(v);
+}
 
 /* --- gates --- */
 
@@ -26,6 +42,7 @@ struct gate *gate_new(struct gates *gates, const char *name)
     g->refs = 1;
     g->name = mem_strdup(name);
     list_init(&g->strangers);
+    list_init(&g->leaving);
     return g;
 }
 
@@ -45,6 +62,17 @@ void gate_unref(struct gate *g)
     free(g);
 }
 
+static void all_gone(struct gate *g)
+{
+    gate_ref(g);
+    while (!list_empty(&g->leaving)) {
+        struct visit *v = list_entry(g->leaving.next, struct visit, link);
+        stream_when_gone(v->leaving, NULL, NULL);
+        visit_end(v);
+    }
+    gate_unref(g);
+}
+
 void gates_init(struct gates *g)
 {
     *g = (struct gates){0};
@@ -54,6 +82,8 @@ void gates_init(struct gates *g)
 
 void gates_done(struct gates *g)
 {
+    struct list *it, *safe;
+    list_each(it, safe, &g->all) all_gone(list_entry(it, struct gate, link));
     quotas_done(&g->quotas);
 }
 
@@ -82,15 +112,30 @@ static struct quota *quota_of(struct relay *r, const struct stream *s)
     return row;
 }
 
+/* Who has got all that it gets, or nothing that it had a right to. */
+static struct visit *one_leaving(const struct gate *g)
+{
+    for (struct list *it = g->leaving.next; it != &g->leaving; it = it->next) {
+        struct visit *v = list_entry(it, struct visit, link);
+        if (v->stranger || stream_backlog(v->leaving) == 0)
+            return v;
+    }
+    return NULL;
+}
+
 /* One goes, one comes. */
 static bool make_room(struct relay *r, struct gate *g, unsigned most)
 {
-    bool full = g->connected >= most || loop_is_crowded(r->out->loop);
-    if (full && !list_empty(&g->strangers)) {
+    const struct visit *leaving = one_leaving(g);
+    if (g->connected < most && !loop_is_crowded(r->out->loop))
+        return true;
+    if (leaving)
+        stream_close(leaving->leaving);
+    else if (!list_empty(&g->strangers))
         client_close(list_entry(g->strangers.next, struct client, gated.link));
-        full = g->connected >= most;
-    }
-    return !full;
+    else
+        return false;
+    return g->connected < most;
 }
 
 bool gate_lets_come(struct relay *r, struct gate *gate, struct stream *s, const char *tag, bool words)
@@ -128,6 +173,7 @@ void gate_arrived(struct client *c, struct gate *g, bool beyond)
 {
     struct visit *v = mem_zero(sizeof *v);
     *v = (struct visit){.gate = gate_ref(g), .quota = quota_of(c->relay, c->stream)};
+    list_init(&v->link);
     quota_enter(v->quota);
     g->connected++;
     c->gated = (struct gated){.gate = gate_ref(g), .visit = v, .beyond = beyond, .stranger = true};
@@ -140,14 +186,9 @@ void gate_arrived(struct client *c, struct gate *g, bool beyond)
     gate_waits(c);
 }
 
-void visit_end(struct visit *v)
+struct gate *visit_gate(const struct visit *v)
 {
-    if (!v)
-        return;
-    quota_leave(v->quota);
-    v->gate->connected--;
-    gate_unref(v->gate);
-    free(v);
+    return v->gate;
 }
 
 struct visit *gate_hand_over(struct client *c)
@@ -155,6 +196,23 @@ struct visit *gate_hand_over(struct client *c)
     struct visit *v = c->gated.visit;
     c->gated.visit = NULL;
     return v;
+}
+
+static void gone(void *owner)
+{
+    visit_end(owner);
+}
+
+void gate_lingers(struct client *c)
+{
+    bool stranger = c->gated.stranger;
+    struct visit *v = gate_hand_over(c);
+    if (!v)
+        return;
+    v->leaving = c->stream;
+    v->stranger = stranger;
+    list_push_back(&v->gate->leaving, &v->link);
+    stream_when_gone(c->stream, gone, v);
 }
 
 void gate_left(struct client *c)
@@ -180,8 +238,8 @@ static void is_busy(struct client *c, unsigned seconds);
 /* What it owes us at present, bytes of a body or taking those of an answer, has not moved since the last look. */
 static bool is_stalled(struct client *c)
 {
-    struct gate_progress now = {.backlog = stream_backlog(c->stream)}, before = c->gated.progress;
-    bool owes = now.backlog > 0;
+    struct gate_progress now = {.untaken = stream_untaken(c->stream)}, before = c->gated.progress;
+    bool owes = stream_backlog(c->stream) > 0;
     if (c->exchange && c->exchange->state == EXCHANGE_DONE)
         return false;
     if (c->exchange) {
@@ -192,7 +250,7 @@ static bool is_stalled(struct client *c)
     now.owes = owes;
     c->gated.progress = now;
     return owes && before.owes && now.up == before.up && now.down == before.down &&
-           now.backlog == before.backlog;
+           now.untaken == before.untaken;
 }
 
 static void look(struct client *c)
@@ -251,6 +309,15 @@ void gate_waits(struct client *c)
         wait_for(c, GATE_WAITS_FOR_HEAD, g->head_timeout);
     else
         wait_for(c, GATE_IDLE, g->idle_timeout);
+}
+
+unsigned gate_last_patience(const struct client *c)
+{
+    const struct gate *gate = c->gated.gate;
+    if (!gate)
+        return 0;
+    const struct config_gateway *g = config_gateway_named(c->relay->config, span_str(gate->name));
+    return g ? g->idle_timeout : LEAVING_SECONDS;
 }
 
 /* Two looks without anything between them are enough. */

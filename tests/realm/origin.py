@@ -239,8 +239,11 @@ def expect_refused(c, _argument):
     c.answer(417, b"not this\n")
 
 
+HOLD_SECONDS = 300  # for tests that never end it
+
+
 def hold(c, name):
-    _event(name).wait(60)
+    _event(name).wait(HOLD_SECONDS)
     c.answer(200, b"held\n")
 
 

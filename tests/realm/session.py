@@ -8,7 +8,7 @@ import threading
 import world
 from agent import Agent
 from lab import lab
-from wire import Wire, get
+from wire import PATIENCE, Wire, get
 
 HTTP, HTTPS = "http://origin.example", "https://origin.example"
 
@@ -89,9 +89,9 @@ def run_client(agent, *command, check=True, input=None, cwd=None, **environment)
     return answer
 
 
-def ask(agent, target, *fields, method="GET", body=None):
-    """One request on a connection of its own; CONNECT targets are HOST:PORT."""
-    with Wire.connect(agent.port) as wire:
+def ask(agent, target, *fields, method="GET", body=None, patience=PATIENCE):
+    """One request on a connection of its own; CONNECT targets are HOST:PORT. patience: seconds for each read."""
+    with Wire.connect(agent.port, patience=patience) as wire:
         return wire.ask(get(target, *fields, method=method, body=body), method)
 
 
@@ -132,7 +132,7 @@ class Crowd:
         self.go()
         if kind is None:
             for thread in self._threads:
-                thread.join(90)
+                thread.join(300)  # a busy machine takes long for many handshakes
             if any(thread.is_alive() for thread in self._threads):
                 raise AssertionError("some of the crowd never came to an end")
             if self._errors:

@@ -5,6 +5,7 @@ import os
 import re
 import socket
 import threading
+import time
 import unittest
 
 import network
@@ -12,7 +13,7 @@ from agent import wait_until
 from base import SITE, Later, Scenario
 from judge import FRESH, Judge, allowed, bound
 from proxy import Open
-from wire import Wire, get
+from wire import PATIENCE, Wire, get
 
 GATE = "[gateway]\nlisten = 127.0.0.1:0\nauth = negotiate basic\nusers = @DIR@/users\n"
 CHALLENGES = FRESH.split("\n")[:-1]
@@ -555,6 +556,19 @@ class Limits(Gateway):
         self.own(self.comes().read_response(), 429)
         self.echoes(client)
 
+    def test_a_tunnel_that_nobody_uses(self):
+        """Has the gateway's own time, and then gives its place back."""
+        agent = self.house(gate=GATE + "connections-per-address = 1\ntunnel-idle = 1s\n", more="[listen]\nhttp = 127.0.0.1:0\ntunnel-idle = 0\n")
+        ours = self.tunnel(agent)
+        client = self.comes()
+        self.assertEqual(client.ask(get("site.example:443", basic(), method="CONNECT"), "CONNECT").status, 200)
+        self.echoes(client)
+        self.assertEqual(client.read_to_end(), b"")
+        wait_until(lambda: agent.status()["gateways"][0]["connected"] == 0, "no connection")
+        self.assertEqual(agent.status()["gateways"][0]["limited"], 1)
+        self.lets_in(self.comes())
+        self.echoes(ours)
+
     def test_connections(self):
         """Who has shown nothing makes room; who is let in does not."""
         self.house(gate=GATE + "connections = 2\n")
@@ -638,6 +652,62 @@ class Limits(Gateway):
         client.send(get(SITE + "/bytes/50000000", basic()))
         wait_until(lambda: agent.status()["gateways"][0]["limited"] == 1, "an end")
         wait_until(lambda: agent.status()["gateways"][0]["connected"] == 0, "no connection")
+
+    def test_answer_that_is_taken_slowly(self):
+        """So slowly that for longer than may be nothing of it leaves us but what the kernel had."""
+        agent = self.house(gate=GATE + "idle-timeout = 2s\n")
+        sock = socket.socket()
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+        sock.settimeout(PATIENCE)
+        sock.connect(("127.0.0.1", self.gate))
+        client = self.stack.enter_context(Wire(sock))
+        client.send(get(SITE + "/bytes/30000000", basic(), "Connection: close"))
+        for _ in range(3):
+            silent = self.comes()
+            self.must_show(silent.ask(get(SITE + "/echo")))
+            ended = threading.Thread(target=silent.read_to_end)
+            ended.start()
+            while ended.is_alive():
+                client.read(1000)
+                time.sleep(0.02)
+        self.assertEqual(agent.status()["gateways"][0]["limited"], 0)
+        self.assertGreater(len(client.read_to_end()), 25000000)
+
+    def test_last_answers_that_nobody_takes(self):
+        """Some of them so large that nothing is under way any more but what the client has not taken."""
+        agent = self.house(gate=GATE + "idle-timeout = 1s\n")
+        for size in range(1500000, 5000000, 150000):
+            sock = self.stack.enter_context(socket.socket())
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+            sock.settimeout(PATIENCE)
+            sock.connect(("127.0.0.1", self.gate))
+            sock.sendall(get(SITE + "/bytes/%d" % size, basic(), "Connection: close"))
+        wait_until(lambda: agent.status()["gateways"][0]["accepted"] == 24, "all requests")
+        wait_until(lambda: agent.status()["gateways"][0]["connected"] == 0, "the end of all of them")
+
+    def test_who_has_had_an_answer_counts(self):
+        """As long as the connection is there: it may send what is no request, and not go."""
+        self.house(gate=GATE + "connections-per-address = 2\n")
+        for _ in range(50):
+            client = self.comes()
+            client.send(b"nonsense\r\n\r\n")
+            answer = client.read_response()
+            if answer.status == 429:
+                break
+            self.own(answer, 400)
+        self.own(answer, 429, "http_request_denied", "more connections")
+
+    def test_who_has_had_an_answer_makes_room(self):
+        agent = self.house(gate=GATE + "connections = 2\n")
+        known = self.comes()
+        self.lets_in(known)
+        for _ in range(3):
+            client = self.comes()
+            client.send(b"nonsense\r\n\r\n")
+            self.own(client.read_response(), 400)
+        self.lets_in(self.comes())
+        self.lets_in(known)
+        self.assertEqual(agent.status()["gateways"][0]["limited"], 0)
 
     def test_answers_that_nobody_takes(self):
         """Our own, to a stranger who only asks."""

@@ -355,18 +355,25 @@ class Programs(Place):
     def test_curl(self):
         _, agent = self.start()
         for _ in range(3):
-            subprocess.run(["curl", "-s", "-x", agent.url, "--max-time", "8", SITE + "/bytes/100000"], stdout=subprocess.DEVNULL, check=True)
+            subprocess.run(["curl", "-s", "-x", agent.url, "--max-time", "60", SITE + "/bytes/100000"], stdout=subprocess.DEVNULL, check=True)
         self.assertEqual(len(self.objects(3)), 3)  # the name of a program that has ended by then is not known any more
         self.assertTrue({one["program"] for one in self.objects(3)} <= {"curl", None})
 
     def test_one_that_stays(self):
         _, agent = self.start()
         client = self.wire(agent)
-        for _ in range(3):
-            self.assertEqual(client.ask(get(SITE + "/echo")).status, 200)
         with open("/proc/self/comm", encoding="utf-8") as comm:
             mine = comm.read().strip()
-        self.assertEqual([one["program"] for one in self.objects(3)], [mine] * 3)
+        first = 0
+        for number in range(1, 21):  # the search for a name has its bound, and a busy machine has many processes
+            self.assertEqual(client.ask(get(SITE + "/echo")).status, 200)
+            if self.objects(number)[-1]["program"]:
+                first = number
+                break
+        self.assertTrue(first, "no name was found for any of them")
+        for _ in range(2):  # from then on it is looked at first
+            self.assertEqual(client.ask(get(SITE + "/echo")).status, 200)
+        self.assertEqual([one["program"] for one in self.objects(first + 2)[first - 1:]], [mine] * 3)
 
     def test_its_tunnel(self):
         _, agent = self.start()

@@ -2,12 +2,14 @@
 
 import socket
 import threading
+import time
 
+from agent import wait_until
 from base import Scenario, corp
 from behaviours import Canned, Early, EarlyBytes, Talks
 from gates import Ntlm
 from proxy import Asks, Open, content
-from wire import PATIENCE, get
+from wire import PATIENCE, Wire, get
 
 
 class Tunnel(Scenario):
@@ -110,3 +112,105 @@ class Tunnel(Scenario):
             tunnel.send(b"<%d>" % i)
         for i, tunnel in enumerate(tunnels):
             self.assertEqual(tunnel.read(len(b"<%d>" % i)), b"<%d>" % i)
+
+
+class Idle(Scenario):
+    """tunnel-idle ends a tunnel in which nothing moves. One that nobody uses is the clock by which another one is judged."""
+
+    LISTEN = "[listen]\nhttp = 127.0.0.1:0\ntunnel-idle = 2s\n"
+
+    def test_silent(self):
+        proxy, agent = self.both(Open(), more=self.LISTEN)
+        tunnel = self.tunnel(agent)
+        self.echoes(tunnel)
+        self.assertEqual(tunnel.read_to_end(), b"")
+        proxy.wait(lambda: proxy.count_open() == 0)
+        agent.wait_log("idle for too long")
+        wait_until(lambda: agent.status()["tunnels_open"] == 0, "no tunnel")
+
+    def test_half_closed(self):
+        """The far side owes an end that never comes."""
+        class Never(Open):
+            def tunnel(self, conn):
+                conn.sock.recv(1)
+                conn.sock.recv(1)
+                self.over.wait(PATIENCE)
+            over = threading.Event()
+
+        _, agent = self.both(Never(), more=self.LISTEN)
+        tunnel = self.tunnel(agent)
+        tunnel.send(b"x")
+        tunnel.shut()
+        self.assertEqual(tunnel.read_to_end(), b"")
+        Never.over.set()
+
+    def test_a_byte_now_and_then(self):
+        _, agent = self.both(Open(), more=self.LISTEN)
+        busy = self.tunnel(agent)
+        silent = self.tunnel(agent)
+        ended = threading.Thread(target=silent.read_to_end)
+        ended.start()
+        while ended.is_alive():
+            self.echoes(busy, b"x")
+            time.sleep(0.05)
+        self.echoes(busy)
+
+    def test_who_reads_slowly(self):
+        """So that for long nothing comes from the far side, since what came before has not been taken."""
+        class TalksOrEchoes(Talks):
+            def connect(self, conn, request):
+                conn.echoes = request.target.startswith("echo.")
+                return super().connect(conn, request)
+
+            def tunnel(self, conn):
+                return Open.tunnel(self, conn) if conn.echoes else super().tunnel(conn)
+
+        size = 30000000
+        _, agent = self.both(TalksOrEchoes(size), more=self.LISTEN)
+        sock = socket.socket()
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+        sock.settimeout(PATIENCE)
+        sock.connect(("127.0.0.1", agent.port))
+        slow = self.stack.enter_context(Wire(sock))
+        slow.send(get("site.example:443", method="CONNECT"))
+        self.assertEqual(slow.read_response("CONNECT").status, 200)
+        got = b""
+        for _ in range(3):
+            silent = self.tunnel(agent, "echo.example:443")
+            ended = threading.Thread(target=silent.read_to_end)
+            ended.start()
+            while ended.is_alive():
+                got += slow.read(1000)
+                time.sleep(0.02)
+        self.assertLess(len(got), size // 10)
+        slow.shut()
+        self.assertEqual(len(got + slow.read_to_end()), size)
+
+    def test_who_never_reads(self):
+        """Nor is cut off as if that had been all."""
+        _, agent = self.both(Talks(30000000), more=self.LISTEN)
+        tunnel = self.tunnel(agent)
+        wait_until(lambda: agent.status()["tunnels_open"] == 0, "no tunnel")
+        self.assertRaises(ConnectionResetError, tunnel.read_to_end)
+
+    def test_zero_is_for_ever(self):
+        """And a reload is for the tunnels that are open, too."""
+        proxy, agent = self.both(Open(), more=self.LISTEN.replace("2s", "0"))
+        tunnel = self.tunnel(agent)
+        self.echoes(tunnel)
+        agent.configure(proxy.upstream("auth = none") + self.LISTEN)
+        agent.reload()
+        self.assertEqual(tunnel.read_to_end(), b"")
+
+    def test_dead_peers_are_looked_for(self):
+        """Both ends have the kernel's timer for that running: the field "tr" of /proc/net/tcp."""
+        proxy, agent = self.both(Open())
+        tunnel = self.tunnel(agent)
+        self.echoes(tunnel)
+        ports = {"%04X" % tunnel.sock.getsockname()[1], "%04X" % proxy.port}
+
+        def watched():
+            with open("/proc/net/tcp") as table:
+                rows = [line.split() for line in table][1:]
+            return {row[2].split(":")[1] for row in rows if row[3] == "01" and row[5].startswith("02:")} >= ports
+        wait_until(watched, "two timers")

@@ -101,6 +101,7 @@ static void test_defaults(void **state)
     assert_int_equal(c->log_format, LOG_FORMAT_PLAIN);
     assert_int_equal(c->n_metrics, 0);
     assert_int_equal(c->drain, 5);
+    assert_int_equal(c->tunnel_idle, 24 * 3600);
     assert_int_equal(c->n_upstreams, 1);
     const struct config_upstream *u = &c->upstreams[0];
     assert_string_equal(u->name, "corp");
@@ -332,7 +333,7 @@ static void test_structure_errors(void **state)
         {"[listen]\nlevel = debug", "t.conf:2: unknown key \"level\" in [listen]; it belongs in [log]"},
         {"[listen]\nzzz = 1", "t.conf:2: unknown key \"zzz\" in [listen]; there are http, socks, allow-uids, "
                               "allow, max-head, metrics, "
-                              "drain"},
+                              "drain, tunnel-idle"},
         {UP "password = hunter2",
          "t.conf:3: unknown key \"password\" in [upstream corp]; there are proxy, hosts, auth, "
          "basic-in-clear, "
@@ -1055,6 +1056,7 @@ static void test_print(void **state)
                                        "max-head = 5000  # t.conf:19\n"
                                        "metrics = none  # default\n"
                                        "drain = 5s  # default\n"
+                                       "tunnel-idle = 24h  # default\n"
                                        "\n"
                                        "[upstream corp]\n"
                                        "proxy = http://p:1 http://[::1]:2  # t.conf:2\n"
@@ -1212,6 +1214,7 @@ static void test_gateways(void **state)
     assert_int_equal(near->requests_per_second, 7);
     assert_int_equal(near->head_timeout, 120);
     assert_int_equal(near->idle_timeout, 300);
+    assert_int_equal(near->tunnel_idle, 4 * 3600);
     assert_int_equal(near->n_allow, 1);
     assert_null(near->keytab);
     assert_int_equal(general->n_listen, 1);

@@ -314,6 +314,11 @@ static void test_paths_that_cannot_be(void **state)
 
 /* --- few descriptors (in a process of its own) --- */
 
+static void one_more(void *owner)
+{
+    ++*(size_t *)owner;
+}
+
 static void test_accepting_stops_and_goes_on(void **state)
 {
     (void)state;
@@ -338,6 +343,37 @@ static void test_accepting_stops_and_goes_on(void **state)
     all_leave();
     for (size_t i = 0; i < n; i++)
         close(fds[i]);
+    listener_close(l);
+}
+
+/* Whoever has had his answer, and does not go, makes room for the next; who still has to take some of it does not. */
+static void test_those_who_linger_make_room(void **state)
+{
+    (void)state;
+    static char much[32 << 20]; /* more than the kernel takes for who does not read */
+    int fds[3 * CLIENTS_THEN];
+    size_t n = 0, gone = 0;
+    struct listener *l = open_tcp();
+    fds[n++] = connect_to(port_of(l));
+    until(door.n == 1);
+    stream_write(door.in[0], span_make(much, sizeof much));
+    assert_true(stream_backlog(door.in[0]) > 0);
+    stream_linger(door.in[0], 3600);
+    door.n = 0;
+    while (n < sizeof fds / sizeof *fds) {
+        fds[n++] = connect_to(port_of(l));
+        until(door.n == 1);
+        stream_write(door.in[0], SPAN("an answer"));
+        stream_when_gone(door.in[0], one_more, &gone);
+        stream_linger(door.in[0], 3600);
+        door.n = 0;
+        assert_false(loop_is_crowded(loop));
+    }
+    assert_int_equal(gone, n - CLIENTS_THEN);
+    assert_true(loop_delivers(loop));
+    for (size_t i = 0; i < n; i++)
+        close(fds[i]);
+    until(gone == n - 1 && !loop_delivers(loop));
     listener_close(l);
 }
 
@@ -412,9 +448,8 @@ static void test_out_of_descriptors(void **state)
 static int with_few_descriptors(void)
 {
     const struct CMUnitTest tests[] = {
-        each(test_accepting_stops_and_goes_on),
-        each(test_all_listeners_go_on),
-        each(test_closed_while_it_waits),
+        each(test_accepting_stops_and_goes_on), each(test_those_who_linger_make_room),
+        each(test_all_listeners_go_on),         each(test_closed_while_it_waits),
         each(test_out_of_descriptors),
     };
     fflush(NULL);

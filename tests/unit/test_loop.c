@@ -304,7 +304,7 @@ static void test_free_with_everything_pending(void **state)
     ear_begin(&ear, stream_from_fd(loop, fds[0]));
     stream_read(ear.s);
     stream_close(ear.s);
-    stream_linger(stream_from_fd(loop, lingering[0]));
+    stream_linger(stream_from_fd(loop, lingering[0]), 60);
     loop_free(loop);
     assert_string_equal(told, "");
     d = (struct deadline){0}; /* so that nothing points to what may have been left */

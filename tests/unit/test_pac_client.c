@@ -84,6 +84,14 @@ static bool names_are_over(void)
     return over;
 }
 
+static unsigned names_asked(void)
+{
+    pthread_mutex_lock(&names.lock);
+    unsigned asked = names.asked;
+    pthread_mutex_unlock(&names.lock);
+    return asked;
+}
+
 /* --- the program of the test's own: the first word of the script says what it does --- */
 
 static void fake_write(const void *p, size_t n)
@@ -106,6 +114,13 @@ static void fake_say(const struct pac_msg *m)
     buf_free(&frame);
 }
 
+/* As who does not get the processor: it is time that it does not use. */
+static void fake_wait(time_t seconds)
+{
+    struct timespec t = {.tv_sec = seconds};
+    nanosleep(&t, NULL);
+}
+
 static char how[64];
 
 static void fake_find(uint32_t call)
@@ -126,6 +141,10 @@ static void fake_find(uint32_t call)
         _exit(0);
     else if (strcmp(how, "crash") == 0)
         kill(getpid(), SIGKILL);
+    else if (strcmp(how, "waits") == 0)
+        fake_wait(3);
+    else if (strcmp(how, "waits-for-ever") == 0)
+        fake_wait(3600);
     if (strcmp(how, "two-names") == 0) {
         fake_say(&(struct pac_msg){.type = PAC_RESOLVE, .call = call, .host = SPAN("slow.example")});
         fake_say(&(struct pac_msg){.type = PAC_RESOLVE, .call = call, .host = SPAN("b.example")});
@@ -526,7 +545,7 @@ static void test_slow_name(void **state)
     hold_names(true);
     begin_real("function FindProxyForURL(url, host) { return host + '=' + dnsResolve(host); }");
     ask_host(&slow, "slow.example");
-    until(names.asked == 1);
+    until(names_asked() == 1);
     ask_host(&quick, "quick.example");
     until(quick.answers);
     assert_string_equal(quick.result, "quick.example=192.0.2.4");
@@ -601,7 +620,7 @@ static void test_new_script(void **state)
     begin_real("function FindProxyForURL(url, host) { return 'PROXY old:' + dnsResolve('slow.example'); }");
     ask_host(&a, "www.example");
     ask_host(&b, "two.example");
-    until(names.asked == 1);
+    until(names_asked() == 1);
     load("function FindProxyForURL(url, host) { return 'PROXY new:1'; }");
     until(a.answers && b.answers);
     assert_string_equal(a.result, "PROXY new:1");
@@ -733,10 +752,30 @@ static void test_broken_rules(void **state)
             fail_msg("%s: %d %s", ways[i], a.failure, a.result);
         assert_true(a.why[0] != '\0');
         assert_int_equal(state_now().kills, 1);
+        if (strcmp(ways[i], "two-names") == 0 || strcmp(ways[i], "answer-while-waiting") == 0)
+            until(names_asked()); /* the look-up had begun, but a busy machine may not have run it yet */
         finish();
     }
     hold_names(false);
     until(names_are_over());
+}
+
+/* On a busy machine a script may take long though it does little. */
+static void test_little_processor_time(void **state)
+{
+    (void)state;
+    struct asked a = {0};
+    begin_fake("waits");
+    ask_host(&a, "www.example");
+    until(a.answers);
+    assert_int_equal(a.failure, PAC_FINE);
+    finish();
+    begin_fake("waits-for-ever");
+    ask_host(&a, "www.example");
+    until(a.answers);
+    assert_int_equal(a.failure, PAC_LOOPED);
+    assert_non_null(strstr(a.why, "no answer after 10 seconds"));
+    finish();
 }
 
 /* What is wrong behind an answer costs the process, not the answer. */
@@ -893,6 +932,7 @@ static int run_all(void)
         with_loop(test_no_script),
         with_loop(test_no_program),
         with_loop(test_broken_rules),
+        with_loop(test_little_processor_time),
         with_loop(test_broken_rules_afterwards),
         with_loop(test_result_while_loading),
         with_loop(test_control_characters),

@@ -554,7 +554,7 @@ static void linger_delivers(size_t answer, bool far_sends, bool far_ends_first)
     if (far_sends)
         far_send(far, SPAN("the beginning of a long body"));
     stream_write(ear.s, span_make(bytes, answer));
-    stream_linger(ear.s);
+    stream_linger(ear.s, 60);
     ear.s = NULL;
     if (far_ends_first)
         shutdown(far, SHUT_WR);
@@ -607,7 +607,7 @@ static void test_linger_after_eof(void **state)
         shutdown(far, SHUT_WR);
         until(ear.eofs);
         stream_write(ear.s, span_make(bytes, answer));
-        stream_linger(ear.s);
+        stream_linger(ear.s, 60);
         ear.s = NULL;
         turns(20);
         until(far_ended(&error));
@@ -625,13 +625,13 @@ static void test_linger_when_broken(void **state)
     close(far);
     far = -1;
     stream_write(ear.s, SPAN("x"));
-    stream_linger(ear.s);
+    stream_linger(ear.s, 60);
     ear.s = NULL;
     turns(5);
     begin(OVER_TCP); /* and one that breaks in the middle */
     char *bytes = pattern(MUCH);
     stream_write(ear.s, span_make(bytes, MUCH));
-    stream_linger(ear.s);
+    stream_linger(ear.s, 60);
     ear.s = NULL;
     far_resets();
     turns(20);
@@ -639,7 +639,85 @@ static void test_linger_when_broken(void **state)
     end();
 }
 
+/* Whoever never takes it is cut off, and told so by a reset: what it has is not the whole. */
+static void linger_on_who_never_reads(enum way way)
+{
+    int error = -1;
+    char *bytes = pattern(MUCH);
+    begin(way);
+    stream_write(ear.s, span_make(bytes, MUCH));
+    stream_linger(ear.s, 1);
+    ear.s = NULL;
+    assert_true(loop_delivers(loop));
+    until(!loop_delivers(loop));
+    until(far_ended(&error));
+    assert_int_equal(error, way == OVER_TCP ? ECONNRESET : 0);
+    assert_true(got.n < MUCH);
+    end();
+    free(bytes);
+}
+
+static void test_linger_on_who_never_reads(void **state)
+{
+    (void)state;
+    for_both(linger_on_who_never_reads);
+}
+
+/* Slow is not never: so little at a time that for long nothing of it shows in the backlog. */
+static void test_linger_on_who_reads_slowly(void **state)
+{
+    (void)state;
+    static char piece[16 * 1024];
+    char *bytes = pattern(MUCH);
+    int error = -1;
+    begin(OVER_TCP);
+    stream_write(ear.s, span_make(bytes, MUCH));
+    stream_linger(ear.s, 1);
+    ear.s = NULL;
+    for (time_t until = time(NULL) + 4; time(NULL) < until;) {
+        ssize_t n = recv(far, piece, sizeof piece / 4, MSG_DONTWAIT);
+        if (n > 0)
+            buf_add(&got, piece, (size_t)n);
+        for (unsigned i = 0; i < 15; i++)
+            turn_slowly();
+    }
+    assert_true(loop_delivers(loop)); /* else it was too quick to show anything */
+    until(far_ended(&error));
+    assert_int_equal(error, 0);
+    assert_int_equal(got.n, MUCH);
+    assert_memory_equal(got.p, bytes, MUCH);
+    end();
+    free(bytes);
+}
+
 /* --- small answers --- */
+
+/* What the kernel has not been relieved of counts. */
+static void untaken(enum way way)
+{
+    char *bytes = pattern(MUCH);
+    begin(way);
+    assert_int_equal(stream_untaken(ear.s), 0);
+    stream_write(ear.s, span_make(bytes, MUCH));
+    size_t backlog = stream_backlog(ear.s);
+    uint64_t all = stream_untaken(ear.s);
+    assert_true(all >= backlog && (way == OVER_PAIR || all <= MUCH));
+    for (unsigned i = 0; i < 4; i++) {
+        static char piece[16 * 1024];
+        uint64_t before = stream_untaken(ear.s);
+        until(recv(far, piece, sizeof piece, MSG_DONTWAIT) != 0 && stream_untaken(ear.s) < before);
+        assert_int_equal(stream_backlog(ear.s), backlog); /* which knows nothing of it */
+    }
+    until(far_take(far, &got) && stream_untaken(ear.s) == 0);
+    end();
+    free(bytes);
+}
+
+static void test_untaken(void **state)
+{
+    (void)state;
+    for_both(untaken);
+}
 
 static void test_names_and_peers(void **state)
 {
@@ -691,6 +769,9 @@ int main(void)
         with_loop(test_linger_delivers_a_backlog_to_a_half_closed_client),
         with_loop(test_linger_after_eof),
         with_loop(test_linger_when_broken),
+        with_loop(test_linger_on_who_never_reads),
+        with_loop(test_linger_on_who_reads_slowly),
+        with_loop(test_untaken),
         with_loop(test_names_and_peers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

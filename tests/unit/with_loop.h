@@ -17,7 +17,7 @@
 #include "base/buf.h"
 #include "net/stream.h"
 
-#define PATIENCE_SECONDS 20
+#define PATIENCE_SECONDS 60
 
 /* --- rounds --- */
 
