@@ -48,6 +48,11 @@ enum client_credentials {
                                 and we answer nothing ourselves */
 };
 
+enum gateway_identity {
+    GATEWAY_IDENTITY_SHARED,   /* upstream's own */
+    GATEWAY_IDENTITY_PER_USER, /* that of the user who came in, on connections that nobody else uses */
+};
+
 enum mutual {
     MUTUAL_TRY,     /* a proof that the proxy gives is checked */
     MUTUAL_REQUIRE, /* and one that gives none gets nothing */
@@ -124,6 +129,7 @@ struct config_gateway {
     unsigned head_timeout;            /* seconds for a request's head */
     unsigned idle_timeout;            /* seconds without a request */
     unsigned tunnel_idle;             /* seconds without a byte in a tunnel; 0: no limit */
+    enum gateway_identity identity;   /* with which requests go on to an upstream that has credentials */
 };
 
 enum header_edit { HEADER_SET, HEADER_ADD, HEADER_REMOVE };

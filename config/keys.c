@@ -46,6 +46,7 @@ static const char *const wpad_choices[] = {"no", "dns", NULL};
 static const char *const kerberos_choices[] = {"find", "acquire", NULL};
 static const char *const canonicalize_choices[] = {"system", "yes", "no", NULL};
 static const char *const client_credentials_choices[] = {"drop", "use", "pass", NULL};
+static const char *const gateway_identity_choices[] = {"shared", "per-user", NULL};
 static const char *const mutual_choices[] = {"try", "require", "off", NULL};
 static const char *const gateway_mutual_choices[] = {"no", "yes", "pass", NULL};
 
@@ -254,6 +255,11 @@ const struct setting settings[] = {
      .help = "The domain of a user written without one, and what NTLM calls ours."},
     {"gateway", "winbind", &kind_yes_no, .fallback = "no", IN_GATEWAY(winbind),
      .help = "Whether the domain that this machine has joined checks NTLM's answers, by winbind."},
+    {"gateway", "identity", &kind_choice, .fallback = "shared", IN_GATEWAY(identity),
+     .choices = gateway_identity_choices,
+     .help =
+         "Who their requests are to the proxies that ask: shared, the identity of that [upstream NAME]; or "
+         "per-user, each user that came in, with a ticket or secret of that user's own."},
     {"gateway", "certificate", &kind_path, .absent = "nothing may listen on https://",
      .example = "/etc/exeat/gateway.pem", IN_GATEWAY(certificate),
      .help = "Our certificate (PEM, with its chain) for https:// addresses."},

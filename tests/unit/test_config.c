@@ -1198,7 +1198,9 @@ static void test_gateways(void **state)
         good(UP "[gateway near]\nlisten = 127.0.0.1:1 http://[::1]:1 unix:/s\nrealm = r\nauth = ntlm\n"
                 "[gateway]\nlisten = HTTP://192.0.2.1:3\nallow = 192.0.2.0/24\nauth = negotiate basic\n"
                 "users = \"/a b\"\nrequests-per-second = 7\nhead-timeout = 2m\nmutual = no\n"
-                "[gateway far]\nlisten = 192.0.2.2:3\nallow = fd00::/8\nmutual = yes\ndigest = md5\n");
+                "identity = per-user\n"
+                "[gateway far]\nlisten = 192.0.2.2:3\nallow = fd00::/8\nmutual = yes\ndigest = md5\n"
+                "identity = shared\n");
     const struct config_gateway *near = config_gateway_named(c, SPAN("near"));
     const struct config_gateway *general = config_gateway_named(c, SPAN("gateway"));
     const struct config_gateway *far = config_gateway_named(c, SPAN("far"));
@@ -1226,6 +1228,9 @@ static void test_gateways(void **state)
     assert_int_equal(general->digest[1], HASH_MD5);
     assert_int_equal(far->n_digest, 1);
     assert_int_equal(far->digest[0], HASH_MD5);
+    assert_int_equal(general->identity, GATEWAY_IDENTITY_PER_USER);
+    assert_int_equal(near->identity, GATEWAY_IDENTITY_PER_USER);
+    assert_int_equal(far->identity, GATEWAY_IDENTITY_SHARED);
     assert_int_equal(far->n_listen, 1);
     assert_string_equal(far->allow[0].text, "fd00::/8");
     assert_int_equal(far->mutual, GATEWAY_MUTUAL_YES);
@@ -1233,6 +1238,7 @@ static void test_gateways(void **state)
     config_unref(c);
     c = good(UP "[gateway a]\nlisten = 127.0.0.1:1\nauth = negotiate\n");
     assert_int_equal(c->gateways[0].connections, 1000);
+    assert_int_equal(c->gateways[0].identity, GATEWAY_IDENTITY_SHARED);
     assert_int_equal(c->gateways[0].n_allow, 0);
     config_unref(c);
 }
@@ -1287,6 +1293,7 @@ static void test_gateway_errors(void **state)
         {UP "[gateway gateway]\nlisten = 127.0.0.1:1",
          "t.conf:3: [gateway gateway] would be taken for [gateway]; choose another name"},
         {UP "[gateway]\n[gateway]", "t.conf:4: section [gateway] stands here again; it began at t.conf:3"},
+        {UP "[gateway]\nidentity = user", "t.conf:4: identity: \"user\" is not shared or per-user"},
         {UP "[gateway]\nrealm = \"\"", "t.conf:4: realm: the value is empty; leave the line out for exeat"},
         {"[upstream corp]\nproxy = 127.0.0.1:1\n" GATE "listen = 127.0.0.1:1",
          "t.conf:2: proxy http://127.0.0.1:1 is where this agent itself listens"},
