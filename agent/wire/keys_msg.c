@@ -34,6 +34,7 @@ enum field_number {
     F_UNTIL,
     F_GATEWAY,
     F_DELAY,
+    F_ACTING,
     FIELDS_END,
 };
 
@@ -70,6 +71,7 @@ static const struct field rows[FIELDS_END] = {
     [F_UNTIL] = {true, UINT32_MAX, AT(until)},
     [F_GATEWAY] = {false, TEXT_MAX, AT(gateway)},
     [F_DELAY] = {true, UINT32_MAX, AT(delay)},
+    [F_ACTING] = {true, UINT32_MAX, AT(acting)},
 };
 static const struct fields fields = {rows, FIELDS_END};
 
@@ -90,7 +92,8 @@ static const struct type {
     uint32_t flags;
 } types[KEYS_TYPE_END] = {
     [KEYS_OPEN] = {"OPEN", CALL_WANTED, BIT(F_UPSTREAM) | BIT(F_HOST) | BIT(F_PORT),
-                   BIT(F_FLAGS) | BIT(F_BINDING) | BIT(F_TRIAL) | BIT(F_USER) | BIT(F_SECRET),
+                   BIT(F_FLAGS) | BIT(F_BINDING) | BIT(F_TRIAL) | BIT(F_USER) | BIT(F_SECRET) |
+                       BIT(F_ACTING),
                    KEYS_CANDIDATE},
     [KEYS_AUTHORIZE] = {"AUTHORIZE", CALL_WANTED, REQUEST, BIT(F_FLAGS) | BIT(F_BODY),
                         BODY_FLAGS | KEYS_AHEAD},
@@ -159,6 +162,8 @@ static const char *broken_rule(const struct keys_msg *m)
     uint32_t body = m->flags & BODY_FLAGS;
     if (body & (body - 1))
         return "more than one flag about the body";
+    if (m->acting && (m->user.n || m->secret.n || m->flags & KEYS_CANDIDATE))
+        return "more than one identity";
     if (m->body.n != 0 && body != KEYS_BODY_HELD)
         return "a body without its flag";
     return NULL;

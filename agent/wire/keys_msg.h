@@ -8,7 +8,10 @@
  *   type        what it says                                            what is answered
  *   OPEN        a new connection to (upstream, host, port) exists;      OK with context, identity, generation
  *               with user and secret: a client's own, which
- *               client-credentials = use makes the identity
+ *               client-credentials = use makes the identity;
+ *               with acting: the ACCEPT context of the client for
+ *               whose user it is (identity = per-user). It may be
+ *               closed while this connection lives on
  *   AUTHORIZE   a request is about to go out on it                      SEND with a header or none
  *   CHALLENGED  that request got a 407                                  SEND, RESTART or NEED_BODY
  *   ACCEPTED    that request got anything but a 407: once for each      OK or MUTUAL_FAILED; nothing if `call`
@@ -181,6 +184,7 @@ struct keys_msg {
     uint32_t trial;
     uint32_t until;       /* (STATUS) when the ticket ends, in seconds since 1970; 0: there is none */
     uint32_t delay;       /* milliseconds */
+    uint32_t acting;      /* 0: the upstream's own identity */
     struct span upstream; /* name of the [upstream NAME] section */
     struct span
         host; /* of the proxy, as configured: what the service name is made of; or (ACCEPT_OPEN) the client's network: clients of

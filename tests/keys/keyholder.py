@@ -18,8 +18,8 @@ VERDICTS = ["", "OK", "SEND", "RESTART", "NEED_BODY", "REFUSED", "SITE_REFUSED",
             "MUTUAL_FAILED", "NOT_ASKED", "UNREACHABLE", "DOWNGRADED"]
 FIELDS = ["", "context", "verdict", "flags", "generation", "port", "trial", "upstream", "host", "binding", "method",
           "target", "lines", "info", "body", "header", "identity", "scheme", "why", "remedy", "user", "secret", "until",
-          "gateway", "delay"]
-INTEGERS = [*range(7), FIELDS.index("until"), FIELDS.index("delay")]
+          "gateway", "delay", "acting"]
+INTEGERS = [*range(7), *(FIELDS.index(name) for name in ("until", "delay", "acting"))]
 KNOCK, BINDS, REUSABLE, FINAL, CANDIDATE = 1, 2, 4, 8, 16
 BODY_NONE, BODY_HELD, BODY_BIG, CLOSED, ALARM, ASIDE, AHEAD, LOGIN_HELPS = 0x20, 0x40, 0x80, 0x100, 0x200, 0x400, 0x800, 0x1000
 SOCKS, PROBLEM = 0x2000, 0x4000

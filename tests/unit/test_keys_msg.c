@@ -66,6 +66,7 @@ static void test_good(void **state)
     const struct keys_msg good[] = {
         MSG(OPEN, OPENED),
         MSG(OPEN, OPENED, .user = S("CORP\\alice"), .secret = S("x")),
+        MSG(OPEN, OPENED, .acting = UINT32_MAX),
         MSG(OPEN, OPENED, .flags = KEYS_CANDIDATE, .binding = S("\1\2\0\3"), .trial = 4),
         MSG(AUTHORIZE, REQUESTED),
         MSG(AUTHORIZE, REQUESTED, .flags = KEYS_BODY_BIG),
@@ -177,6 +178,10 @@ static void test_not_written(void **state)
         MSG(AUTHORIZE, REQUESTED, .secret = S("x")),
         MSG(OPEN, OPENED, .flags = KEYS_KNOCK),
         MSG(OPEN, OPENED, .flags = KEYS_AHEAD),
+        MSG(OPEN, OPENED, .acting = 9, .user = S("CORP\\alice"), .secret = S("x")),
+        MSG(OPEN, OPENED, .acting = 9, .secret = S("x")),
+        MSG(OPEN, OPENED, .acting = 9, .flags = KEYS_CANDIDATE, .trial = 4),
+        MSG(AUTHORIZE, REQUESTED, .acting = 9),
         MSG(CHALLENGED, REQUESTED, CHALLENGE_LINES, .flags = KEYS_AHEAD),
         MSG(AUTHORIZE, REQUESTED, .flags = KEYS_ASIDE),
         MSG(OPEN, .call = 1, .upstream = S("corp"), .host = S("h"), .port = 65536),
