@@ -324,6 +324,11 @@ bool config_networks_hold(const struct config_network *list, size_t n, const str
 const char *auth_scheme_name(enum auth_scheme scheme); /* "negotiate" */
 const char *secret_source_name(enum secret_source source);
 bool secret_source_is_keyring(enum secret_source source); /* a login's secret is stored there */
+/* Where the user stands in the path of file: and the name of credential:, and in which variable command: finds it. */
+#define SECRET_USER          "%u"
+#define SECRET_USER_VARIABLE "EXEAT_USER"
+/* Does it have another secret for each user, or what does as well? `argument` as in struct config_upstream. */
+bool secret_tells_users(enum secret_source source, const char *argument);
 
 /* $XDG_RUNTIME_DIR/exeat (else /run/user/UID/exeat, else /tmp/exeat-UID), made with mode 0700 and checked to
    be ours alone. NULL with *e: neither can be had. The caller frees. */

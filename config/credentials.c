@@ -69,6 +69,41 @@ static const char *in_a_tunnel(const struct config_upstream *u)
     return NULL;
 }
 
+static bool names_negotiate(const enum auth_scheme *auth, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (auth[i] == AUTH_NEGOTIATE)
+            return true;
+    return false;
+}
+
+/* Who comes in with a ticket may hand it on. Without that each user needs a secret of his own. false: *e. */
+static bool check_secrets_of_users(const struct config_gateway *g, const struct config_upstream *u,
+                                   struct err *e)
+{
+    bool answers = u->n_auth && u->client_credentials == CLIENT_CREDENTIALS_DROP;
+    bool tickets = names_negotiate(g->auth, g->n_auth) && names_negotiate(u->auth, u->n_auth);
+    if (!g->n_listen || g->identity != GATEWAY_IDENTITY_PER_USER || !answers || tickets ||
+        secret_tells_users(u->secret, u->secret_argument))
+        return true;
+    return err_set(
+        e, ERR_CONFIG,
+        "secret: %s is the same for everybody, and [gateway%s%s] says identity = per-user: write secret = "
+        "keyring, file:PATH with %s in it for the user, or command:COMMAND with $%s",
+        secret_source_name(u->secret), *g->section ? " " : "", g->section, SECRET_USER, SECRET_USER_VARIABLE);
+}
+
+static bool check_users(const struct config_whole *w, struct err *e)
+{
+    for (size_t i = 0; i < w->c.n_upstreams; i++) {
+        struct origin at = *key_of(w, i, "secret");
+        for (size_t k = 0; k < w->c.n_gateways; k++)
+            if (!check_secrets_of_users(&w->c.gateways[k], &w->c.upstreams[i], e))
+                return origin_blame(at.place ? at : w->each_upstream[i].header, e);
+    }
+    return true;
+}
+
 /* What stands in NTLM's messages and in front of a backslash. */
 static bool is_name(const char *text)
 {
@@ -106,5 +141,5 @@ bool whole_check_credentials(const struct config_whole *w, struct err *e)
             return blame(key_of(w, i, "workstation"),
                          "workstation: it is a name alone, like DESK42, without blanks", e);
     }
-    return true;
+    return check_users(w, e);
 }

@@ -110,7 +110,8 @@ const struct setting settings[] = {
      IN_UPSTREAM(workstation), .help = "What NTLM calls this computer, where a directory insists on a name."},
     {"upstream", "secret", &kind_secret, .fallback = "keyring", IN_UPSTREAM(secret),
      ALSO(config_upstream, secret_argument),
-     .help = "Where the password or key comes from. The password itself never stands here."},
+     .help = "Where the password or key comes from. The password itself never stands here. %u in the path of "
+             "file: or the name of credential:, and EXEAT_USER in the environment of command:, is the user."},
     {"upstream", "kerberos", &kind_choice, .fallback = "find", IN_UPSTREAM(kerberos),
      .choices = kerberos_choices,
      .help =

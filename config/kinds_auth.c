@@ -127,6 +127,22 @@ bool secret_source_is_keyring(enum secret_source source)
     return source == SECRET_KEYRING || source == SECRET_NT_HASH;
 }
 
+bool secret_tells_users(enum secret_source source, const char *argument)
+{
+    switch (source) {
+    case SECRET_FILE:
+    case SECRET_CREDENTIAL:
+        return argument && strstr(argument, SECRET_USER);
+    case SECRET_COMMAND:
+        return argument && strstr(argument, SECRET_USER_VARIABLE);
+    case SECRET_PROMPT:
+    case SECRET_NONE:
+        return false;
+    default:
+        return true;
+    }
+}
+
 /* A name below $CREDENTIALS_DIRECTORY must not lead out of it. */
 static char *credential_name(struct span name, struct err *e)
 {

@@ -34,7 +34,7 @@ BESIDE = {"agent/keys": {"agent/base", "config", "agent/wire"}, "agent/pac": {"a
 ROOMS = [
     (r"uv\.h", r"agent/net/.*|agent/agent\.c"),
     (r"openssl/ssl\.h", r"agent/net/tls(_(client|server|own)\.c|_inside\.h|\.c)"),
-    (r"gssapi(/.*|\.h)", r"agent/keys/(gss|accept_gss)\.c|agent/keys/gss_words\.[ch]"),
+    (r"gssapi(/.*|\.h)", r"agent/keys/(gss|gss_act|accept_gss)\.c|agent/keys/gss_words\.[ch]"),
     (r"libsecret/.*", r"agent/keys/keyring\.c"),
     (r"(krb5|com_err|profile)\.h|krb5/.*", r"agent/keys/ticket(_get|_service|_clock)?\.c|agent/keys/ticket_inside\.h"),
     (r"jansson\.h", r"agent/(control|cli|apps)/.*|tray/.*"),

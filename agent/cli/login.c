@@ -24,7 +24,7 @@ static bool take_secret(const struct verb_call *call, const struct chosen_upstre
 {
     if (verb_given(call, "stdin"))
         return secret_from_stdin(secret, e);
-    const char *user = verb_value(call, "user");
+    const char *user = verb_value(call, "for") ? verb_value(call, "for") : verb_value(call, "user");
     struct buf prompt;
     buf_init(&prompt, 0);
     write_prompt(&prompt, u, user ? user : u->user);
@@ -38,10 +38,20 @@ static bool take_secret(const struct verb_call *call, const struct chosen_upstre
 static int run(const struct verb_call *call)
 {
     const char *config_path = verb_value(call, "config");
+    const char *guest = verb_value(call, "for");
     struct chosen_upstream upstream;
     struct secret secret = {0};
     struct err e = {0};
     secret_start();
+    if (guest && verb_given(call, "user")) {
+        err_set(&e, ERR_USAGE,
+                "--for names one of a gateway's users, and --user the upstream's own: say one of them");
+        return say_failure(&e);
+    }
+    if (guest && !*guest) {
+        err_set(&e, ERR_USAGE, "--for wants the name of a user");
+        return say_failure(&e);
+    }
     if (!choose_upstream(call->n_words ? call->words[0] : NULL, config_path, &upstream, &e))
         return say_failure(&e);
     int code;
@@ -50,7 +60,8 @@ static int run(const struct verb_call *call)
             .type = KEYS_LOGIN,
             .call = 1,
             .upstream = span_str(upstream.name),
-            .user = span_str(verb_value(call, "user")),
+            .flags = guest ? KEYS_GUEST : 0,
+            .user = span_str(guest ? guest : verb_value(call, "user")),
             .secret = secret_reveal(&secret),
         };
         code = keyholder_deliver(&login, config_path);
@@ -66,6 +77,7 @@ static const struct verb_option options[] = {
     {"stdin", 0, NULL, "take the first line of standard input"},
     {"pinentry", 0, NULL, "ask in a window of the desktop"},
     {"user", 'u', "NAME", "whose password it is, if not as configured"},
+    {"for", 0, "NAME", "for this user of a gateway with identity = per-user"},
     {"config", 'c', "FILE", "read FILE instead of the usual place"},
     {0},
 };
@@ -84,7 +96,10 @@ const struct verb login_verb = {
             "scripts, pass the password on "
             "standard input:\n"
             "\n"
-            "    exeat login --stdin < file-with-the-password",
+            "    exeat login --stdin < file-with-the-password\n"
+            "\n"
+            "--for stores the password of one of a gateway's users, with which that user's requests go on "
+            "where the gateway says identity = per-user.",
     .options = options,
     .run = run,
 };

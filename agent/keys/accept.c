@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "keys/accept_delay.h"
 #include "keys/accept_speak.h"
+#include "keys/inbound.h"
 #include "keys/slots.h"
 #include "keys/work.h"
 
@@ -34,7 +35,8 @@ struct accept_context {
     char *network; /* of the client, as the agent names it; may be empty */
     struct buf binding;
     struct accept_handshake handshake;
-    uint32_t call; /* that waits for its answer; 0: none */
+    struct inbound inbound; /* who is in, since the last question was answered */
+    uint32_t call;          /* that waits for its answer; 0: none */
     bool opening;
     struct deadline deadline;
     struct accept_job *job; /* a worker or the queue has it, and the handshake */
@@ -104,6 +106,8 @@ void accepts_sync(struct keyholder *k)
         if (!c)
             continue;
         struct gate *fresh = gate_named(all, c->gateway);
+        if (!fresh || !c->gate || !gate_means_the_same(c->gate, fresh))
+            inbound_drop(&c->inbound);
         gate_unref(c->gate);
         c->gate = fresh ? gate_ref(fresh) : NULL;
         if (c->job)
@@ -124,6 +128,7 @@ static void context_drop(struct accept_context *c)
     slots_drop(&c->k->accepts->contexts, c->id, c);
     deadline_unset(&c->deadline);
     accept_handshake_drop(&c->handshake);
+    inbound_drop(&c->inbound);
     gate_unref(c->gate);
     buf_free(&c->binding);
     free(c->gateway);
@@ -297,8 +302,11 @@ static void done(struct job *job)
     if (c->renewed)
         accept_handshake_drop(&c->handshake);
     c->renewed = false;
-    if (c->call)
+    if (c->call) {
         answer(c, &j->a);
+        if (c->gate && gate_means_the_same(c->gate, j->q.gate))
+            inbound_take(&c->inbound, &j->a);
+    }
     c->opening = false;
     if (c->closed || (opening && failed))
         context_drop(c);
@@ -323,6 +331,7 @@ static void begin(struct accept_context *c, const struct keys_msg *m)
     buf_add_span(&j->q.binding, buf_span(&c->binding));
     c->call = m->call;
     c->job = j;
+    inbound_drop(&c->inbound);
     deadline_set(&c->k->deadlines, &c->deadline, QUESTION_MS);
     work_submit(&j->job);
 }
@@ -377,4 +386,17 @@ void accept_close(struct keyholder *k, const struct keys_msg *m)
     } else {
         context_drop(c);
     }
+}
+
+const struct inbound *accept_inbound(struct keyholder *k, uint32_t context, const char **why)
+{
+    const struct accept_context *c = find(k, context);
+    *why =
+        !c || !c->gate ? "The client's connection to the gateway is gone."
+        : !c->gate->per_user
+            ? "The configuration does not say that this gateway's users are acted for (identity = per-user)."
+        : !inbound_is_in(&c->inbound)
+            ? "The client is not let in by the gateway any more, or has no name that can be acted for."
+            : NULL;
+    return *why ? NULL : &c->inbound;
 }

@@ -17,4 +17,8 @@ void accept_open(struct keyholder *k, const struct keys_msg *m);
 void accept_step(struct keyholder *k, const struct keys_msg *m);
 void accept_close(struct keyholder *k, const struct keys_msg *m);
 
+/* Who is in on this connection, at a gateway whose users are acted for. NULL: *why, a sentence. */
+struct inbound;
+const struct inbound *accept_inbound(struct keyholder *k, uint32_t context, const char **why);
+
 #endif

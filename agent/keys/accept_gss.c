@@ -28,6 +28,7 @@ struct gss_door {
     atomic_uint refs;
     gss_cred_id_t cred;
     char *domain;
+    bool takes_tickets;
 };
 
 struct gss_entry {
@@ -128,6 +129,7 @@ struct gss_door *gss_door_new(const struct gss_door_wish *wish, struct err *e)
     atomic_init(&d->refs, 1);
     d->cred = cred;
     d->domain = mem_strdup(wish->domain);
+    d->takes_tickets = wish->kerberos && wish->takes_tickets;
     return d;
 }
 
@@ -186,21 +188,56 @@ static bool read_name(gss_name_t name, struct gss_entry_who *who, struct err *e)
     return true;
 }
 
+/* What the client handed on, into a memory cache of its own. */
+static void keep_ticket(gss_cred_id_t given, struct gss_entry_who *who)
+{
+    static atomic_uint serial;
+    OM_uint32 minor;
+    struct buf cache = {0};
+    buf_addf(&cache, "MEMORY:exeat-handed-%u", atomic_fetch_add(&serial, 1));
+    gss_key_value_element_desc element = {"ccache", buf_cstr(&cache)};
+    gss_key_value_set_desc store = {1, &element};
+    if (!GSS_ERROR(gss_store_cred_into(&minor, given, GSS_C_INITIATE, &oid_krb5, 1, 0, &store, NULL, NULL)))
+        who->cache = mem_strdup(buf_cstr(&cache));
+    buf_free(&cache);
+}
+
+/* Whether the realm that vouches for the client is the one that our own key is of. */
+static bool is_at_home(gss_ctx_id_t id, const char *client)
+{
+    OM_uint32 minor;
+    gss_name_t ours = GSS_C_NO_NAME;
+    gss_buffer_desc text = GSS_C_EMPTY_BUFFER;
+    bool same = false;
+    if (!GSS_ERROR(gss_inquire_context(&minor, id, NULL, &ours, NULL, NULL, NULL, NULL, NULL)) &&
+        ours != GSS_C_NO_NAME && !GSS_ERROR(gss_display_name(&minor, ours, &text, NULL))) {
+        struct span service = span_make(text.value, text.length), user = span_str(client);
+        size_t at = span_rfind(service, '@'), its = span_rfind(user, '@');
+        same = at < service.n && its < user.n && span_eq(span_from(service, at), span_from(user, its));
+        gss_release_buffer(&minor, &text);
+    }
+    if (ours != GSS_C_NO_NAME)
+        gss_release_name(&minor, &ours);
+    return same;
+}
+
 enum gss_entry_outcome gss_entry_step(struct gss_entry *entry, struct span in, const char *accounts,
                                       struct buf *out, struct gss_entry_who *who, struct err *e)
 {
     OM_uint32 minor, ignored, flags = 0, lifetime = 0;
     struct surroundings around;
     gss_name_t name = GSS_C_NO_NAME;
+    gss_cred_id_t given = GSS_C_NO_CREDENTIAL;
     gss_buffer_desc input = {in.n, (char *)in.p}, output = GSS_C_EMPTY_BUFFER;
     struct gss_channel_bindings_struct bindings = {0};
     bindings.application_data = (gss_buffer_desc){entry->binding.n, entry->binding.p};
 
     *who = (struct gss_entry_who){0};
     enter(&around, entry->door->domain, accounts);
-    OM_uint32 major = gss_accept_sec_context(&minor, &entry->id, entry->door->cred, &input,
-                                             entry->binding.n ? &bindings : GSS_C_NO_CHANNEL_BINDINGS, &name,
-                                             NULL, &output, &flags, &lifetime, NULL);
+    OM_uint32 major =
+        gss_accept_sec_context(&minor, &entry->id, entry->door->cred, &input,
+                               entry->binding.n ? &bindings : GSS_C_NO_CHANNEL_BINDINGS, &name, NULL, &output,
+                               &flags, &lifetime, entry->door->takes_tickets ? &given : NULL);
     leave();
     if (!GSS_ERROR(major))
         buf_add(out, output.value, output.length);
@@ -214,7 +251,12 @@ enum gss_entry_outcome gss_entry_step(struct gss_entry *entry, struct span in, c
         who->nobody = flags & GSS_C_ANON_FLAG;
         who->lifetime = lifetime == GSS_C_INDEFINITE ? 0 : lifetime;
         outcome = read_name(name, who, e) ? GSS_ENTRY_IN : GSS_ENTRY_NO;
+        who->at_home = who->kerberos && who->name && is_at_home(entry->id, who->name);
+        if (given != GSS_C_NO_CREDENTIAL)
+            keep_ticket(given, who);
     }
+    if (given != GSS_C_NO_CREDENTIAL)
+        gss_release_cred(&ignored, &given);
     if (name != GSS_C_NO_NAME)
         gss_release_name(&ignored, &name);
     return outcome;

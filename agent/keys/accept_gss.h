@@ -17,6 +17,7 @@ struct gss_door_wish {
     const char *keytab;  /* Kerberos: NULL: this machine's own */
     const char *replays; /* Kerberos: a file of ours alone, in which the tokens that were used are noted */
     const char *domain;  /* what NTLM says that we belong to; NULL: as the machine has it */
+    bool takes_tickets;  /* Kerberos: that a client hands on are kept; else they are thrown away */
 };
 
 struct gss_door; /* what one mechanism is accepted with; immutable once made; shared */
@@ -36,7 +37,10 @@ enum gss_entry_outcome {
 struct gss_entry_who {
     char *name; /* UTF-8, as the mechanism writes it; the caller frees */
     bool kerberos;
-    bool nobody;      /* anonymous */
+    bool at_home; /* Kerberos: the client is of our own service's realm */
+    bool nobody;  /* anonymous */
+    char *
+        cache; /* the memory cache of a ticket that it handed on, which is of whom it may be; NULL: none. The caller destroys it, and frees */
     int64_t lifetime; /* seconds; 0: no end */
 };
 

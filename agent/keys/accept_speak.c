@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "keys/deadline.h"
+#include "keys/inbound.h"
 #include "keys/words.h"
 
 static const char *const names[AUTH_SCHEMES] = {
@@ -129,6 +130,7 @@ static void let_in(const struct gate *g, struct accept_answer *a, enum auth_sche
     a->verdict = KEYS_OK;
     a->scheme = names[scheme];
     a->identity = accept_identity(g, user);
+    a->account = g->per_user ? inbound_account(g->domain, a->identity, false, false) : NULL;
 }
 
 static void accept_basic(const struct accept_question *q, const struct gate_hand *hand, struct span token68,
@@ -261,6 +263,8 @@ void accept_speak(const struct accept_question *q, struct accept_answer *a)
 void accept_answer_free(struct accept_answer *a)
 {
     free(a->identity);
+    free(a->account);
+    handed_unref(a->handed);
     buf_free(&a->lines);
     buf_free(&a->info);
     buf_free(&a->why);
@@ -274,5 +278,6 @@ void accept_handshake_drop(struct accept_handshake *h)
     buf_free(&h->asked);
     buf_free(&h->mended);
     buf_free(&h->challenge);
+    buf_free(&h->evidence);
     *h = (struct accept_handshake){0};
 }

@@ -7,6 +7,7 @@
 
 #include "keys/accept_delay.h"
 #include "keys/gate.h"
+#include "keys/handed.h"
 #include "wire/keys_msg.h"
 
 /* A handshake of NTLM or Negotiate, between two requests of one connection. */
@@ -17,6 +18,7 @@ struct accept_handshake {
     bool oem; /* NTLM: the client's names come in a code page */
     struct buf asked, mended,
         challenge; /* NTLM: the first message where it was lengthened, and what was answered (accept_mic.h) */
+    struct buf evidence; /* Kerberos: the client's ticket for us, where this gateway's users are acted for */
 };
 
 struct accept_question {
@@ -37,6 +39,9 @@ struct accept_answer {
     uint32_t flags;
     unsigned delay; /* milliseconds */
     char *identity; /* of the user; or REFUSED: as the client says, NULL where it says nothing */
+    char *
+        account; /* OK: the same as we act for it (inbound.h), where this gateway's users are acted for; NULL: nobody */
+    struct handed *handed; /* and what its handshake left us for that; NULL: nothing */
     const char *scheme;
     int64_t until; /* seconds since 1970; 0: no end */
     struct buf lines, info, why;

@@ -13,9 +13,12 @@
 #include <unistd.h>
 
 #include "base/base64.h"
+#include "base/log.h"
 #include "keys/accept_check.h"
+#include "keys/accept_evidence.h"
 #include "keys/accept_mend.h"
 #include "keys/accept_mic.h"
+#include "keys/inbound.h"
 #include "keys/nthash.h"
 #include "keys/ntlm_target.h"
 #include "keys/winbind.h"
@@ -212,8 +215,23 @@ static void add_line(struct buf *lines, enum auth_scheme scheme, const struct bu
     buf_free(&text);
 }
 
+/* As whom we act for it, and with what. The ticket that it handed on must be its own. */
+static void act_for(const struct accept_question *q, struct gss_entry_who *who, struct accept_answer *a)
+{
+    struct ticket ticket = {0};
+    struct err e;
+    a->account = inbound_account(q->gate->domain, a->identity, who->kerberos, who->at_home);
+    if (who->cache && !ticket_adopt(who->cache, who->name, &ticket, &e))
+        log_warning(NULL, "gateway %s: the ticket that %s handed on is not used: %s", q->gate->name,
+                    who->name, e.text);
+    free(who->cache);
+    who->cache = NULL;
+    if (who->kerberos)
+        a->handed = handed_new(who->name, &ticket, &q->handshake->evidence, a->until);
+}
+
 /* true: nobody has that password. */
-static bool let_in(const struct accept_question *q, enum auth_scheme scheme, const struct gss_entry_who *who,
+static bool let_in(const struct accept_question *q, enum auth_scheme scheme, struct gss_entry_who *who,
                    const char *account, const struct buf *out, struct accept_answer *a)
 {
     bool by_file = !who->kerberos && !q->gate->winbind;
@@ -231,6 +249,8 @@ static bool let_in(const struct accept_question *q, enum auth_scheme scheme, con
     a->flags = KEYS_BINDS;
     a->scheme = scheme == AUTH_NTLM ? "NTLM" : who->kerberos ? "Negotiate (Kerberos)" : "Negotiate (NTLM)";
     a->until = who->kerberos && who->lifetime ? time(NULL) + who->lifetime : 0;
+    if (q->gate->per_user)
+        act_for(q, who, a);
     if (out->n)
         add_line(&a->lines, scheme, out);
     return false;
@@ -247,6 +267,9 @@ static void step(const struct accept_question *q, const struct gate_hand *hand, 
     bool over = true, wrong = false;
     static const char nowhere[] = "/dev/null"; /* no account is due yet */
     if (!token->last || prepare_account(q, hand->users, token, &from, a)) {
+        struct span evidence = q->gate->per_user ? accept_evidence(bytes) : SPAN("");
+        if (evidence.n && !h->evidence.n)
+            buf_add_span(&h->evidence, evidence);
         const char *accounts = q->gate->winbind ? NULL : from.file.fd >= 0 ? from.file.path : nowhere;
         enum gss_entry_outcome outcome = gss_entry_step(h->entry, bytes, accounts, &out, &who, &e);
         switch (outcome) {
@@ -272,6 +295,9 @@ static void step(const struct accept_question *q, const struct gate_hand *hand, 
         accept_was_wrong(q, a, from.tried ? from.tried : "");
     if (over)
         accept_handshake_drop(h);
+    if (who.cache)
+        ticket_discard(who.cache);
+    free(who.cache);
     free(who.name);
     secret_wipe(out.p, out.n);
     buf_free(&out);

@@ -29,7 +29,7 @@ static atomic_bool over;
 
 struct known {
     struct list node;
-    char *request; /* upstream, NUL, command, NUL */
+    char *request; /* upstream, NUL, command, NUL; what is asked for has the user and a NUL behind it */
     size_t n;
 };
 
@@ -51,7 +51,7 @@ static const struct known *find(const struct book *b, struct span request)
     list_each(it, safe, &b->known)
     {
         const struct known *k = list_entry(it, struct known, node);
-        if (span_eq(span_make(k->request, k->n), request))
+        if (span_starts(request, span_make(k->request, k->n)))
             return k;
     }
     return NULL;
@@ -88,6 +88,11 @@ static bool choose(void *owner, struct span request, struct spawner_program *out
         k = find(b, request);
     }
     if (!k)
+        return false;
+    struct span user = span_from(request, k->n);
+    if (user.n < 2 || memchr(user.p, '\0', user.n) != user.p + user.n - 1)
+        unsetenv(SECRET_USER_VARIABLE);
+    else if (setenv(SECRET_USER_VARIABLE, user.p, 1) < 0)
         return false;
     argv[2] = k->request + strlen(k->request) + 1;
     *out = (struct spawner_program){"/bin/sh", (char *const *)(uintptr_t)argv};
@@ -194,7 +199,7 @@ static void follow(int line, int output, int64_t until, struct provided *out)
     secret_wipe(bytes, sizeof bytes);
 }
 
-void command_fetch(const char *upstream, const char *command, struct provided *out)
+void command_fetch(const char *upstream, const char *command, const char *user, struct provided *out)
 {
     int ends[2];
     struct buf request = {0};
@@ -204,6 +209,8 @@ void command_fetch(const char *upstream, const char *command, struct provided *o
         return;
     }
     write_request(&request, upstream, command);
+    if (user)
+        buf_add(&request, user, strlen(user) + 1);
     errno = EPIPE;
     int line = atomic_load(&over) ? -1 : spawner_ask(&runner, buf_span(&request), ends[1]);
     int error = errno;

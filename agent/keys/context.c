@@ -7,9 +7,12 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "keys/accept.h"
 #include "keys/aside.h"
 #include "keys/converse.h"
+#include "keys/login.h"
 #include "keys/pair.h"
+#include "keys/resident.h"
 #include "keys/slots.h"
 #include "keys/visitor.h"
 
@@ -83,8 +86,8 @@ void context_free(struct context *c)
     buf_free(&c->binding);
     free(c);
     who->contexts--;
-    if (who->visitor && who->contexts == 0)
-        visitor_rest(who);
+    if (who->guest && who->contexts == 0)
+        guest_rest(who);
 }
 
 static void refuse_call(uint32_t call, struct keyholder *k, enum keys_verdict verdict, const char *why)
@@ -141,16 +144,27 @@ static void too_late(struct deadline *d)
     buf_free(&why);
 }
 
+/* Whose connection it is. NULL: *no. */
+static struct identity *find_identity(struct identity *host, const struct keys_msg *m, struct guest_no *no)
+{
+    if (m->acting) {
+        *no = (struct guest_no){.verdict = KEYS_UNAVAILABLE};
+        const struct inbound *in = accept_inbound(host->k, m->acting, &no->why);
+        return in ? resident_find(host, in, no) : NULL;
+    }
+    if (m->flags & KEYS_CANDIDATE)
+        return login_who(host, m->trial);
+    return m->user.n || m->secret.n ? visitor_find(host, m->user, m->secret, no) : host;
+}
+
 void context_open(struct keyholder *k, const struct keys_msg *m)
 {
-    struct identity *who = identity_named(k, m->upstream);
-    if (who && (m->user.n || m->secret.n)) {
-        struct visitor_no no;
-        who = visitor_find(who, m->user, m->secret, &no);
-        if (!who) {
-            refuse_call(m->call, k, no.verdict, no.why);
-            return;
-        }
+    struct guest_no no = {0};
+    struct identity *host = identity_named(k, m->upstream);
+    struct identity *who = host ? find_identity(host, m, &no) : NULL;
+    if (no.verdict && !who) {
+        refuse_call(m->call, k, no.verdict, no.why);
+        return;
     }
     struct hop *hop = who ? identity_hop(who, m->host, m->port) : NULL;
     bool candidate = m->flags & KEYS_CANDIDATE;

@@ -14,7 +14,7 @@
 /* Does the password come from a person at exeat login? */
 static uint32_t login_helps(const struct context *c, bool password)
 {
-    if (c->who->visitor)
+    if (c->who->guest)
         return 0;
     enum secret_source source = c->who->u ? c->who->u->secret : SECRET_NONE;
     return password && (secret_source_is_keyring(source) || source == SECRET_PROMPT) ? KEYS_LOGIN_HELPS : 0;

@@ -23,6 +23,7 @@ struct secret_job {
     bool given;        /* `got` was filled in by a login: no provider is asked */
     enum secret_source source;
     char *argument, *upstream, *user, *domain;
+    bool resident;
     bool ntlm;
     struct provided got;
     struct secret nt_hash;
@@ -97,7 +98,7 @@ static void secret_run(struct job *job)
 {
     struct secret_job *j = (struct secret_job *)job;
     if (!j->given) {
-        struct provider_ask ask = {j->source, j->argument, j->upstream, j->user};
+        struct provider_ask ask = {j->source, j->argument, j->upstream, j->user, j->resident};
         provider_fetch(&ask, &j->got);
     }
     if (j->got.kind != PROVIDED)
@@ -196,7 +197,10 @@ static void submit(struct edition *e, struct secret *given)
     j->source = u->secret;
     j->argument = mem_strdup(u->secret_argument);
     j->upstream = mem_strdup(e->who->name);
-    j->user = mem_strdup(e->account.form == ACCOUNT_NONE ? NULL : e->account.text);
+    j->resident = e->who->resident;
+    j->user = mem_strdup(e->account.form == ACCOUNT_NONE ? NULL
+                         : j->resident                   ? e->account.qualified
+                                                         : e->account.text);
     j->domain = mem_strdup(u->domain);
     j->ntlm = choose_allows(u, AUTH_NTLM);
     if (given) {

@@ -30,6 +30,7 @@ struct gate *gate_new(const struct config_gateway *g, const char *replays)
     memcpy(gate->schemes, g->auth, sizeof gate->schemes);
     gate->n = g->n_auth;
     gate->winbind = g->winbind;
+    gate->per_user = g->identity == GATEWAY_IDENTITY_PER_USER;
     gate->memo = accept_memo_new();
     gate->digest = digest_gate_new(gate->realm, g->digest, g->n_digest);
     struct gate_inside *in = gate->inside = mem_zero(sizeof *in);
@@ -65,6 +66,11 @@ void gate_unref(struct gate *g)
     free(g->realm);
     free(g->domain);
     free(g);
+}
+
+bool gate_means_the_same(const struct gate *a, const struct gate *b)
+{
+    return a->per_user == b->per_user && span_eq(span_str(a->domain), span_str(b->domain));
 }
 
 bool gate_offers(const struct gate *g, enum auth_scheme scheme)
@@ -108,7 +114,8 @@ static void reach_doors(struct gate *g, struct gate_inside *in)
     struct gss_door_wish wish = {.negotiate = gate_offers(g, AUTH_NEGOTIATE),
                                  .keytab = in->keytab,
                                  .replays = in->replays,
-                                 .domain = g->domain};
+                                 .domain = g->domain,
+                                 .takes_tickets = g->per_user};
     if (gate_offers(g, AUTH_NTLM) && !in->reached)
         in->ntlm = gss_door_new(&wish, &in->ntlm_error);
     if (gate_offers(g, AUTH_NEGOTIATE)) {

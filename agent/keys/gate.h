@@ -19,6 +19,7 @@ struct gate {
     enum auth_scheme schemes[AUTH_SCHEMES]; /* in the order of the challenges */
     size_t n;
     bool winbind;
+    bool per_user; /* its users are acted for (identity = per-user) */
     struct accept_memo *memo;
     struct digest_gate *digest;
     struct gate_inside *inside;
@@ -27,6 +28,8 @@ struct gate {
 struct gate *gate_new(const struct config_gateway *g, const char *replays);
 struct gate *gate_ref(struct gate *g);
 void gate_unref(struct gate *g);
+/* Do both act for the users of one name as the same account? */
+bool gate_means_the_same(const struct gate *a, const struct gate *b);
 bool gate_offers(const struct gate *g, enum auth_scheme scheme);
 
 /* What a gate has at hand now: references of its own, and which schemes work with it. */

@@ -1,5 +1,5 @@
 /*
- * The home of gssapi on the client side (its words: gss_words.c). What we ask of it is little: no confidentiality, delegation only on demand, and mutual authentication of
+ * The home of gssapi on the client side (its words: gss_words.c; what a service does in its users' names: gss_act.c). What we ask of it is little: no confidentiality, delegation only on demand, and mutual authentication of
  * Kerberos alone (gss-ntlmssp fails when the server does not offer what was asked, and calls mutual authentication granted, which NTLM cannot do).
  * A proxy has two names: Kerberos gets the very principal that the ticket in the cache is for, so that nothing is made of it by DNS; NTLM
  * knows only host-based names. SPNEGO hands on the name of each call, so it gets the other one when the proxy has chosen NTLM.

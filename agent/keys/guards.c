@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "keys/identity.h"
 
-#define GUARDS_MAX 1024 /* several times as many as there are visitors (visitor.h), each of which holds one */
+#define GUARDS_MAX 4096 /* more than guests can hold (visitor.h, resident.h: one or two each) */
 
 /* Gives up guards that nobody uses, the oldest first. A frozen one is remembered by its mark; one that has none goes last. */
 static void drop_unused(struct keyholder *k)

@@ -1,7 +1,6 @@
 /*
- * The table of identities: one for each [upstream] section, for as long as the process lives (contexts point at them), and those of clients
- * (visitor.c); the proxies of each,
- * with what was learned of them; and who runs again when there is news. Main thread.
+ * The table of identities: one for each [upstream] section, for as long as the process lives (contexts point at them), and guests (guest.c);
+ * the proxies of each, with what was learned of them; and who runs again when there is news. Main thread.
  */
 #include "keys/identity.h"
 
@@ -10,7 +9,7 @@
 #include "base/buf.h"
 #include "base/log.h"
 #include "keys/context.h"
-#include "keys/visitor.h"
+#include "keys/guest.h"
 #include "keys/login.h"
 
 #define FOUND_MOST 1024 /* proxies of one identity that are met by `hosts`: they are remembered for good */
@@ -96,7 +95,7 @@ static void forget_missing(struct keyholder *k)
     list_each(it, safe, &k->identities)
     {
         struct identity *who = list_entry(it, struct identity, node);
-        if (who->u && who->config != k->config && !who->visitor) {
+        if (who->u && who->config != k->config && !who->guest) {
             who->u = NULL;
             login_overtaken(who);
             identity_put(who, edition_new(who));
@@ -120,7 +119,7 @@ void identities_sync(struct keyholder *k)
         who->wake = true;
     }
     forget_missing(k);
-    visitors_sync(k);
+    guests_sync(k);
 }
 
 void identity_free(struct identity *who)
@@ -132,7 +131,7 @@ void identity_free(struct identity *who)
         hop_free(list_entry(who->hops.next, struct hop, node));
     account_free(&who->account);
     config_unref(who->config);
-    visitor_free(who->visitor);
+    guest_free(who->guest);
     free(who->name);
     free(who);
 }
@@ -149,7 +148,7 @@ struct identity *identity_named(struct keyholder *k, struct span name)
     list_each(it, safe, &k->identities)
     {
         struct identity *who = list_entry(it, struct identity, node);
-        if (!who->visitor && span_eq(span_str(who->name), name))
+        if (!who->guest && span_eq(span_str(who->name), name))
             return who;
     }
     return NULL;
@@ -206,7 +205,7 @@ void identity_put(struct identity *who, struct edition *e)
     if (!old)
         return;
     edition_unref(old);
-    if (who->visitor) /* the agent knows it by its user and password, which are what they were */
+    if (who->guest) /* the agent knows it by whose it is, which is what it was */
         return;
     log_info(NULL, "upstream %s: generation %u of %s", who->name, e->generation,
              *identity_text(e) ? identity_text(e) : "the user's own identity");
@@ -245,11 +244,25 @@ void identities_retry(struct keyholder *k)
     }
 }
 
+/* Residents may wait for what their host's keytab gives. */
+static void wake_residents(const struct identity *host)
+{
+    struct list *it, *safe;
+    list_each(it, safe, &host->k->identities)
+    {
+        struct identity *who = list_entry(it, struct identity, node);
+        who->wake =
+            who->wake || (who->resident && !list_empty(&who->waiting) && strcmp(who->name, host->name) == 0);
+    }
+}
+
 static bool run_waiting(struct identity *who)
 {
     if (!who->wake)
         return false;
     who->wake = false;
+    if (!who->guest && who->u && who->u->secret == SECRET_KEYTAB)
+        wake_residents(who);
     renewal_go_on(who->current);
     struct list now;
     list_init(&now);

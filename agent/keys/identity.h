@@ -19,6 +19,8 @@ enum part { PART_UNKNOWN, PART_RUNNING, PART_READY, PART_FAILED };
 /* What Negotiate works with: immutable once made, shared by the edition and the handshakes that began with it. */
 struct bundle {
     int refs;
+    struct bundle *service;     /* a reference: whose ticket acts for the user of this one; NULL: nobody's */
+    bool forwardable;           /* the ticket was asked to be so */
     struct ticket ticket;       /* cache NULL: no Kerberos */
     struct gss_cred *full;      /* Kerberos, and NTLM where allowed; NULL without a ticket */
     struct gss_cred *ntlm_only; /* NULL where NTLM is not allowed or there is no password */
@@ -52,12 +54,13 @@ struct edition {
     struct bundle *bundle;
     struct err negotiate_why;
     enum ticket_result ticket_result;
-    uint64_t negotiate_looked;      /* tick of the last search for a ticket */
-    int64_t negotiate_retry;        /* not before, after a failure */
-    char *keytab_print;             /* what the keytab held when it was used last; NULL: it was not */
-    unsigned refusals;              /* by a KDC, one after another */
-    struct renewal renewal;         /* of the ticket in `bundle` */
-    struct guard *ticket_guard;     /* of the ticket in `bundle` */
+    bool not_allowed;           /* the KDC lets no service act for this user, as far as it was asked last */
+    uint64_t negotiate_looked;  /* tick of the last search for a ticket */
+    int64_t negotiate_retry;    /* not before, after a failure */
+    char *keytab_print;         /* what the keytab held when it was used last; NULL: it was not */
+    unsigned refusals;          /* by a KDC, one after another */
+    struct renewal renewal;     /* of the ticket in `bundle` */
+    struct guard *ticket_guard; /* of the ticket in `bundle` */
     struct guard_attempt acquiring; /* the password is at the KDC */
 };
 
@@ -92,7 +95,9 @@ struct hop {
 };
 
 struct trial;
+struct guest;
 struct visitor;
+struct resident;
 
 struct identity {
     struct list node;
@@ -100,7 +105,9 @@ struct identity {
     char *name;
     struct config *config;           /* a reference, for: */
     const struct config_upstream *u; /* NULL: the section is gone from the configuration */
-    struct visitor *visitor;         /* a client's own identity (visitor.h); NULL: the configured one */
+    struct guest *guest;             /* NULL: the configured one; else one of these as well: */
+    struct visitor *visitor;         /* a client's own identity (visitor.h) */
+    struct resident *resident;       /* of a gateway's user (resident.h) */
     unsigned contexts, editions;     /* that point here */
     struct account account;
     struct edition *current;
@@ -117,7 +124,7 @@ struct identity {
 void identities_sync(struct keyholder *k);
 void identities_free(struct keyholder *k);
 struct identity *identity_named(struct keyholder *k, struct span name); /* NULL: no such upstream */
-/* For visitor.c: one more, without a section yet; and its end, when nothing points to it. */
+/* For guest.c: one more, without a section yet; and its end, when nothing points to it. */
 struct identity *identity_new(struct keyholder *k, const char *name);
 void identity_free(struct identity *who);
 /* Who this text means: *a, with the section's default domain. It is nobody (ACCOUNT_NONE) where it is no user name; *why then. */

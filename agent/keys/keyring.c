@@ -154,7 +154,8 @@ void keyring_fetch(const char *upstream, const char *user, struct provided *out)
         out->kind = explain(error, &out->e);
     } else {
         out->kind = PROVIDED_ABSENT;
-        err_set(&out->e, ERR_NONE, "the keyring has no password for %s", upstream);
+        err_set(&out->e, ERR_NONE, "the keyring has no password for %s%s%s", upstream,
+                user && *user ? " of " : "", user ? user : "");
     }
     for (GList *it = items; it; it = it->next)
         if (take(it->data, w.cancel, out))
@@ -163,19 +164,24 @@ void keyring_fetch(const char *upstream, const char *user, struct provided *out)
     watchdog_stop(&w);
 }
 
-enum provided_kind keyring_clear(const char *upstream, struct err *e)
+enum provided_kind keyring_clear(const char *upstream, const char *user, struct err *e)
 {
     struct watchdog w;
     GError *error = NULL;
 
     watchdog_start(&w);
     keep_running_without_bus(w.cancel);
-    secret_password_clear_sync(&schema, w.cancel, &error, "application", "exeat", "upstream", upstream, NULL);
+    if (user)
+        secret_password_clear_sync(&schema, w.cancel, &error, "application", "exeat", "upstream", upstream,
+                                   "user", user, NULL);
+    else
+        secret_password_clear_sync(&schema, w.cancel, &error, "application", "exeat", "upstream", upstream,
+                                   NULL);
     watchdog_stop(&w);
     return error ? explain(error, e) : PROVIDED;
 }
 
-/* One item for each upstream: what an earlier login left for another user would come first some day. */
+/* One item for each upstream that has one user: what an earlier login left for another user would come first some day. */
 static void clear_others(const char *upstream, const char *user, GCancellable *cancel)
 {
     GList *items = search(upstream, NULL, cancel, NULL);
@@ -190,8 +196,8 @@ static void clear_others(const char *upstream, const char *user, GCancellable *c
     g_list_free_full(items, g_object_unref);
 }
 
-enum provided_kind keyring_store(const char *upstream, const char *user, const struct secret *secret,
-                                 struct err *e)
+enum provided_kind keyring_store(const char *upstream, const char *user, bool alone,
+                                 const struct secret *secret, struct err *e)
 {
     struct watchdog w;
     GError *error = NULL;
@@ -205,7 +211,7 @@ enum provided_kind keyring_store(const char *upstream, const char *user, const s
     secret_password_store_binary_sync(&schema, SECRET_COLLECTION_DEFAULT, buf_cstr(&label), value, w.cancel,
                                       &error, "application", "exeat", "upstream", upstream, "user", user,
                                       NULL);
-    if (!error)
+    if (!error && alone)
         clear_others(upstream, user, w.cancel);
     secret_value_unref(value);
     buf_free(&label);

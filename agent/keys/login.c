@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/log.h"
 #include "keys/nthash.h"
+#include "keys/resident.h"
 #include "keys/words.h"
 #include "keys/work.h"
 
@@ -36,6 +37,7 @@ struct keyring_job {
     struct identity *who;
     struct trial *trial; /* NULL: a logout by: */
     uint32_t peer, call;
+    bool resident; /* of `user`, one of a gateway's */
     char *upstream, *user;
     struct secret secret;
     enum provided_kind kind;
@@ -149,10 +151,10 @@ static void keyring_run(struct job *job)
         provided_free(&got);
         break;
     case KEYRING_STORE:
-        j->kind = keyring_store(j->upstream, j->user, &j->secret, &j->e);
+        j->kind = keyring_store(j->upstream, j->user, !j->resident, &j->secret, &j->e);
         break;
     case KEYRING_CLEAR:
-        j->kind = keyring_clear(j->upstream, &j->e);
+        j->kind = keyring_clear(j->upstream, j->user, &j->e);
         break;
     }
 }
@@ -191,14 +193,15 @@ static void keyring_done(struct job *job)
     free(j);
 }
 
-static struct keyring_job *keyring_job_new(struct identity *who, enum keyring_verb verb)
+static struct keyring_job *keyring_job_new(struct identity *who, enum keyring_verb verb, bool resident)
 {
     struct keyring_job *j = mem_zero(sizeof *j);
     j->job.run = keyring_run;
     j->job.done = keyring_done;
     j->verb = verb;
     j->who = who;
-    j->upstream = provider_keyring_name(who->u->secret, who->name);
+    j->resident = resident;
+    j->upstream = provider_keyring_name(who->u->secret, who->name, resident);
     return j;
 }
 
@@ -220,8 +223,9 @@ static void stored(struct trial *t, enum provided_kind kind, const struct err *e
     struct buf why = {0};
     bool keyring = t->who->u && secret_source_is_keyring(t->who->u->secret);
     bool kept = keyring && kind == PROVIDED;
-    promote(t, kept);
-    bool lost = !kept && t->who->k->one_errand;
+    bool lost = !kept && (t->who->k->one_errand || t->who->resident); /* a guest does not stay for long */
+    if (!lost || !t->who->resident)
+        promote(t, kept);
     if (t->verdict == KEYS_OK)
         buf_addf(&why, "the password of %s was accepted by %s", identity_text(t->e), t->proxy);
     else
@@ -255,9 +259,9 @@ static void trial_over(struct trial *t)
         stored(t, PROVIDED_NOWHERE, NULL);
         return;
     }
-    struct keyring_job *j = keyring_job_new(t->who, KEYRING_STORE);
+    struct keyring_job *j = keyring_job_new(t->who, KEYRING_STORE, t->who->resident);
     j->trial = t;
-    j->user = mem_strdup(t->e->account.text);
+    j->user = mem_strdup(j->resident ? t->e->account.qualified : t->e->account.text);
     secret_move(&j->secret, &t->typed);
     work_submit(&j->job);
 }
@@ -303,7 +307,9 @@ static bool settle_account(struct edition *e, struct span user, struct buf *why)
         return false;
     }
     bool configured = e->account.form != ACCOUNT_NONE;
-    bool good = configured ? !user.n || strcmp(given.key, e->account.key) == 0 : user.n > 0;
+    bool good = e->who->resident ? true
+                : configured     ? !user.n || strcmp(given.key, e->account.key) == 0
+                                 : user.n > 0;
     if (!good && configured)
         buf_addf(why, "the configuration says user = %s for upstream %s", e->account.text, e->who->name);
     else if (!good)
@@ -328,11 +334,31 @@ static bool is_of_its_form(struct keyholder *k, struct identity *who, uint32_t p
     return false;
 }
 
+/* A user of our gateways, by the name that such a user goes by there. NULL: said so. */
+static struct identity *find_resident(struct identity *host, uint32_t peer, const struct keys_msg *m)
+{
+    struct guest_no no;
+    struct keyholder *k = host->k;
+    if (host->u->secret == SECRET_PROMPT) {
+        answer(k, peer, m->call, KEYS_UNAVAILABLE, "secret = prompt keeps one password, and no other user's",
+               "Set secret = keyring for this upstream.");
+        return NULL;
+    }
+    char *name = residents_account(k->config, m->user);
+    struct identity *who = resident_named(host, span_str(name), &no);
+    if (!who)
+        answer(k, peer, m->call, no.verdict, no.why, no.remedy);
+    free(name);
+    return who;
+}
+
 void login_begin(struct keyholder *k, uint32_t peer, const struct keys_msg *m)
 {
     struct identity *who = identity_named(k, m->upstream);
     struct buf why = {0};
     if (!takes_typed(k, who, peer, m->call))
+        return;
+    if (m->flags & KEYS_GUEST && !(who = find_resident(who, peer, m)))
         return;
     if (who->trial) {
         answer(k, peer, m->call, KEYS_UNAVAILABLE, "another login for this upstream is under way", NULL);
@@ -356,7 +382,7 @@ void login_begin(struct keyholder *k, uint32_t peer, const struct keys_msg *m)
         trial_answer(t, KEYS_UNAVAILABLE, buf_cstr(&why),
                      "Set user = in the configuration, or name it with the login.");
     } else if (secret_source_is_keyring(who->u->secret)) {
-        struct keyring_job *j = keyring_job_new(who, KEYRING_LOOK);
+        struct keyring_job *j = keyring_job_new(who, KEYRING_LOOK, who->resident);
         j->trial = t;
         work_submit(&j->job);
     } else {
@@ -407,6 +433,18 @@ void login_stop(struct keyholder *k)
     }
 }
 
+struct identity *login_who(struct identity *host, uint32_t trial)
+{
+    struct list *it, *safe;
+    list_each(it, safe, &host->k->identities)
+    {
+        struct identity *who = list_entry(it, struct identity, node);
+        if (trial && who->trial && who->trial->id == trial && strcmp(who->name, host->name) == 0)
+            return who;
+    }
+    return host;
+}
+
 /* --- logout --- */
 
 static void logged_out(struct identity *who, uint32_t peer, uint32_t call, const struct keyring_job *j)
@@ -415,20 +453,28 @@ static void logged_out(struct identity *who, uint32_t peer, uint32_t call, const
         answer(who->k, peer, call, KEYS_UNAVAILABLE, j->e.text, NULL);
         return;
     }
-    identity_put(who, edition_new(who));
+    struct guest_no no;
+    struct identity *guest = j && j->resident && who->u ? resident_named(who, span_str(j->user), &no) : NULL;
+    if (guest || !j || !j->resident)
+        identity_put(guest ? guest : who, edition_new(guest ? guest : who));
     answer(who->k, peer, call, KEYS_OK, "", NULL);
 }
 
 void logout_begin(struct keyholder *k, uint32_t peer, const struct keys_msg *m)
 {
     struct identity *who = identity_named(k, m->upstream);
+    bool resident = m->flags & KEYS_GUEST;
     if (!takes_typed(k, who, peer, m->call))
         return;
-    if (who->u->secret != SECRET_KEYRING) {
+    struct identity *guest = resident ? find_resident(who, peer, m) : NULL;
+    if (resident && !guest)
+        return;
+    if (!secret_source_is_keyring(who->u->secret)) {
         logged_out(who, peer, m->call, NULL);
         return;
     }
-    struct keyring_job *j = keyring_job_new(who, KEYRING_CLEAR);
+    struct keyring_job *j = keyring_job_new(who, KEYRING_CLEAR, resident);
+    j->user = resident ? mem_strdup(guest->account.qualified) : NULL;
     j->peer = peer;
     j->call = m->call;
     work_submit(&j->job);

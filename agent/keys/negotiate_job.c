@@ -20,6 +20,7 @@ void bundle_unref(struct bundle *b)
     gss_cred_free(b->full);
     gss_cred_free(b->ntlm_only);
     ticket_free(&b->ticket);
+    bundle_unref(b->service);
     free(b);
 }
 
@@ -29,6 +30,11 @@ static void make_credentials(struct negotiate_job *j, struct ticket *ticket)
     struct bundle *b = mem_zero(sizeof *b);
     b->refs = 1;
     b->ticket = *ticket;
+    b->forwardable = j->forwardable;
+    if (ticket->acting) {
+        b->service = j->service; /* the reference goes with it */
+        j->service = NULL;
+    }
     if (b->ticket.cache) {
         struct gss_cred_request full = {.mech = GSS_MECH_SPNEGO,
                                         .name = b->ticket.principal,
@@ -58,7 +64,9 @@ static bool find(struct negotiate_job *j, struct ticket *ticket)
         return true;
     if (j->result != TICKET_OK && j->old)
         j->result = ticket_renew(&j->old->ticket, ticket, &j->why);
-    if (!j->own && !j->may_acquire)
+    if (j->resident && !j->may_acquire)
+        err_set(&j->why, ERR_NONE, "no Kerberos ticket of %s was handed on", j->account.text);
+    else if (!j->own && !j->may_acquire)
         err_set(&j->why, ERR_CONFIG, "a password gets no Kerberos ticket here (kerberos = find)");
     if (j->result != TICKET_OK && j->result != TICKET_UNREACHABLE && j->may_acquire)
         j->realm = ticket_realm(&j->account, &j->why);
@@ -99,6 +107,41 @@ static void fetch_services(struct negotiate_job *j, const struct ticket *ticket)
     }
 }
 
+/* The realm of the service that acts, where the user's domain is that one by its name; else as for a password. */
+static char *realm_of_user(struct negotiate_job *j)
+{
+    struct span service = span_str(j->service->ticket.principal);
+    struct span realm = span_from(service, span_rfind(service, '@') + 1),
+                domain = span_str(j->account.domain);
+    bool same = span_ieq(realm, domain) || (j->account.form == ACCOUNT_DOWN_LEVEL &&
+                                            span_ieq(span_head(realm, span_find(realm, '.')), domain));
+    return same ? span_dup(realm) : ticket_realm(&j->account, &j->why);
+}
+
+/* Another's ticket for this user. */
+static void act(struct negotiate_job *j, struct ticket *ticket)
+{
+    struct act_ask ask = {.service = &j->service->ticket, .who = &j->account};
+    struct span evidence = j->handed ? handed_evidence(j->handed) : SPAN("");
+    char *realm = NULL;
+    if (evidence.n) {
+        ask.evidence = evidence;
+        ask.principal = handed_principal(j->handed);
+        ask.until = handed_until(j->handed);
+    } else if (j->account.form == ACCOUNT_PLAIN && !*j->account.domain) {
+        /* It may be anybody's in the realm: the gateway's users are not the directory's. */
+        err_set(&j->why, ERR_CONFIG,
+                "whose account of the directory %s is cannot be told: set domain for the gateway",
+                j->account.text);
+        return;
+    } else if (!(realm = realm_of_user(j))) {
+        return;
+    }
+    ask.realm = realm;
+    j->result = ticket_act(&ask, ticket, &j->why);
+    free(realm);
+}
+
 void negotiate_run(struct job *job)
 {
     struct negotiate_job *j = (struct negotiate_job *)job;
@@ -106,6 +149,10 @@ void negotiate_run(struct job *job)
     j->result = TICKET_NONE;
     if (j->realm) {
         j->result = ticket_acquire(&j->account, j->realm, &j->password, j->forwardable, &ticket, &j->why);
+    } else if (j->handed && handed_ticket(j->handed)) {
+        j->result = ticket_delegated(handed_ticket(j->handed), &ticket, &j->why);
+    } else if (j->service) {
+        act(j, &ticket);
     } else if (j->keytab) {
         struct keytab_ask ask = {&j->account, j->keytab, j->forwardable, j->look_only, j->refused};
         j->result = ticket_from_keytab(&ask, &ticket, &j->print, &j->why);
@@ -127,6 +174,8 @@ void negotiate_job_free(struct negotiate_job *j)
         free(j->services[i].name);
     }
     free(j->services);
+    handed_unref(j->handed);
+    bundle_unref(j->service);
     bundle_unref(j->old);
     bundle_unref(j->seen);
     edition_unref(j->e);

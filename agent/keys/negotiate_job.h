@@ -4,6 +4,7 @@
 #ifndef EXEAT_KEYS_NEGOTIATE_JOB_H
 #define EXEAT_KEYS_NEGOTIATE_JOB_H
 
+#include "keys/handed.h"
 #include "keys/identity.h"
 #include "keys/work.h"
 
@@ -28,7 +29,11 @@ struct negotiate_job {
     bool own;              /* the user's own ticket will do */
     bool may_acquire;
     bool forwardable;
-    struct bundle *old;  /* a reference, where its ticket is ours: it may be renewed */
+    bool resident; /* of a gateway's user: no ticket that lies about will do */
+    struct handed
+        *handed; /* a reference: the ticket that the user handed on is the one, or is evidence for: */
+    struct bundle *service; /* a reference: whose ticket acts for the user */
+    struct bundle *old;     /* a reference, where its ticket is ours: it may be renewed */
     struct bundle *seen; /* a reference, where its ticket is the user's own: is there a later one by now? */
     char *spn;
     enum canonicalize canonicalize;

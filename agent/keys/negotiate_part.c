@@ -1,5 +1,6 @@
 /*
- * The Kerberos side of an edition: the user's own ticket, one of a keytab, or one acquired with the password where the configuration says so;
+ * The Kerberos side of an edition: the user's own ticket, one of a keytab, or one acquired with the password where the configuration says so; for the users of
+ * a gateway the one that was handed on, or those that a keytab's service gets in their names;
  * and the SPNEGO credentials made of it and of the NT hash. Asking a KDC with a password is an attempt that the guard counts; it is made once
  * for all who wait, and by nobody while another attempt with the same password is unanswered. Main thread; the worker's half is
  * in negotiate_job.c, and when a ticket is renewed in renewal.c.
@@ -11,6 +12,8 @@
 #include "base/log.h"
 #include "keys/choose.h"
 #include "keys/negotiate_job.h"
+#include "keys/resident.h"
+#include "keys/resident_part.h"
 
 #define LOOK_AGAIN_MS 30000 /* for a ticket, while NTLM does without */
 #define RETRY_MS      60000 /* after a KDC said no */
@@ -40,7 +43,7 @@ static struct guard *guard_of_ticket(const struct edition *e, const struct ticke
     struct buf mark = {0};
     if (e->keytab_print) /* not the ticket's own time: each refused one could be followed by a new one for ever */
         buf_addf(&mark, "ticket of keytab %s", e->keytab_print);
-    else if (t->private)
+    else if (t->private && !t->delegated)
         buf_addf(&mark, "ticket of %s", e->guard->mark);
     else
         buf_addf(&mark, "ticket %s %lld", t->principal, (long long)t->since);
@@ -159,6 +162,7 @@ static void take_result(struct edition *e, struct negotiate_job *j)
     bool keep = j->result != TICKET_OK && has_ticket(e) && e->bundle->ticket.private;
     e->negotiate_why = j->why;
     e->ticket_result = j->result;
+    e->not_allowed = j->result == TICKET_NOT_ALLOWED;
     take_print(e, j);
     e->negotiate_retry = retry_after(e, j);
     if (j->network != e->who->k->network)
@@ -228,13 +232,16 @@ static void submit(struct edition *e, enum look look)
     j->e = edition_ref(e);
     j->network = e->who->k->network;
     account_copy(&j->account, &e->account);
+    j->resident = e->who->resident;
     j->own =
-        !e->candidate && !e->who->visitor; /* these must prove the password, not the ticket that lies about */
+        !e->candidate && !e->who->guest; /* these must prove the password, not the ticket that lies about */
     j->may_acquire = u->kerberos == KERBEROS_ACQUIRE && e->guard != NULL;
-    j->forwardable = u->delegate;
+    j->forwardable = u->delegate || (u->secret == SECRET_KEYTAB && residents_are_welcome(e->who->k->config));
     j->spn = mem_strdup(u->spn);
     j->canonicalize = u->canonicalize;
-    if (u->secret == SECRET_KEYTAB) {
+    if (j->resident) {
+        resident_give(e, j);
+    } else if (u->secret == SECRET_KEYTAB) {
         j->keytab = mem_strdup(u->secret_argument);
         j->look_only = look == PEEK;
         if (now_ms() < e->negotiate_retry || is_frozen(e, e->ticket_guard))
@@ -291,7 +298,7 @@ static bool is_final(enum ticket_result r)
 static bool may_look(const struct edition *e, uint64_t since)
 {
     return e->negotiate_state != PART_RUNNING && e->negotiate_looked < since &&
-           (now_ms() >= e->negotiate_retry || e->who->u->secret == SECRET_KEYTAB);
+           (now_ms() >= e->negotiate_retry || (e->who->u->secret == SECRET_KEYTAB && !e->who->resident));
 }
 
 static enum ready without_ticket(struct edition *e, uint64_t since, struct err *why)
@@ -304,6 +311,11 @@ static enum ready without_ticket(struct edition *e, uint64_t since, struct err *
     bool password = u->secret != SECRET_NONE && u->secret != SECRET_KEYTAB;
     if (password && edition_need_secret(e, since, why) == READY_WAIT)
         return READY_WAIT;
+    if (e->who->resident && u->secret == SECRET_KEYTAB && !resident_is_handed(e->who)) {
+        r = resident_need_service(e->who, since, why);
+        if (r != READY_YES)
+            return r;
+    }
     if (may_look(e, since) || (stale && e->negotiate_looked < since)) {
         submit(e, LOOK);
         return READY_WAIT;
@@ -373,7 +385,9 @@ bool edition_peek(struct edition *e, uint64_t since)
         return true;
     bool look = has_own_ticket(e) ? e->negotiate_state == PART_READY && e->negotiate_looked < since
                                   : !is_usable(e->bundle) && may_look(e, since);
-    if (choose_allows(u, AUTH_NEGOTIATE) && !e->acquire && look)
+    bool acts =
+        e->who->resident && u->secret == SECRET_KEYTAB && !resident_is_handed(e->who); /* which asks a KDC */
+    if (choose_allows(u, AUTH_NEGOTIATE) && !e->acquire && look && !acts)
         submit(e, PEEK);
     return e->negotiate_state == PART_RUNNING;
 }

@@ -62,6 +62,10 @@ void renewal_plan(struct edition *e)
     deadline_unset(&r->deadline);
     r->used = false;
     r->tries = 0;
+    if (e->who->resident) { /* what comes after it, the user's next connection or request brings */
+        r->state = RENEWAL_NONE;
+        return;
+    }
     r->at = renewal_time(t->start, t->until, throw_dice());
     r->state = t->cache && r->at > now ? RENEWAL_PLANNED : RENEWAL_NONE;
     if (r->state == RENEWAL_PLANNED)

@@ -287,6 +287,8 @@ static void take_service(struct step_job *j)
     j->c->who->wake = true;
     if (h->service_generation != j->generation)
         return;
+    if (j->c->e->generation == j->generation)
+        j->c->e->not_allowed = j->service == TICKET_NOT_ALLOWED;
     h->service_state = j->principal ? PART_READY : j->service == TICKET_OK ? PART_UNKNOWN : PART_FAILED;
     h->service_retry = j->network == j->c->who->k->network ? now_ms() + SERVICE_RETRY_MS : 0;
     h->service_why = j->why;

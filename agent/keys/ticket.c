@@ -1,7 +1,7 @@
 /*
  * The user's own tickets, and what all calls into the Kerberos library have in common. Each call makes a library context of its own: a context
  * belongs to one thread, and making one costs microseconds beside what the call itself does. Error codes of the KDC become sentences
- * here, and one of them, preauthentication failed, is the refusal of a password. (ticket_get.c acquires, ticket_service.c names the proxy.)
+ * here, and one of them, preauthentication failed, is the refusal of a password. (ticket_get.c acquires, ticket_service.c names the proxy, ticket_act.c acts for users.)
  */
 #include <stdlib.h>
 #include <string.h>
@@ -86,6 +86,7 @@ void ticket_free(struct ticket *t)
             krb5_cc_destroy(k, cache);
         krb5_free_context(k);
     }
+    acting_free(t->acting);
     free(t->cache);
     free(t->principal);
     *t = (struct ticket){0};
@@ -97,8 +98,7 @@ bool ticket_lasts(const struct ticket *t, time_t now)
     return t->until > now + (part < TICKET_LEAST_SECONDS ? part : TICKET_LEAST_SECONDS);
 }
 
-/* The lifetime of the ticket-granting ticket of `me`'s own realm. false: there is none that is valid for a while. */
-static bool read_lifetime(krb5_context k, krb5_ccache cache, krb5_principal me, struct ticket *out)
+bool krb_lifetime(krb5_context k, krb5_ccache cache, krb5_principal me, struct ticket *out)
 {
     krb5_creds want = {0}, have;
     bool good = false;
@@ -135,7 +135,7 @@ static bool look_at(krb5_context k, krb5_ccache cache, const struct account *who
         return false;
     char *name = krb_name(k, me);
     if (name) {
-        bool alive = read_lifetime(k, cache, me, out);
+        bool alive = krb_lifetime(k, cache, me, out);
         good = alive && account_is_principal(who, span_str(name));
         if (good)
             good = (out->cache = full_name(k, cache)) != NULL;

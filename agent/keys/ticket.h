@@ -23,6 +23,7 @@ enum ticket_result {
     TICKET_CLOCK_SKEW,
     TICKET_UNKNOWN_USER,
     TICKET_UNKNOWN_SERVICE,
+    TICKET_NOT_ALLOWED, /* a service may not act for that user */
     TICKET_UNREACHABLE, /* no KDC answered, or none is known for the realm */
     TICKET_FAILED,
     TICKET_SAME, /* nothing was asked: the keytab is the one that was refused */
@@ -36,6 +37,9 @@ struct ticket {
     time_t until;       /* end of the ticket-granting ticket */
     time_t renew_until; /* 0: it cannot be renewed */
     bool private;       /* our own memory cache: destroyed by ticket_free */
+    bool delegated;     /* a gateway's client handed it on */
+    struct acting
+        *acting; /* the user has not proved himself to the KDC: a service acts for him; NULL: he has */
 };
 
 void ticket_free(struct ticket *t); /* any thread */
@@ -70,6 +74,25 @@ enum ticket_result ticket_from_keytab(const struct keytab_ask *ask, struct ticke
 
 /* A later ticket for one of ours, from the KDC, without password or key. */
 enum ticket_result ticket_renew(const struct ticket *old, struct ticket *out, struct err *e);
+
+/* A memory cache that GSSAPI has filled, which is ours from now on. false: it is not `principal`'s, or its ticket gets no others; then it is gone, and *e. */
+bool ticket_adopt(const char *cache, const char *principal, struct ticket *out, struct err *e);
+/* Destroys such a cache. */
+void ticket_discard(const char *cache);
+/* What was handed on, in a cache of our own. */
+enum ticket_result ticket_delegated(const struct ticket *from, struct ticket *out, struct err *e);
+
+struct act_ask {
+    const struct ticket *service; /* of the service that acts: its cache must outlive *out */
+    const struct account *who;    /* for whom, and */
+    const char *realm;            /* in which realm; or */
+    const char *principal;        /* the same, where the client's own ticket for us says it: */
+    int64_t until;                /* and when it ends; 0: no end is known */
+    struct span
+        evidence; /* that ticket; empty: there is none, and the KDC takes the service's word, if it does */
+};
+/* A cache into which ticket_service puts tickets in the user's name, and which is good for nothing else. */
+enum ticket_result ticket_act(const struct act_ask *ask, struct ticket *out, struct err *e);
 
 struct service {
     const char *host; /* of the proxy, as configured */

@@ -91,9 +91,11 @@ enum ticket_result ticket_service(const struct ticket *t, const struct service *
     krb5_error_code code = make_name(k, s, &want.server);
     if (code == 0)
         code = krb5_cc_resolve(k, t->cache, &cache);
-    if (code == 0)
-        code = fetch(k, cache, &want, principal);
     enum ticket_result result = TICKET_OK;
+    if (code == 0 && t->acting)
+        result = ticket_act_service(k, t, cache, want.server, principal, e);
+    else if (code == 0)
+        code = fetch(k, cache, &want, principal);
     if (code) {
         char *name = asked_for(k, want.server, s);
         result = krb_explain(k, code, name, e);

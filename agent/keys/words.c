@@ -3,7 +3,10 @@
  */
 #include "keys/words.h"
 
+#include <stdlib.h>
+
 #include "base/buf.h"
+#include "keys/resident.h"
 
 void words_sentence(struct buf *out, const char *text)
 {
@@ -27,12 +30,65 @@ static const char *whose(const struct edition *e)
     return *text ? text : "the user";
 }
 
+/* Where the secret of a gateway's user is to be put. */
+static void resident_place(const struct edition *e, const char *what, struct buf *remedy)
+{
+    const struct config_upstream *u = e->who->u;
+    const char *user = e->account.qualified;
+    char *place = NULL;
+    switch (u ? u->secret : SECRET_NONE) {
+    case SECRET_KEYRING:
+    case SECRET_NT_HASH:
+        buf_addf(remedy, "The gateway's administrator stores %s with: exeat login %s --for '%s'", what,
+                 e->who->name, user);
+        break;
+    case SECRET_FILE:
+    case SECRET_CREDENTIAL:
+        place = provider_place(u->secret_argument, user);
+        buf_addf(remedy,
+                 "The gateway's administrator puts %s into %s%s; it is read again at the next request.", what,
+                 u->secret == SECRET_FILE ? "" : "the systemd credential ", place);
+        break;
+    case SECRET_COMMAND:
+        buf_addf(remedy,
+                 "The gateway's administrator corrects what the configured command prints "
+                 "for " SECRET_USER_VARIABLE "=%s; it is run again at the next request.",
+                 user);
+        break;
+    default:
+        buf_addf(remedy, "Connect to the gateway with a Kerberos ticket that may be handed on (kinit -f).");
+    }
+    free(place);
+}
+
+/* What lets a service act for its users. */
+static void delegation_remedy(const struct edition *e, struct buf *remedy)
+{
+    const struct identity *host = resident_host(e->who);
+    const struct bundle *b = host ? host->current->bundle : NULL;
+    const char *service = b && b->ticket.principal ? b->ticket.principal : "the keytab's service";
+    const struct config_upstream *u = e->who->u;
+    const char *spn = u->spn ? u->spn : NULL;
+    buf_addf(
+        remedy,
+        "The directory's administrator lets %s delegate to %s%s. With Samba: samba-tool delegation "
+        "add-service "
+        "ACCOUNT %s%s, and samba-tool delegation for-any-protocol ACCOUNT on for users who come in without a "
+        "ticket.",
+        service, spn ? spn : "HTTP/", spn ? "" : u->proxies[0].host, spn ? spn : "HTTP/",
+        spn ? "" : u->proxies[0].host);
+}
+
 /* What to do about a password that was refused. */
 static void secret_remedy(const struct edition *e, struct buf *remedy)
 {
     const struct config_upstream *u = e->who->u;
     if (e->who->visitor) {
         buf_add_str(remedy, "Give the program the right user name and password.");
+        return;
+    }
+    if (e->who->resident) {
+        resident_place(e, "the right password", remedy);
         return;
     }
     switch (u ? u->secret : SECRET_NONE) {
@@ -63,6 +119,17 @@ static void secret_remedy(const struct edition *e, struct buf *remedy)
     }
 }
 
+/* What to do about a ticket of one of a gateway's users that was refused. */
+static void ticket_remedy(const struct edition *e, struct buf *remedy)
+{
+    if (e->bundle && e->bundle->ticket.delegated)
+        buf_addf(remedy, "%s gets a new ticket with kinit, and connects to the gateway again.", whose(e));
+    else if (e->keytab_print)
+        buf_addf(remedy, "Ask the proxy's administrator whether %s may use it.", whose(e));
+    else
+        secret_remedy(e, remedy);
+}
+
 void words_refused(const struct edition *e, const struct guard *g, struct buf *why, struct buf *remedy)
 {
     bool ticket = g == e->ticket_guard;
@@ -77,7 +144,9 @@ void words_refused(const struct edition *e, const struct guard *g, struct buf *w
             why,
             "The %s of %s was refused earlier and has not changed since. It is not sent again until it does.",
             what, whose(e));
-    if (ticket && !e->keytab_print)
+    if (ticket && e->who->resident)
+        ticket_remedy(e, remedy);
+    else if (ticket && !e->keytab_print)
         buf_add_str(remedy, "Get a new ticket with: kinit");
     else
         secret_remedy(e, remedy);
@@ -90,6 +159,10 @@ void words_site_refused(const struct edition *e, bool ticket, const char *proxy,
              "The proxy %s refused this site to %s, or no longer takes the %s. It has accepted the same "
              "%s before, so other sites are still tried; this one is not for a few minutes.",
              proxy, whose(e), ticket ? "Kerberos ticket" : "password", ticket ? "ticket" : "password");
+    if (ticket && e->who->resident) {
+        ticket_remedy(e, remedy);
+        return;
+    }
     if (ticket && !e->keytab_print) {
         buf_add_str(remedy, "If other sites are refused as well, get a new ticket with: kinit");
         return;
@@ -164,6 +237,28 @@ static void keytab_remedy(const struct edition *e, bool kerberos, struct buf *re
                  u->secret_argument);
 }
 
+static void resident_remedy(const struct edition *e, bool kerberos, struct buf *remedy)
+{
+    const struct config_upstream *u = e->who->u;
+    bool sees_tickets = kerberos && u->secret != SECRET_KEYTAB;
+    if (u->secret == SECRET_KEYTAB && kerberos) {
+        if (e->not_allowed)
+            delegation_remedy(e, remedy);
+        return;
+    }
+    if (!secret_tells_users(u->secret, u->secret_argument) && u->secret != SECRET_NONE)
+        buf_addf(remedy,
+                 "For a password of each user, set secret = keyring, file:PATH with %s in it, or "
+                 "command:COMMAND with "
+                 "$%s for upstream %s.",
+                 SECRET_USER, SECRET_USER_VARIABLE, e->who->name);
+    else
+        resident_place(e, "the password", remedy);
+    if (sees_tickets && u->secret != SECRET_NONE)
+        buf_add_str(remedy,
+                    " Or connect to the gateway with a Kerberos ticket that may be handed on (kinit -f).");
+}
+
 void words_unavailable_remedy(const struct edition *e, bool kerberos, struct buf *remedy)
 {
     const struct config_upstream *u = e->who->u;
@@ -176,6 +271,10 @@ void words_unavailable_remedy(const struct edition *e, bool kerberos, struct buf
                      "Set kerberos = acquire for upstream %s, so that exeat gets a ticket with the program's "
                      "password.",
                      name);
+        return;
+    }
+    if (e->who->resident) {
+        resident_remedy(e, kerberos, remedy);
         return;
     }
     if (secret_source_is_keyring(u->secret) && e->secret_kind == PROVIDED_NOWHERE)

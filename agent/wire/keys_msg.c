@@ -92,8 +92,7 @@ static const struct type {
     uint32_t flags;
 } types[KEYS_TYPE_END] = {
     [KEYS_OPEN] = {"OPEN", CALL_WANTED, BIT(F_UPSTREAM) | BIT(F_HOST) | BIT(F_PORT),
-                   BIT(F_FLAGS) | BIT(F_BINDING) | BIT(F_TRIAL) | BIT(F_USER) | BIT(F_SECRET) |
-                       BIT(F_ACTING),
+                   BIT(F_FLAGS) | BIT(F_BINDING) | BIT(F_TRIAL) | BIT(F_USER) | BIT(F_SECRET) | BIT(F_ACTING),
                    KEYS_CANDIDATE},
     [KEYS_AUTHORIZE] = {"AUTHORIZE", CALL_WANTED, REQUEST, BIT(F_FLAGS) | BIT(F_BODY),
                         BODY_FLAGS | KEYS_AHEAD},
@@ -105,8 +104,9 @@ static const struct type {
     [KEYS_RELOAD] = {"RELOAD", CALL_ANY, 0, 0, 0},
     [KEYS_STATUS] = {"STATUS", CALL_WANTED, BIT(F_UPSTREAM), 0, 0},
     [KEYS_TRIAL_END] = {"TRIAL_END", CALL_ZERO, BIT(F_TRIAL) | BIT(F_VERDICT), SENTENCES, 0},
-    [KEYS_LOGIN] = {"LOGIN", CALL_WANTED, BIT(F_UPSTREAM) | BIT(F_SECRET), BIT(F_USER), 0},
-    [KEYS_LOGOUT] = {"LOGOUT", CALL_WANTED, BIT(F_UPSTREAM), 0, 0},
+    [KEYS_LOGIN] = {"LOGIN", CALL_WANTED, BIT(F_UPSTREAM) | BIT(F_SECRET), BIT(F_FLAGS) | BIT(F_USER),
+                    KEYS_GUEST},
+    [KEYS_LOGOUT] = {"LOGOUT", CALL_WANTED, BIT(F_UPSTREAM), BIT(F_FLAGS) | BIT(F_USER), KEYS_GUEST},
     [KEYS_ANSWER] = {"ANSWER", CALL_WANTED, BIT(F_VERDICT),
                      BIT(F_CONTEXT) | BIT(F_FLAGS) | BIT(F_GENERATION) | BIT(F_HEADER) | BIT(F_IDENTITY) |
                          BIT(F_SCHEME) | BIT(F_LINES) | BIT(F_INFO) | BIT(F_UNTIL) | BIT(F_DELAY) | SENTENCES,
@@ -159,6 +159,9 @@ static const char *broken_rule(const struct keys_msg *m)
         return "the call number does not suit the type";
     if (m->flags & ~type->flags)
         return "a flag that this type does not carry";
+    bool guest = m->flags & KEYS_GUEST;
+    if ((guest && !m->user.n) || (m->type == KEYS_LOGOUT && m->user.n && !guest))
+        return "a gateway's user without name, or a name without use";
     uint32_t body = m->flags & BODY_FLAGS;
     if (body & (body - 1))
         return "more than one flag about the body";

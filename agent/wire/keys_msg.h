@@ -27,8 +27,10 @@
  *   TRIAL_END   the trial is over: OK (the handshake's own calls told   nothing
  *               the outcome), NOT_ASKED, or UNREACHABLE with why
  *   LOGIN       from the command line: upstream, user (may be empty),   OK, with why where it was stored but
- *               secret                                                  could not be tried; or REFUSED, ...
- *   LOGOUT      from the command line: upstream                         OK
+ *               secret; with GUEST the user is one of a gateway's,      could not be tried; or REFUSED, ...
+ *               and the secret for that one's requests
+ *   LOGOUT      from the command line: upstream; with GUEST and user:   OK
+ *               of that one of a gateway's users alone
  *   ACCEPT_OFFER  from the command line: the last offer of this         OK, with why: what was accepted, or that
  *               upstream's proxies, which was too weak, will do         there is nothing to accept
  *   EXAMINE     from the command line (exeat doctor): upstream, host and    OK with lines: findings (below); scheme: what
@@ -127,6 +129,8 @@ enum keys_verdict {
  *             password typed in gets another
  * In OPEN:
  *   CANDIDATE use the secret that a LOGIN is trying
+ * In LOGIN and LOGOUT:
+ *   GUEST     `user` is a user of our gateways (identity = per-user), and not the upstream's own
  * In AUTHORIZE and CHALLENGED, at most one, about the request's body (none: it fits the replay window and can be sent again):
  *   BODY_NONE there is none
  *   BODY_HELD `body` is all of it
@@ -160,6 +164,7 @@ enum keys_verdict {
 #define KEYS_SOCKS       0x2000u
 #define KEYS_PROBLEM     0x4000u
 #define KEYS_RENEW_HELPS 0x8000u
+#define KEYS_GUEST       0x10000u
 
 /* A finding of EXAMINE: "step TAB mark TAB evidence TAB remedy LF", no control characters but these; the mark is one of: */
 #define KEYS_FOUND_OK          "ok"

@@ -14,7 +14,7 @@ import unittest
 
 import agent as lib
 import place
-from place import ACCEPT_OFFER, LOGIN, LOGOUT, REMEDY, SECRET, UPSTREAM, USER, VERDICT, WHY
+from place import ACCEPT_OFFER, FLAGS, GUEST, LOGIN, LOGOUT, REMEDY, SECRET, UPSTREAM, USER, VERDICT, WHY
 
 TIOCGPTN = 0x80045430  # the number of a terminal's other end (Python 3.11 does not name it)
 SECRET_TEXT = "corréct hörse"
@@ -113,6 +113,17 @@ class FromStdin(place.Place):
         asked = self.fake_keyholder()
         self.expect(0, "The password was accepted and is stored.\n", "", "login", "lab", "--stdin", "--user", "LAB\\bob", input="x\n")
         self.assertEqual(asked, [(LOGIN, {UPSTREAM: b"lab", USER: b"LAB\\bob", SECRET: b"x"})])
+
+    def test_for_a_user_of_a_gateway(self):
+        asked = self.fake_keyholder()
+        self.expect(0, "accepted", "", "login", "lab", "--stdin", "--for", "LAB\\bob", input="x\n")
+        self.expect(0, "forgotten", "", "logout", "lab", "--for", "LAB\\bob")
+        whose = {UPSTREAM: b"lab", USER: b"LAB\\bob", FLAGS: GUEST}
+        self.assertEqual(asked, [(LOGIN, {**whose, SECRET: b"x"}), (LOGOUT, whose)])
+        self.expect(2, "", "say one of them", "login", "lab", "--stdin", "--for", "bob", "--user", "alice", input="x\n")
+        for verb in ("login", "logout"):
+            self.expect(2, "", "--for wants the name of a user", verb, "lab", "--for", "", input="x\n")
+        self.assertEqual(len(asked), 2)
 
     def test_first_line_counts(self):
         asked = self.fake_keyholder()

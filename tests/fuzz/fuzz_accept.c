@@ -6,6 +6,7 @@
 
 #include "keys/accept_basic.h"
 #include "keys/accept_check.h"
+#include "keys/accept_evidence.h"
 #include "keys/accept_digest.h"
 #include "keys/accept_mend.h"
 #include "keys/accept_mic.h"
@@ -46,7 +47,7 @@ static void token(struct span bytes)
             abort();
         return;
     }
-    if (!inside(t.ntlm, bytes))
+    if (!inside(t.ntlm, bytes) || !inside(accept_evidence(bytes), bytes))
         abort();
     if (t.last) {
         accept_claim_read(t.ntlm, &claim);

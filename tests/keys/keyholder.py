@@ -22,7 +22,7 @@ FIELDS = ["", "context", "verdict", "flags", "generation", "port", "trial", "ups
 INTEGERS = [*range(7), *(FIELDS.index(name) for name in ("until", "delay", "acting"))]
 KNOCK, BINDS, REUSABLE, FINAL, CANDIDATE = 1, 2, 4, 8, 16
 BODY_NONE, BODY_HELD, BODY_BIG, CLOSED, ALARM, ASIDE, AHEAD, LOGIN_HELPS = 0x20, 0x40, 0x80, 0x100, 0x200, 0x400, 0x800, 0x1000
-SOCKS, PROBLEM = 0x2000, 0x4000
+SOCKS, PROBLEM, GUEST = 0x2000, 0x4000, 0x10000
 
 
 class Message(dict):

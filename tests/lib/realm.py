@@ -122,9 +122,9 @@ kdc = FILE:%(log)s
             self._write(path, f.read().replace("[libdefaults]\n", "[libdefaults]\n" + "".join(l + "\n" for l in libdefaults), 1))
         return path
 
-    def kinit(self, cache, user="alice", password="Password", life="1h"):
+    def kinit(self, cache, user="alice", password="Password", life="1h", options=()):
         """As a person does it: in a collection another user's ticket gets a cache of its own, which becomes the primary one."""
-        subprocess.run(["kinit", "-l", life, user], env=dict(self.env, KRB5CCNAME=cache), check=True,
+        subprocess.run(["kinit", "-l", life, *options, user], env=dict(self.env, KRB5CCNAME=cache), check=True,
                        input=password + "\n", text=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
     def ticket(self):

@@ -27,10 +27,11 @@ static void write_config(const char *corp, const char *lab)
     fclose(f);
 }
 
-static enum provided_kind fetched(const char *upstream, const char *command, const char *wanted)
+static enum provided_kind fetched_for(const char *user, const char *upstream, const char *command,
+                                      const char *wanted)
 {
     struct provided p = {0};
-    command_fetch(upstream, command, &p);
+    command_fetch(upstream, command, user, &p);
     enum provided_kind kind = p.kind;
     if (kind == PROVIDED)
         assert_true(span_eq(secret_reveal(&p.secret), span_str(wanted)));
@@ -38,6 +39,11 @@ static enum provided_kind fetched(const char *upstream, const char *command, con
         assert_non_null(strstr(p.e.text, wanted));
     provided_free(&p);
     return kind;
+}
+
+static enum provided_kind fetched(const char *upstream, const char *command, const char *wanted)
+{
+    return fetched_for(NULL, upstream, command, wanted);
 }
 
 #define REFUSED "Operation not permitted"
@@ -56,11 +62,19 @@ static void test_only_the_configured_one(void **state)
     assert_int_equal(fetched("lab", "echo one", REFUSED), PROVIDED_FAILED);
     assert_int_equal(fetched("corp", "echo one; echo two", REFUSED), PROVIDED_FAILED);
     assert_int_equal(fetched("", "echo one", REFUSED), PROVIDED_FAILED);
+    assert_int_equal(fetched_for("alice", "corp", "echo one", "one"), PROVIDED);
+    assert_int_equal(fetched_for("echo two", "corp", "", REFUSED), PROVIDED_FAILED);
 
     write_config("echo two", "command:echo lab"); /* read when it is asked for */
     assert_int_equal(fetched("corp", "echo two", "two"), PROVIDED);
     assert_int_equal(fetched("lab", "echo lab", "lab"), PROVIDED);
     assert_int_equal(fetched("corp", "echo lab", REFUSED), PROVIDED_FAILED);
+
+    write_config("echo \"-$EXEAT_USER-\"", "prompt"); /* each time that of this one question */
+    assert_int_equal(fetched_for("CORP\\$(id)", "corp", "echo \"-$EXEAT_USER-\"", "-CORP\\$(id)-"), PROVIDED);
+    assert_int_equal(fetched_for("", "corp", "echo \"-$EXEAT_USER-\"", "--"), PROVIDED);
+    assert_int_equal(fetched_for("bob", "corp", "echo \"-$EXEAT_USER-\"", "-bob-"), PROVIDED);
+    assert_int_equal(fetched("corp", "echo \"-$EXEAT_USER-\"", "--"), PROVIDED);
 
     write_config("\n[nonsense",
                  "prompt"); /* somebody is at work on it; the keyholder has not read it again */

@@ -1243,6 +1243,27 @@ static void test_gateways(void **state)
     config_unref(c);
 }
 
+/* Where each user has a secret of his own, or may hand on a ticket, or none is needed. */
+static void test_gateway_users_with_secrets(void **state)
+{
+    (void)state;
+    static const char *const goods[] = {
+        UP GATE "listen = 127.0.0.1:1\nidentity = per-user",
+        UP "secret = file:/s\n" GATE "listen = 127.0.0.1:1",
+        UP "secret = file:/s\n" GATE "identity = per-user",
+        UP "secret = file:/s/%u\n" GATE "listen = 127.0.0.1:1\nidentity = per-user",
+        UP "secret = credential:s-%u\n" GATE "listen = 127.0.0.1:1\nidentity = per-user",
+        UP "secret = command:x \"$EXEAT_USER\"\n" GATE "listen = 127.0.0.1:1\nidentity = per-user",
+        UP "secret = nt-hash\n" GATE "listen = 127.0.0.1:1\nidentity = per-user",
+        UP "secret = keytab:/k\n" GATE "listen = 127.0.0.1:1\nidentity = per-user",
+        UP "secret = none\nauth = none\n" GATE "listen = 127.0.0.1:1\nidentity = per-user",
+        UP "secret = none\nclient-credentials = pass\n" GATE "listen = 127.0.0.1:1\nidentity = per-user",
+        UP "secret = file:/s\n[gateway]\nlisten = 127.0.0.1:1\nidentity = per-user\nauth = negotiate",
+    };
+    for (size_t i = 0; i < sizeof goods / sizeof *goods; i++)
+        config_unref(good(goods[i]));
+}
+
 static void test_gateway_errors(void **state)
 {
     (void)state;
@@ -1266,6 +1287,19 @@ static void test_gateway_errors(void **state)
          "basic, or several of them"},
         {UP "[gateway]\nlisten = 127.0.0.1:1\nauth = negotiate basic",
          "t.conf:5: auth: basic needs names and hashes of passwords to compare with: write users = FILE"},
+        {UP "secret = file:/s\n" GATE "listen = 127.0.0.1:1\nidentity = per-user",
+         "t.conf:3: secret: file is the same for everybody, and [gateway] says identity = per-user: write "
+         "secret = "
+         "keyring, file:PATH with %u in it for the user, or command:COMMAND with $EXEAT_USER"},
+        {UP "secret = command:x\n" GATE "listen = 127.0.0.1:1\nidentity = per-user",
+         "t.conf:3: secret: command is the same for everybody, and [gateway] says identity = per-user: write "
+         "secret "
+         "= keyring, file:PATH with %u in it for the user, or command:COMMAND with $EXEAT_USER"},
+        {UP "secret = prompt\nauth = ntlm\n[gateway a]\nlisten = 127.0.0.1:1\nidentity = per-user\nauth = "
+            "negotiate",
+         "t.conf:3: secret: prompt is the same for everybody, and [gateway a] says identity = per-user: "
+         "write "
+         "secret = keyring, file:PATH with %u in it for the user, or command:COMMAND with $EXEAT_USER"},
         {UP "[gateway]\nlisten = 127.0.0.1:1\nauth = ntlm",
          "t.conf:5: auth: ntlm needs names and hashes of passwords to compare with: write users = FILE, or "
          "winbind = yes where this machine has joined a domain"},
@@ -1606,6 +1640,7 @@ int main(int argc, char **argv)
         TEST(test_print_hostile_name),
         TEST(test_clients),
         TEST(test_gateways),
+        TEST(test_gateway_users_with_secrets),
         TEST(test_gateway_errors),
         TEST(test_headers),
         TEST(test_headers_out_of_reach),

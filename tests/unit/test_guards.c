@@ -9,7 +9,7 @@
 
 #include "keys/identity.h"
 
-#define MANY 3000
+#define MANY 6000
 
 static bool is_frozen(struct keyholder *k, const char *account)
 {

@@ -1,0 +1,156 @@
+/*
+ * A resident's section is its host's as it stands: the provider is asked for this user's secret alone (provider.h), and the keytab is the service's that
+ * acts (negotiate_part.c).
+ */
+#include "keys/resident.h"
+
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "base/log.h"
+
+#define BETTER_SECONDS 60 /* a ticket that lasts so much longer is worth to begin anew with */
+
+struct resident {
+    struct guest g; /* first */
+    struct handed *handed;
+};
+
+static void resident_free(struct guest *g)
+{
+    struct resident *r = (struct resident *)g;
+    handed_unref(r->handed);
+    free(r);
+}
+
+static struct config_upstream section_of(const struct config_upstream *host)
+{
+    return *host;
+}
+
+bool residents_are_welcome(const struct config *c)
+{
+    for (size_t i = 0; i < c->n_gateways; i++)
+        if (c->gateways[i].n_listen && c->gateways[i].identity == GATEWAY_IDENTITY_PER_USER)
+            return true;
+    return false;
+}
+
+char *residents_account(const struct config *c, struct span typed)
+{
+    bool plain = span_find(typed, '\\') == typed.n && span_find(typed, '@') == typed.n;
+    struct buf text = {0};
+    const char *domain = NULL;
+    for (size_t i = 0; i < c->n_gateways && !domain; i++)
+        if (c->gateways[i].n_listen && c->gateways[i].identity == GATEWAY_IDENTITY_PER_USER)
+            domain = c->gateways[i].domain;
+    if (plain && domain && *domain)
+        buf_addf(&text, "%s\\", domain);
+    buf_add_span(&text, typed);
+    char *spelt = span_dup(buf_span(&text));
+    buf_free(&text);
+    char *account = inbound_account(domain, spelt, false, false);
+    free(spelt);
+    return account ? account : mem_strdup("");
+}
+
+static bool is_welcome(const struct identity *host)
+{
+    return residents_are_welcome(host->k->config);
+}
+
+static const struct guest_kind residents = {RESIDENTS_MAX, is_welcome, section_of, resident_free};
+
+/* By all of the name: a user's domain is part of it. */
+static bool is_it(const struct identity *who, const void *mark)
+{
+    const struct account *account = mark;
+    return strcmp(who->account.qualified, account->qualified) == 0;
+}
+
+static struct identity *make(struct identity *host, const struct account *account)
+{
+    struct resident *r = mem_zero(sizeof *r);
+    struct identity *who = guest_new(&r->g, &residents, host, account);
+    who->resident = r;
+    who->current = edition_new(who);
+    guest_rest(who);
+    log_debug(NULL, "upstream %s: %s of the gateway's users", who->name, account->qualified);
+    return who;
+}
+
+static bool is_frozen(const struct edition *e)
+{
+    return e->ticket_guard && guard_look(e->ticket_guard, e->who->name, SPAN(""), now_ms()) == GUARD_FROZEN;
+}
+
+/* Whether the ticket in hand is to be given up for this one. */
+static bool is_better(const struct identity *who, const struct ticket *fresh)
+{
+    const struct handed *handed = who->resident->handed;
+    const struct ticket *old = handed ? handed_ticket(handed) : NULL;
+    if (!old)
+        return true;
+    return fresh->until > old->until + BETTER_SECONDS ||
+           (is_frozen(who->current) && fresh->since != old->since);
+}
+
+/* Each connection of the user's may bring something. A ticket counts for more than evidence, and a new one of the same length for nothing. */
+static void take(struct identity *who, struct handed *fresh)
+{
+    struct resident *r = who->resident;
+    const struct ticket *ticket = fresh ? handed_ticket(fresh) : NULL;
+    bool has_ticket = r->handed && handed_ticket(r->handed);
+    if (!fresh || fresh == r->handed || (ticket ? !is_better(who, ticket) : has_ticket))
+        return;
+    handed_unref(r->handed);
+    r->handed = handed_ref(fresh);
+    if (ticket && who->current->negotiate_state != PART_UNKNOWN)
+        identity_put(who, edition_new(who));
+    else if (!ticket)
+        edition_retry(who->current); /* what was refused may have been for want of it */
+}
+
+static struct identity *find(struct identity *host, struct span user, struct guest_no *no)
+{
+    struct account account;
+    const char *why;
+    *no =
+        (struct guest_no){KEYS_UNAVAILABLE, "The name of the gateway's user is no name of an account.", NULL};
+    if (!host->u || !is_welcome(host)) {
+        no->why = "The configuration does not act for a gateway's users.";
+        return NULL;
+    }
+    if (user.n == 0 || !identity_account(host->u, user, &account, &why))
+        return NULL;
+    struct identity *who = guest_find(host, &residents, is_it, &account);
+    no->why = "More users than exeat keeps at once are using the proxy through it. Try again later.";
+    if (!who && guest_make_room(host->k, &residents))
+        who = make(host, &account);
+    account_free(&account);
+    return who;
+}
+
+struct identity *resident_find(struct identity *host, const struct inbound *in, struct guest_no *no)
+{
+    struct identity *who = find(host, span_str(in->account), no);
+    if (who)
+        take(who, in->handed);
+    return who;
+}
+
+struct identity *resident_named(struct identity *host, struct span user, struct guest_no *no)
+{
+    return find(host, user, no);
+}
+
+struct handed *resident_handed(const struct identity *who)
+{
+    return who->resident->handed;
+}
+
+struct identity *resident_host(const struct identity *who)
+{
+    struct identity *host = identity_named(who->k, span_str(who->name));
+    return host && host->u ? host : NULL;
+}
