@@ -39,9 +39,10 @@ static json_t *proxies_of(struct agent *a, const char *upstream)
                             : !hops[i]->known ? "not used yet"
                             : hops[i]->asks   ? "asks for authentication"
                                               : "has not asked";
-        json_array_append_new(list, json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:s}", "proxy", hops[i]->name,
-                                              "idle", (json_int_t)f.idle, "spare", (json_int_t)f.spare,
-                                              "busy", (json_int_t)f.busy, "waiting", (json_int_t)f.waiting,
+        json_array_append_new(list, json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:s}", "proxy",
+                                              hops[i]->name, "idle", (json_int_t)f.idle, "spare",
+                                              (json_int_t)f.spare, "busy", (json_int_t)f.busy, "waiting",
+                                              (json_int_t)f.waiting, "users", (json_int_t)hop_users(hops[i]),
                                               "idle_limit_ms", (json_int_t)f.idle_limit_ms, "state", state));
     }
     return list;
@@ -142,8 +143,10 @@ static json_t *gateways(const struct agent *a)
                     at, json_sprintf("%s%s", door->to.tls ? "https://" : "", listener_name(door->listener)));
         }
         json_array_append_new(list,
-                              json_pack("{s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "name", g->name,
-                                        "listening", at, "connected", (json_int_t)g->connected, "accepted",
+                              json_pack("{s:s, s:o, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "name", g->name,
+                                        "listening", at, "per_user",
+                                        a->config->gateways[i].identity == GATEWAY_IDENTITY_PER_USER,
+                                        "connected", (json_int_t)g->connected, "accepted",
                                         (json_int_t)g->accepted, "challenged", (json_int_t)g->challenged,
                                         "refused", (json_int_t)g->refused, "broken", (json_int_t)g->broken,
                                         "failed", (json_int_t)g->failed, "limited", (json_int_t)g->limited));

@@ -114,6 +114,9 @@ static void proxy_line(struct buf *out, json_t *proxy)
         buf_addf(out, ", %" PRIu64 " ready ahead of need", spare);
     if (waiting)
         buf_addf(out, ", %" PRIu64 " waiting for one", waiting);
+    uint64_t users = number_of(proxy, "users");
+    if (users)
+        buf_addf(out, ", some of them of %" PRIu64 " user%s of gateways", users, users == 1 ? "" : "s");
     buf_add_str(out, "\n");
 }
 
@@ -208,6 +211,8 @@ static void gateway_paragraph(struct buf *out, json_t *gateway)
     buf_addf(out, "\nGateway %s\n", text_of(gateway, "name"));
     json_array_foreach(json_object_get(gateway, "listening"), i, at)
         buf_addf(out, "  %-12s  %s\n", i ? "" : "listening on", json_string_value(at));
+    if (json_is_true(json_object_get(gateway, "per_user")))
+        line(out, "identity", "per-user: each client goes on as the user that it is");
     buf_addf(out, "  %-12s  ", "clients");
     count(out, number_of(gateway, "connected"), "connection");
     buf_addf(out, "\n  %-12s  ", "requests");

@@ -114,6 +114,11 @@ bool loop_is_crowded(const struct loop *loop)
     return loop->accepted_open - loop->spent > loop->accepted_budget / 4 * 3;
 }
 
+size_t loop_descriptors(const struct loop *loop)
+{
+    return loop->accepted_budget * 2;
+}
+
 uint64_t loop_now(const struct loop *loop)
 {
     return uv_now(&loop->uv);

@@ -28,6 +28,9 @@ bool loop_delivers(const struct loop *loop);
 /* Are three quarters of the clients open that descriptors allow? Those whom others can do without make room then, so that listeners need not pause. */
 bool loop_is_crowded(const struct loop *loop);
 
+/* How many may be open at once, those set aside for ourselves not counted. */
+size_t loop_descriptors(const struct loop *loop);
+
 /* Monotonic milliseconds, as of this round of the loop. */
 uint64_t loop_now(const struct loop *loop);
 

@@ -113,6 +113,13 @@ static struct hop *face_for(struct hop *base, const struct brought *b)
     return hop_as(base, user, secret_reveal(&b->password));
 }
 
+static bool too_many_users(struct exchange *e)
+{
+    reply_page(e, PAGE_BUSY, 0, SPAN("more users than exeat keeps at once are using this proxy through it"),
+               SPAN("try again later"));
+    return false;
+}
+
 static bool ask_client(struct exchange *e)
 {
     if (e->client->gated.gate)
@@ -157,19 +164,65 @@ static bool use_brought(struct exchange *e, struct hop *base)
     struct hop *face = face_for(base, b);
     if (face)
         return put(e, face);
-    reply_page(e, PAGE_BUSY, 0, SPAN("more users than exeat keeps at once are using this proxy through it"),
-               SPAN("try again later"));
-    return false;
+    return too_many_users(e);
+}
+
+/* --- users of a gateway that acts for them --- */
+
+/* The user whose connections have been idle for longest loses them. */
+static void drop_longest_unused(struct hop *base)
+{
+    for (struct list *it = base->faces.prev, *before; it != &base->faces; it = before) {
+        struct hop *face = hop_ref(list_entry(it, struct hop, link));
+        before = it->prev;
+        if (face->acts_for)
+            pool_drop_idle(face);
+        bool goes = face->acts_for && face->refs == 1;
+        hop_unref(face);
+        if (goes)
+            return;
+    }
+}
+
+/* Wherever the way is full. */
+static void make_room(struct hop *base)
+{
+    if (hop_users(base) >= HOP_USERS_MOST)
+        drop_longest_unused(base);
+    for (size_t i = 0; i < base->n_through; i++)
+        make_room(base->through[i]);
+}
+
+static bool act(struct exchange *e, struct hop *base, bool exempt)
+{
+    struct span user = span_str(gate_user(e));
+    if (!user.n) {
+        reply_page(e, PAGE_NOT_ALLOWED, 0,
+                   SPAN("this gateway goes on as the user that came in (identity = per-user), and this one "
+                        "has no name"),
+                   SPAN(""));
+        return false;
+    }
+    struct span gateway = span_str(e->client->gated.gate->name);
+    struct hop *face = hop_acting(base, gateway, user, exempt);
+    if (!face) {
+        make_room(base);
+        face = hop_acting(base, gateway, user, exempt);
+    }
+    return face ? put(e, face) : too_many_users(e);
 }
 
 bool credentials_settle(struct exchange *e)
 {
     struct hop *hop = e->hops[e->at];
-    if (hop->base || !hop->authenticates)
+    if (hop->base)
         return true;
-    if (hop_exempts(hop, e->target.host, e->target.port))
+    bool exempt = hop->authenticates && hop_exempts(hop, e->target.host, e->target.port);
+    if (gate_acts(e) && hop_shows_identity(hop, exempt))
+        return act(e, hop, exempt);
+    if (exempt)
         return put(e, hop_bare(hop));
-    return !hop->uses_client || use_brought(e, hop);
+    return !hop->authenticates || !hop->uses_client || use_brought(e, hop);
 }
 
 enum page_cause credentials_cause(const struct exchange *e, const struct ask_failure *failure)
@@ -182,8 +235,8 @@ bool credentials_exempt_in_vain(struct exchange *e)
 {
     struct buf why = {0}, remedy = {0};
     const struct hop *hop = e->hops[e->at];
-    bool passes_on = e->client->entrance->http && !e->connect;
-    if (!hop->base || hop->authenticates || e->ask.leg.head.status != 407 || passes_on)
+    bool passes_on = e->client->entrance->http && !e->connect && !e->client->gated.gate;
+    if (!hop->bare || e->ask.leg.head.status != 407 || passes_on)
         return false;
     buf_addf(&why, "the proxy asks for credentials for %.*s, and no-auth says that it gets none",
              SPAN_ARG(span_head(buf_span(&e->host_text), 300)));

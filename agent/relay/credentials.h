@@ -1,6 +1,6 @@
 /*
- * Whose credentials go with an exchange: ours; those that the client brought (client-credentials = use), on connections of its own; or none,
- * for a destination that no-auth exempts. Decided for each hop before it is asked. Loop thread only.
+ * Whose credentials go with an exchange: ours; those that the client brought (client-credentials = use), or those of the user whom a gateway let in (identity =
+ * per-user), both on connections of their own; or none, for a destination that no-auth exempts. Decided for each hop before it is asked. Loop thread only.
  */
 #ifndef EXEAT_RELAY_CREDENTIALS_H
 #define EXEAT_RELAY_CREDENTIALS_H

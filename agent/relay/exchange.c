@@ -310,7 +310,11 @@ void exchange_failed(void *owner, const struct ask_failure *failure)
         ask_hop(e);
         return;
     }
-    if (!hold_failure(e, failure))
+    if (failure->cause == PAGE_AUTHENTICATE) {
+        gate_asks_again(e);
+        return;
+    }
+    if (gate_acts(e) || !hold_failure(e, failure)) /* no password typed in here would be that user's */
         refuse(e, credentials_cause(e, failure), 0, failure->why, failure->remedy);
 }
 

@@ -46,6 +46,7 @@ struct ask_request forward_request(struct exchange *e, const struct hop *hop)
                 .changes = rewrite_for(&e->rewrite, &e->target, hop)},
         .body = upload_class(&e->upload),
         .max_head = e->config->max_head,
+        .behalf = gate_behalf(e),
     };
 }
 
@@ -84,8 +85,7 @@ bool forward_answer_here(struct exchange *e)
 /* Where it is not we who answer the proxy's challenges, the client sees them. */
 static bool shows_challenge(const struct hop *hop)
 {
-    bool exempt = hop->base && !hop->authenticates;
-    return hop->pass_credentials || hop->leaves_credentials || exempt;
+    return hop->pass_credentials || hop->leaves_credentials || hop->bare;
 }
 
 void forward_proof(struct exchange *e)

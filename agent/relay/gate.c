@@ -218,6 +218,12 @@ static const char *malformed(const struct exchange *e)
     return NULL;
 }
 
+static void put_question(struct exchange *e, struct span shown)
+{
+    inbound_ask(&e->client->gated.inbound, e->head.method, e->head.target, stream_binding(e->client->stream),
+                shown, judged, e);
+}
+
 static bool ask(struct exchange *e, const struct config_gateway *g)
 {
     struct inbound *in = &e->client->gated.inbound;
@@ -227,8 +233,7 @@ static bool ask(struct exchange *e, const struct config_gateway *g)
         e->gate.known = true;
         return true;
     }
-    inbound_ask(in, e->head.method, e->head.target, stream_binding(e->client->stream),
-                shown ? shown->value : span_make(NULL, 0), judged, e);
+    put_question(e, shown ? shown->value : span_make(NULL, 0));
     if (!g->pass_authorization)
         head_wipe_field(&e->head, FIELD);
     return false;
@@ -281,6 +286,30 @@ bool gate_hands_on(const struct exchange *e)
     const struct gate *gate = e->client->gated.gate;
     const struct config_gateway *g = gate ? config_gateway_named(e->config, span_str(gate->name)) : NULL;
     return g && g->mutual == GATEWAY_MUTUAL_PASS;
+}
+
+bool gate_acts(const struct exchange *e)
+{
+    if (!e->client->gated.gate)
+        return false;
+    const struct config_gateway *g = config_gateway_named(e->config, span_str(e->client->gated.gate->name));
+    return !g || g->identity == GATEWAY_IDENTITY_PER_USER;
+}
+
+struct behalf gate_behalf(const struct exchange *e)
+{
+    const struct inbound *in = &e->client->gated.inbound;
+    if (!gate_acts(e) || !e->gate.known)
+        return (struct behalf){0};
+    return (struct behalf){.context = in->context, .instance = in->instance};
+}
+
+void gate_asks_again(struct exchange *e)
+{
+    e->gate.known = false;
+    buf_clear(&e->gate.lines);
+    buf_clear(&e->gate.info);
+    put_question(e, span_make(NULL, 0));
 }
 
 const char *gate_user(const struct exchange *e)

@@ -8,6 +8,7 @@
 #include "admit/inbound.h"
 #include "admit/quota.h"
 #include "http/page.h"
+#include "upstream/outbound.h"
 
 struct client;
 struct exchange;
@@ -103,6 +104,11 @@ bool gate_hands_on(const struct exchange *e);
 /* The exchange is over; its memory is not needed any more. */
 void gate_stop(struct exchange *e);
 void gate_forget(struct exchange *e);
+/* Does it go on as the user that was let in (identity = per-user)? And on whose behalf then, for what is asked of the keyholder; else nobody's. */
+bool gate_acts(const struct exchange *e);
+struct behalf gate_behalf(const struct exchange *e);
+/* What was known of the client is gone before its request could go on: it is challenged anew. */
+void gate_asks_again(struct exchange *e);
 /* Who it is, for the log; NULL: it was not let in, or is not a gateway's. */
 const char *gate_user(const struct exchange *e);
 

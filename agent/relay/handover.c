@@ -47,5 +47,5 @@ static void direct_failed(void *owner, const struct unreached *why)
 void handover_direct(struct exchange *e, struct hop *hop)
 {
     static const struct lease_events events = {direct_connected, direct_failed};
-    lease_start(&e->lease, e->relay->out, hop, true, &events, e);
+    lease_start(&e->lease, e->relay->out, hop, gate_behalf(e), true, &events, e);
 }

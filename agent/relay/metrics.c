@@ -159,6 +159,12 @@ static uint64_t waiting(const struct relay *r, const struct hop *h)
     return pool_figures(h).waiting;
 }
 
+static uint64_t users(const struct relay *r, const struct hop *h)
+{
+    (void)r;
+    return hop_users(h);
+}
+
 static uint64_t asleep(const struct relay *r, const struct hop *h)
 {
     return hop_asleep(h, loop_now(r->out->loop));
@@ -194,6 +200,8 @@ void metrics_write(const struct relay *r, struct buf *out)
     write_pools(hops, n, out);
     write_each(r, hops, n, "proxy_waiting", "Requests that wait for a connection to a proxy at present.",
                waiting, out);
+    write_each(r, hops, n, "proxy_users",
+               "Users of gateways who have connections of their own to a proxy at present.", users, out);
     write_each(r, hops, n, "proxy_asleep", "1: the proxy could not be reached, and others are tried first.",
                asleep, out);
     write_detours(r, out);

@@ -64,12 +64,19 @@ static void answer_page(struct exchange *e, enum page_cause cause, unsigned stat
     finish(e, &text, status ? status : page_status(cause), page.close ? CLIENT_CLOSE : CLIENT_KEEP);
 }
 
+/* A user of a gateway whose own credentials are not taken: everybody else's are as good as before. */
+static bool concerns_one_user(const struct exchange *e, enum page_cause cause)
+{
+    return gate_acts(e) && (cause == PAGE_NO_CREDENTIALS || cause == PAGE_SECRET_REFUSED);
+}
+
 void reply_page(struct exchange *e, enum page_cause cause, unsigned status, struct span why,
                 struct span remedy)
 {
     const char *joint = !remedy.n ? "" : span_ends(why, SPAN(".")) ? " " : "; ";
     log_warning(e->tag, "%.*s%s%.*s", SPAN_ARG(why), joint, SPAN_ARG(remedy));
-    standing_problem(e->relay, cause, why);
+    if (!concerns_one_user(e, cause))
+        standing_problem(e->relay, cause, why);
     answer_page(e, cause, status, why, remedy);
 }
 

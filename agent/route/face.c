@@ -1,5 +1,5 @@
 /*
- * Faces of a proxy (hop.h). A face knows its proxy; the proxy keeps only a list of those that are there, without references, the last used first.
+ * Faces of a hop (hop.h). A face knows its hop; that keeps only a list of those that are there, without references, the last used first.
  */
 #include <stdlib.h>
 
@@ -11,17 +11,23 @@ struct hop *hop_base(struct hop *h)
     return h->base ? h->base : h;
 }
 
+/* What such a face learns of the place holds for all. */
+static bool speaks_for_base(const struct hop *h)
+{
+    return h->user || (h->acts_for && !h->bare);
+}
+
 void hop_answered(struct hop *h)
 {
     h->known = true;
-    if (h->user)
+    if (speaks_for_base(h))
         h->base->known = true;
 }
 
 void hop_asked(struct hop *h)
 {
     h->asks = true;
-    if (h->user)
+    if (speaks_for_base(h))
         h->base->asks = true;
 }
 
@@ -44,6 +50,12 @@ static struct hop *face_new(struct hop *base)
     return h;
 }
 
+static void touch(struct hop *face)
+{
+    list_remove(&face->link);
+    list_push_front(&face->base->faces, &face->link);
+}
+
 /* An address in both is compared in whole, whatever it begins with. */
 static bool is_same(const struct hop *face, struct span user, const struct secret *password)
 {
@@ -58,11 +70,10 @@ static struct hop *find(struct hop *base, struct span user, const struct secret 
     {
         struct hop *face = list_entry(it, struct hop, link);
         if (is_same(face, user, password)) {
-            list_remove(&face->link);
-            list_push_front(&base->faces, &face->link);
+            touch(face);
             return hop_ref(face);
         }
-        ++*n;
+        *n += face->user != NULL;
     }
     return NULL;
 }
@@ -89,10 +100,101 @@ struct hop *hop_bare(struct hop *base)
     list_each(it, safe, &base->faces)
     {
         struct hop *face = list_entry(it, struct hop, link);
-        if (!face->authenticates)
+        if (face->bare && !face->acts_for)
             return hop_ref(face);
     }
-    return face_new(base);
+    struct hop *face = face_new(base);
+    face->bare = true;
+    return face;
+}
+
+/* --- for users of gateways --- */
+
+size_t hop_users(const struct hop *base)
+{
+    size_t n = 0;
+    for (const struct list *it = base->faces.next; it != &base->faces; it = it->next)
+        n += list_entry(it, const struct hop, link)->acts_for != NULL;
+    return n;
+}
+
+static struct hop *find_acting(struct hop *base, struct span whom, bool exempt)
+{
+    struct list *it, *safe;
+    list_each(it, safe, &base->faces)
+    {
+        struct hop *face = list_entry(it, struct hop, link);
+        if (!face->acts_for || face->bare != exempt || !span_eq(span_str(face->acts_for), whom))
+            continue;
+        touch(face);
+        return hop_ref(face);
+    }
+    return NULL;
+}
+
+static struct hop *act(struct hop *base, struct span whom, bool exempt);
+
+/* The same way, as this user as far as anybody is shown who it is. false: there is no room on it. */
+static bool lead_as(struct hop *face, struct span whom)
+{
+    struct hop *base = face->base;
+    struct hop **through = mem_zero((base->n_through + 1) * sizeof(struct hop *));
+    size_t n = 0;
+    for (; n < base->n_through; n++) {
+        struct hop *next = base->through[n];
+        through[n] = hop_shows_identity(next, false) ? act(next, whom, false) : hop_ref(next);
+        if (!through[n])
+            break;
+    }
+    bool whole = n == base->n_through;
+    if (whole && n)
+        hop_lead_through(face, through, n);
+    while (n)
+        hop_unref(through[--n]);
+    free(through);
+    return whole;
+}
+
+static struct hop *act(struct hop *base, struct span whom, bool exempt)
+{
+    struct hop *face = find_acting(base, whom, exempt);
+    if (face || hop_users(base) >= HOP_USERS_MOST)
+        return face;
+    face = face_new(base);
+    face->acts_for = span_dup(whom);
+    face->bare = exempt;
+    face->authenticates = base->authenticates && !exempt;
+    face->pass_credentials = base->pass_credentials;
+    face->leaves_credentials = base->leaves_credentials;
+    face->socks = base->socks;
+    face->socks_password = base->socks_password;
+    face->outside = base->outside;
+    face->known = base->known;
+    face->asks = base->asks && !exempt;
+    face->tls = base->tls ? tls_client_ref(base->tls) : NULL;
+    face->headers = base->headers ? header_rules_ref(base->headers) : NULL;
+    if (lead_as(face, whom))
+        return face;
+    hop_unref(face);
+    return NULL;
+}
+
+/* No name of a section has a line's end in it. */
+struct hop *hop_acting(struct hop *base, struct span gateway, struct span user, bool exempt)
+{
+    struct buf whom = {0};
+    buf_addf(&whom, "%.*s\n%.*s", SPAN_ARG(gateway), SPAN_ARG(user));
+    struct hop *face = act(base, buf_span(&whom), exempt);
+    buf_free(&whom);
+    return face;
+}
+
+bool hop_shows_identity(const struct hop *base, bool exempt)
+{
+    bool shows = !exempt && (base->authenticates || base->socks_password);
+    for (size_t i = 0; i < base->n_through && !shows; i++)
+        shows = hop_shows_identity(base->through[i], false);
+    return shows;
 }
 
 bool hop_exempts(const struct hop *base, struct span host, uint16_t port)

@@ -171,6 +171,7 @@ void hop_unref(struct hop *h)
         pattern_free(&h->no_auth[i]);
     free(h->no_auth);
     free(h->user);
+    free(h->acts_for);
     secret_free(&h->password);
     hop_unref(h->base);
     free(h->upstream);
@@ -205,6 +206,8 @@ void hop_wake(struct hop *h)
 
 bool hop_asleep(const struct hop *h, uint64_t now)
 {
+    if (h->base)
+        h = h->base;
     return h->asleep_until > now;
 }
 

@@ -48,11 +48,13 @@ struct hop {
     bool uses_client; /* a client's own user and password are who we are: hop_as */
     bool
         leaves_credentials; /* the client's own Proxy-Authorization goes up beside that, on shared connections */
-    struct list faces;      /* of this proxy: hops made by hop_as and hop_bare, while anybody has one */
-    struct hop *base;       /* of such a one: the proxy that it is a face of, a reference; else NULL */
-    char *user;             /* hop_as: who this client says that it is, and its */
+    struct list faces; /* of this one: hops made by hop_as, hop_bare and hop_acting, while anybody has one */
+    struct hop *base;  /* of such a one: what it is a face of, a reference; else NULL */
+    char *user;        /* hop_as: who this client says that it is, and its */
     struct secret password;
-    void *pool; /* upstream/pool.c keeps its connections here */
+    char *acts_for; /* hop_acting: the gateway and its user, in a form for comparing alone */
+    bool bare;      /* for destinations that no-auth exempts */
+    void *pool;     /* upstream/pool.c keeps its connections here */
     void (*pool_free)(void *pool);
 };
 
@@ -69,13 +71,23 @@ void hop_lead_through(struct hop *h, struct hop *const *through, size_t n);
 struct hop *hop_new_found(struct span host, uint16_t port, bool tls, struct err *e);
 
 /*
- * Faces of a proxy: the same place, asleep and awake with it, but with connections and credentials of their own. Each is there once, as long as
+ * Faces of a hop: the same place, asleep and awake with it, but with connections and credentials of their own. Each is there once, as long as
  * somebody has a reference (its connections do). The caller owns one.
  */
 /* With this client's user and password. NULL: there are HOP_FACES_MOST others. */
 struct hop *hop_as(struct hop *base, struct span user, struct span password);
 /* Without any credentials of ours, on connections that nobody has let in; its 407s are the client's to see. */
 struct hop *hop_bare(struct hop *base);
+/*
+ * With the identity of this user of a gateway, for a destination behind a proxy too: all that its connections lead through are faces for the same user. `exempt`:
+ * no-auth has the destination, so that only what is on the way there is shown an identity. NULL: there are HOP_USERS_MOST others.
+ */
+struct hop *hop_acting(struct hop *base, struct span gateway, struct span user, bool exempt);
+#define HOP_USERS_MOST 1024
+/* How many such faces there are. */
+size_t hop_users(const struct hop *base);
+/* Is an identity of ours shown on the way to it, or (unless `exempt`) to itself? */
+bool hop_shows_identity(const struct hop *base, bool exempt);
 /* Does the configuration exempt this destination there? */
 bool hop_exempts(const struct hop *base, struct span host, uint16_t port);
 #define HOP_FACES_MOST 64

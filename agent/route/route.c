@@ -369,7 +369,7 @@ void route_table_each(struct route_table *t, void (*visit)(struct hop *h))
     for (size_t i = 0; i < t->n_proxies; i++)
         hop_visit(t->proxies[i], true, visit);
     found_each(&t->found, visit);
-    list_each(it, safe, &t->direct) visit(list_entry(it, struct hop, link));
+    list_each(it, safe, &t->direct) hop_visit(list_entry(it, struct hop, link), true, visit);
 }
 
 void route_table_of(struct route_table *t, struct span upstream, void (*visit)(struct hop *h))

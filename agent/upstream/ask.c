@@ -203,7 +203,7 @@ static const struct lease_events events_of_lease = {granted, not_granted};
 static void find_connection(struct ask *a, bool fresh)
 {
     ask_move(a, ASK_LEASE);
-    lease_start(&a->lease, a->out, a->hop, fresh, &events_of_lease, a);
+    lease_start(&a->lease, a->out, a->hop, a->request.behalf, fresh, &events_of_lease, a);
 }
 
 /* On another connection; what was learned on this one helps the next. */

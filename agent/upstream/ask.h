@@ -37,6 +37,7 @@ struct ask_request {
     uint32_t open_flags;  /* KEYS_CANDIDATE for a trial */
     bool fresh;           /* on a new connection only */
     struct upstream *use; /* this connection (pinned to the client); NULL: one from the pool */
+    struct behalf behalf; /* whose it is; for a hop that acts for somebody (hop_acting) */
 };
 
 struct ask_failure {

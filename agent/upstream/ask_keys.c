@@ -38,10 +38,22 @@ bool ask_keys_gather(struct buf *out, const struct head *h, const char *name)
     return whole;
 }
 
-void ask_keys_open_for(struct upstream *u, uint32_t flags, struct keys_call *call, keys_answer_fn answered,
-                       void *owner)
+struct unreached ask_keys_nobody(void)
 {
+    return (struct unreached){.cause = PAGE_AUTHENTICATE,
+                              .why = SPAN("the keyholder has ended, and what it knew of the client with it"),
+                              .final = true};
+}
+
+/* An own identity must never take the place of somebody's who is not there; nor a number of an earlier life mean somebody else's. */
+bool ask_keys_open_for(struct upstream *u, struct behalf behalf, uint32_t flags, struct keys_call *call,
+                       keys_answer_fn answered, void *owner)
+{
+    bool acts = u->hop->acts_for != NULL;
+    if (acts && (!behalf.context || behalf.instance != keys_client_instance(u->out->keys)))
+        return false;
     struct keys_msg m = {.type = KEYS_OPEN,
+                         .acting = acts ? behalf.context : 0,
                          .upstream = span_str(u->hop->upstream),
                          .host = span_str(u->hop->host),
                          .port = u->hop->port,
@@ -50,11 +62,12 @@ void ask_keys_open_for(struct upstream *u, uint32_t flags, struct keys_call *cal
                          .user = span_str(u->hop->user),
                          .secret = secret_reveal(&u->hop->password)};
     keys_call_start(u->out->keys, call, &m, answered, owner);
+    return true;
 }
 
-void ask_keys_open(struct ask *a, keys_answer_fn answered)
+bool ask_keys_open(struct ask *a, keys_answer_fn answered)
 {
-    ask_keys_open_for(a->upstream, a->request.open_flags, &a->call, answered, a);
+    return ask_keys_open_for(a->upstream, a->request.behalf, a->request.open_flags, &a->call, answered, a);
 }
 
 void ask_keys_authorize(struct ask *a, keys_answer_fn answered)

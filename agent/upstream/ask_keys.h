@@ -6,10 +6,12 @@
 
 #include "upstream/ask.h"
 
-void ask_keys_open(struct ask *a, keys_answer_fn answered);
+/* false: the connection acts for somebody of whom the keyholder knows nothing any more; nothing was asked. ask_keys_nobody says so. */
+bool ask_keys_open(struct ask *a, keys_answer_fn answered);
 /* The same for a connection of no request (spare.c). */
-void ask_keys_open_for(struct upstream *u, uint32_t flags, struct keys_call *call, keys_answer_fn answered,
-                       void *owner);
+bool ask_keys_open_for(struct upstream *u, struct behalf behalf, uint32_t flags, struct keys_call *call,
+                       keys_answer_fn answered, void *owner);
+struct unreached ask_keys_nobody(void);
 void ask_keys_authorize(struct ask *a, keys_answer_fn answered);
 /* A 407 has come (in a->leg.head); `closed`: its connection cannot be used again. */
 void ask_keys_challenged(struct ask *a, bool closed, keys_answer_fn answered);

@@ -71,6 +71,14 @@ static void opened(void *owner, const struct keys_msg *answer)
     }
 }
 
+static void nobody(struct ask *a)
+{
+    struct ask_failure failure;
+    struct unreached why = ask_keys_nobody();
+    ask_failure_from(&failure, &why);
+    ask_end(a, &failure);
+}
+
 void verdict_prepare(struct ask *a)
 {
     struct upstream *u = a->upstream;
@@ -90,8 +98,8 @@ void verdict_prepare(struct ask *a)
         ask_keys_kept(a, keys_answered);
     else if (upstream_has_context(u))
         ask_keys_authorize(a, keys_answered);
-    else
-        ask_keys_open(a, opened);
+    else if (!ask_keys_open(a, opened))
+        nobody(a);
 }
 
 void verdict_challenged(struct ask *a)

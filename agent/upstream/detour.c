@@ -78,9 +78,9 @@ static void probe(struct outbound *out, struct hop *hop)
     out->probes = p;
     hop->probing = true;
     if (hop->socks)
-        socks_way_start(&p->socks, out, hop, SPAN(""), 0, 0, &socks_events, p);
+        socks_way_start(&p->socks, out, hop, (struct behalf){0}, SPAN(""), 0, 0, &socks_events, p);
     else
-        lease_start(&p->lease, out, hop, true, &events, p);
+        lease_start(&p->lease, out, hop, (struct behalf){0}, true, &events, p);
 }
 
 void detour_stop(struct outbound *out)

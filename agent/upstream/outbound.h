@@ -25,12 +25,23 @@ struct news {
     void *owner;
 };
 
+/*
+ * On whose behalf a connection is made, where it is not our own: the client of a gateway, by the context (wire/keys_msg.h, ACCEPT_OPEN) in which it was let in, and
+ * the keyholder's life that this belongs to. Only what that client waits for has one, so that the context lasts as long. All zero: nobody's.
+ */
+struct behalf {
+    uint32_t context, instance;
+};
+
 struct outbound {
     struct loop *loop;
     struct keys_client *keys;
     struct counters counters;
     struct probe *probes; /* upstream/detour.c: under way */
     struct news news;
+    struct list
+        kept; /* upstream/kept.c: idle connections of single users, the one that became so last first; next NULL: there was none yet */
+    size_t n_kept;
     char pseudonym
         [24]; /* for Via: random per process, so that a loop through ourselves is seen and no two agents are mistaken */
 };

@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/log.h"
+#include "upstream/kept.h"
 
 static void pool_free(void *memory)
 {
@@ -37,6 +38,7 @@ static void sign_off(struct pool *p, struct upstream *u)
 {
     list_remove(&u->link);
     list_remove(&u->idle);
+    kept_leave(u);
     p->open--;
     if (list_empty(&p->idle))
         deadline_stop(&p->expiry);
@@ -162,6 +164,7 @@ static void deliver(void *owner)
 static void grant(struct lease *l, struct upstream *u)
 {
     list_remove(&u->idle);
+    kept_leave(u);
     u->promised_to = l; /* the stream still reports to us until the delivery */
     l->granted_one = u;
     later_start(l->pool->out->loop, &l->deliver, deliver, l);
@@ -199,10 +202,11 @@ static void not_dialled(void *owner, const struct unreached *why)
 
 static const struct road_events road_events = {dialled, not_dialled};
 
-struct road *pool_dial(struct pool *p, const struct road_events *events, void *owner)
+struct road *pool_dial(struct pool *p, struct behalf behalf, const struct road_events *events, void *owner)
 {
+    struct hop *to = p->hop->acts_for ? p->hop : hop_base(p->hop); /* others share the way to it */
     p->dialling++;
-    return road_start(p->out, hop_base(p->hop), events, owner);
+    return road_start(p->out, to, behalf, events, owner);
 }
 
 struct upstream *pool_dialled(struct pool *p, struct stream *s)
@@ -216,7 +220,7 @@ struct upstream *pool_dialled(struct pool *p, struct stream *s)
 
 static void dial_for(struct lease *l)
 {
-    l->road = pool_dial(l->pool, &road_events, l);
+    l->road = pool_dial(l->pool, l->behalf, &road_events, l);
 }
 
 static bool room(const struct pool *p)
@@ -258,11 +262,12 @@ void pool_serve(struct pool *p)
     }
 }
 
-void lease_start(struct lease *l, struct outbound *out, struct hop *hop, bool fresh,
+void lease_start(struct lease *l, struct outbound *out, struct hop *hop, struct behalf behalf, bool fresh,
                  const struct lease_events *events, void *owner)
 {
     struct pool *p = pool_of(out, hop);
-    *l = (struct lease){.pool = p, .events = events, .owner = owner, .active = true, .fresh = fresh};
+    *l = (struct lease){
+        .pool = p, .behalf = behalf, .events = events, .owner = owner, .active = true, .fresh = fresh};
     list_init(&l->waiting);
     struct upstream *u = list_empty(&p->waiting) ? at_hand(p, fresh) : NULL;
     if (u) {
@@ -312,6 +317,7 @@ void pool_watch(struct upstream *u)
 void pool_give(struct upstream *u)
 {
     struct pool *p = u->hop->pool;
+    struct outbound *out = p->out;
     if (u->stale || u->hop->retired) {
         close_one(p, u);
         return;
@@ -320,6 +326,7 @@ void pool_give(struct upstream *u)
     u->used = true;
     u->idle_since = loop_now(p->out->loop);
     list_push_front(&p->idle, &u->idle);
+    kept_add(u);
     pool_watch(u);
     if (list_empty(&p->waiting)) {
         if (!p->expiry.timer)
@@ -327,6 +334,9 @@ void pool_give(struct upstream *u)
     } else {
         pool_serve(p);
     }
+    struct upstream *surplus = kept_surplus(out);
+    if (surplus)
+        close_one(surplus->hop->pool, surplus);
 }
 
 void pool_close(struct upstream *u)

@@ -14,6 +14,7 @@
 struct lease {
     struct list waiting;
     struct pool *pool;
+    struct behalf behalf;
     struct road *road;
     struct upstream *granted_one;
     struct later deliver;
@@ -30,7 +31,7 @@ struct lease_events {
 };
 
 /* `fresh`: a new connection, because an old one has just proved stale. */
-void lease_start(struct lease *l, struct outbound *out, struct hop *hop, bool fresh,
+void lease_start(struct lease *l, struct outbound *out, struct hop *hop, struct behalf behalf, bool fresh,
                  const struct lease_events *events, void *owner);
 void lease_cancel(struct lease *l);
 

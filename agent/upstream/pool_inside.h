@@ -22,7 +22,7 @@ struct pool {
 };
 
 /* One more connection on its way; it counts from here. The caller ends that: pool_dialled, or pool->dialling-- where it fails or is cancelled. */
-struct road *pool_dial(struct pool *p, const struct road_events *events, void *owner);
+struct road *pool_dial(struct pool *p, struct behalf behalf, const struct road_events *events, void *owner);
 struct upstream *pool_dialled(struct pool *p, struct stream *s);
 /* From here on the pool hears what its stream says. */
 void pool_watch(struct upstream *u);

@@ -18,6 +18,7 @@
 struct road {
     struct outbound *out;
     struct hop *hop;
+    struct behalf behalf;
     const struct road_events *events;
     void *owner;
     struct dial *dial;  /* straight, or the TLS handshake in a tunnel; NULL: not running */
@@ -144,7 +145,7 @@ static void way_failed(struct road *r, const struct hop *at, const struct unreac
         buf_addf(&words, "on the way to %s, through %s: %.*s", r->hop->name, at->name, SPAN_ARG(why->why));
         told.why = buf_span(&words);
         /* What is wrong with credentials, or with us, says nothing of the hop behind. */
-        told.sleeps = !why->upstream && why->cause != PAGE_BUSY;
+        told.sleeps = !why->upstream && why->cause != PAGE_BUSY && why->cause != PAGE_AUTHENTICATE;
         told.final = why->upstream || !(unreachable & 1u << why->cause);
     }
     failed(r, &told);
@@ -293,6 +294,7 @@ static void ask_for_tunnel(struct road *r, struct hop *at)
                 .changes = &r->changes},
         .body = ASK_BODY_NONE,
         .max_head = HEAD_BYTES,
+        .behalf = r->behalf,
     };
     ask_start(&r->ask, r->out, at, &request, r->tag, &events, r);
 }
@@ -306,7 +308,8 @@ static void try_next(struct road *r)
     if (r->hop->dial_ms)
         deadline_start(r->out->loop, &r->deadline, (uint64_t)at->dial_ms + r->hop->dial_ms, time_is_up, r);
     if (at->socks)
-        socks_way_start(&r->socks, r->out, at, span_str(r->hop->host), r->hop->port, 0, &events, r);
+        socks_way_start(&r->socks, r->out, at, r->behalf, span_str(r->hop->host), r->hop->port, 0, &events,
+                        r);
     else
         ask_for_tunnel(r, at);
 }
@@ -322,11 +325,12 @@ static void find_order(struct road *r)
                 r->order[r->n++] = r->hop->through[i];
 }
 
-struct road *road_start(struct outbound *out, struct hop *hop, const struct road_events *events, void *owner)
+struct road *road_start(struct outbound *out, struct hop *hop, struct behalf behalf,
+                        const struct road_events *events, void *owner)
 {
     static unsigned number;
     struct road *r = mem_zero(sizeof *r);
-    *r = (struct road){.out = out, .hop = hop, .events = events, .owner = owner};
+    *r = (struct road){.out = out, .hop = hop, .behalf = behalf, .events = events, .owner = owner};
     snprintf(r->tag, sizeof r->tag, "w%u", ++number);
     if (!hop->n_through) {
         straight(r);

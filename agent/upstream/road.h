@@ -31,7 +31,8 @@ struct road_events {
 };
 
 /* `hop` stays as long as the road: the caller's reference. */
-struct road *road_start(struct outbound *out, struct hop *hop, const struct road_events *events, void *owner);
+struct road *road_start(struct outbound *out, struct hop *hop, struct behalf behalf,
+                        const struct road_events *events, void *owner);
 void road_cancel(struct road *r);
 
 #endif

@@ -216,10 +216,12 @@ static void opened(void *owner, const struct keys_msg *answer)
 
 static void authenticate(struct socks_way *w)
 {
+    struct unreached nobody = ask_keys_nobody();
     clock_off(w);
     w->state = SOCKS_WAY_KEYS;
-    w->server->asks = true;
-    ask_keys_open_for(w->upstream, w->open_flags, &w->call, opened, w);
+    hop_asked(w->server);
+    if (!ask_keys_open_for(w->upstream, w->behalf, w->open_flags, &w->call, opened, w))
+        fail(w, &nobody);
 }
 
 static void pair_judged(struct socks_way *w, unsigned status)
@@ -244,7 +246,7 @@ static void pair_judged(struct socks_way *w, unsigned status)
 static void method_chosen(struct socks_way *w, unsigned method)
 {
     bool offered = w->server->socks_password;
-    w->server->known = true;
+    hop_answered(w->server);
     if (method == SOCKS_NO_AUTHENTICATION)
         let_in(w);
     else if (method == SOCKS_USER_AND_PASSWORD && offered)
@@ -363,14 +365,16 @@ static void start_lease(struct socks_way *w, bool fresh)
 {
     static const struct lease_events events = {granted, not_granted};
     w->state = SOCKS_WAY_LEASE;
-    lease_start(&w->lease, w->out, w->server, fresh, &events, w);
+    lease_start(&w->lease, w->out, w->server, w->behalf, fresh, &events, w);
 }
 
-void socks_way_start(struct socks_way *w, struct outbound *out, struct hop *server, struct span host,
-                     uint16_t port, uint32_t open_flags, const struct socks_way_events *events, void *owner)
+void socks_way_start(struct socks_way *w, struct outbound *out, struct hop *server, struct behalf behalf,
+                     struct span host, uint16_t port, uint32_t open_flags,
+                     const struct socks_way_events *events, void *owner)
 {
     *w = (struct socks_way){.out = out,
                             .server = hop_ref(server),
+                            .behalf = behalf,
                             .events = events,
                             .owner = owner,
                             .host = host.n ? span_dup(host) : NULL,

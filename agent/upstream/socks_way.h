@@ -20,6 +20,7 @@ struct socks_way_events {
 struct socks_way {
     struct outbound *out;
     struct hop *server; /* a reference; NULL: not under way */
+    struct behalf behalf;
     const struct socks_way_events *events;
     void *owner;
     char *host; /* NULL: it ends when the server has let us in */
@@ -38,8 +39,9 @@ struct socks_way {
 };
 
 /* `host` empty: only to see whether the server lets us in (exeat login). open_flags: KEYS_CANDIDATE for a trial. */
-void socks_way_start(struct socks_way *w, struct outbound *out, struct hop *server, struct span host,
-                     uint16_t port, uint32_t open_flags, const struct socks_way_events *events, void *owner);
+void socks_way_start(struct socks_way *w, struct outbound *out, struct hop *server, struct behalf behalf,
+                     struct span host, uint16_t port, uint32_t open_flags,
+                     const struct socks_way_events *events, void *owner);
 /* Inside `open`. Its stream does not read. */
 struct upstream *socks_way_take(struct socks_way *w);
 void socks_way_cancel(struct socks_way *w);

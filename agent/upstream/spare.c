@@ -267,10 +267,10 @@ static void connected(void *owner, struct stream *stream)
     s->road = NULL;
     s->upstream = pool_dialled(s->pool, stream);
     leg_begin(&s->leg, stream, HEAD_BYTES, &events, s);
-    if (s->hop->authenticates && s->hop->asks)
-        ask_keys_open_for(s->upstream, 0, &s->call, opened, s);
-    else
+    if (!s->hop->authenticates || !s->hop->asks)
         ready(s);
+    else if (!ask_keys_open_for(s->upstream, (struct behalf){0}, 0, &s->call, opened, s))
+        failed(s, "nobody waits for it");
 }
 
 static void not_connected(void *owner, const struct unreached *why)
@@ -298,6 +298,6 @@ void spares_tunnel(struct pool *p)
         s->pool = p;
         s->hop = hop_ref(p->hop);
         list_push_back(&all->making, &s->link);
-        s->road = pool_dial(p, &events, s);
+        s->road = pool_dial(p, (struct behalf){0}, &events, s);
     }
 }

@@ -115,7 +115,8 @@ struct trial *trial_start(struct outbound *out, struct hop *hop, trial_done_fn d
     t->done = done;
     t->owner = owner;
     if (hop->socks) {
-        socks_way_start(&t->socks, out, hop, SPAN(""), 0, KEYS_CANDIDATE, &socks_events, t);
+        socks_way_start(&t->socks, out, hop, (struct behalf){0}, SPAN(""), 0, KEYS_CANDIDATE, &socks_events,
+                        t);
         return t;
     }
     head_read_request(&t->head, hop->connect_always ? SPAN(TRIAL_TUNNEL) : SPAN(TRIAL_GET),

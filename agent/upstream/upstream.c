@@ -37,6 +37,7 @@ struct upstream *upstream_new(struct outbound *out, struct hop *hop, struct stre
     u->stream = s;
     list_init(&u->link);
     list_init(&u->idle);
+    list_init(&u->kept);
     snprintf(u->tag, sizeof u->tag, "u%u", ++number);
     out->counters.connections +=
         hop_base(hop)->n_through == 0; /* else one of those through which it leads is counted */

@@ -33,6 +33,7 @@ struct upstream {
     enum upstream_state state;
     struct list link;    /* in its pool: all connections of the hop */
     struct list idle;    /* in its pool: those READY */
+    struct list kept;    /* in outbound: of these, single users' (kept.h) */
     uint32_t context;    /* the keyholder's; 0: none yet */
     uint32_t instance;   /* the keyholder's life that the context belongs to */
     bool let_in;         /* authenticated for good: requests need no header */

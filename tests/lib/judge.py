@@ -73,6 +73,12 @@ class Judge:
     def step(self, context, message):
         return {"verdict": "REFUSED", "lines": FRESH, "why": "the test says no"}
 
+    def other(self, message):
+        """Questions about the way on."""
+        if message.type == "STATUS":
+            return {"verdict": "OK", "identity": "nobody"}
+        return {"verdict": "OK"}
+
     # --- what a test may ask
 
     def steps(self):
@@ -126,13 +132,12 @@ class Judge:
             self.closed.append(message["context"])
         if not message.call:
             return
-        fields = {"verdict": "OK"}
         if message.type == "ACCEPT_OPEN":
             fields = self.open(message)
         elif message.type == "ACCEPT_STEP":
             fields = self.step(message["context"], message)
-        elif message.type == "STATUS":
-            fields = {"verdict": "OK", "identity": "nobody"}
+        else:
+            fields = self.other(message)
         if fields is None:
             return
         fields = dict(fields)

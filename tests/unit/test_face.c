@@ -121,6 +121,104 @@ static void the_bare_one_teaches_nothing(void **state)
     hop_unref(base);
 }
 
+/* --- users of gateways --- */
+
+static struct hop *acts(struct hop *base, const char *user)
+{
+    return hop_acting(base, SPAN("gateway"), span_str(user), false);
+}
+
+static void one_for_each_user_of_each_gateway(void **state)
+{
+    (void)state;
+    struct hop *base = proxy("connections = 7\nspares = 3\nno-auth = free.example\n");
+    struct hop *alice = acts(base, "alice"), *bob = acts(base, "bob"), *bare = hop_bare(base);
+    struct hop *elsewhere = hop_acting(base, SPAN("other"), SPAN("alice"), false);
+    struct hop *between = hop_acting(base, SPAN("gate"), SPAN("wayalice"), false);
+    struct hop *exempt = hop_acting(base, SPAN("gateway"), SPAN("alice"), true),
+               *brought = hop_as(base, SPAN("alice"), SPAN(""));
+    struct hop *again = acts(base, "alice"), *bare_again = hop_bare(base);
+    assert_ptr_equal(alice, again);
+    assert_ptr_equal(bare, bare_again);
+    struct hop *all[] = {base, alice, bob, bare, elsewhere, between, exempt, brought};
+    for (size_t i = 0; i < 8; i++)
+        for (size_t k = 0; k < i; k++)
+            assert_ptr_not_equal(all[i], all[k]);
+    assert_string_equal(alice->upstream, "a");
+    assert_string_equal(alice->name, base->name);
+    assert_int_equal(alice->connections, 7);
+    assert_int_equal(alice->spares, 0);
+    assert_true(alice->authenticates);
+    assert_null(alice->user);
+    assert_false(exempt->authenticates);
+    assert_true(exempt->bare);
+    assert_int_equal(hop_users(base), 5);
+    assert_true(hop_shows_identity(base, false));
+    assert_false(hop_shows_identity(base, true));
+    hop_unref(again);
+    hop_unref(bare_again);
+    for (size_t i = 8; i-- > 1;)
+        hop_unref(all[i]);
+    assert_true(list_empty(&base->faces));
+    hop_unref(base);
+}
+
+/* What leads to it does so for the same user, wherever somebody is shown who that is. */
+static void the_way_there_is_the_users_too(void **state)
+{
+    (void)state;
+    struct hop *near = proxy(""), *open = proxy("auth = none\n"), *far = proxy("auth = none\n");
+    struct hop *through[] = {near, open};
+    hop_lead_through(far, through, 2);
+    struct hop *site = hop_new_beyond(far, SPAN("site.example"), 443),
+               *plain = hop_new_beyond(open, SPAN("site.example"), 443);
+    assert_true(hop_shows_identity(site, false));
+    assert_false(hop_shows_identity(plain, false));
+    struct hop *alice = acts(site, "alice"), *bob = acts(site, "bob");
+    struct hop *her_far = alice->through[0], *her_near = her_far->through[0];
+    assert_true(hop_is_direct(alice));
+    assert_ptr_equal(her_far->base, far);
+    assert_ptr_equal(her_near->base, near);
+    assert_ptr_equal(her_far->through[1], open);
+    assert_string_equal(her_near->acts_for, alice->acts_for);
+    assert_ptr_not_equal(bob->through[0], her_far);
+    hop_failed(her_near, 1000, 0, "no route");
+    assert_true(hop_asleep(bob->through[0]->through[0], 1001));
+    struct hop *ours[] = {alice, bob, site, plain, far, open, near};
+    for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
+        hop_unref(ours[i]);
+}
+
+/* Where the way is full, there is none at its end either; and nothing is left of the attempt. */
+static void users_have_a_most(void **state)
+{
+    (void)state;
+    struct hop *base = proxy(""), *far = proxy("auth = none\n"), *faces[HOP_USERS_MOST];
+    char user[16];
+    hop_lead_through(far, &base, 1);
+    for (int i = 0; i < HOP_USERS_MOST; i++) {
+        snprintf(user, sizeof user, "user%d", i);
+        faces[i] = acts(base, user);
+        assert_non_null(faces[i]);
+    }
+    assert_null(acts(base, "one-more"));
+    assert_null(acts(far, "one-more"));
+    assert_true(list_empty(&far->faces));
+    struct hop *known = acts(far, "user7");
+    assert_ptr_equal(known->through[0], faces[7]);
+    struct hop *brought = hop_as(base, SPAN("user0"), SPAN("x")); /* these are counted apart */
+    assert_non_null(brought);
+    hop_unref(brought);
+    hop_unref(known);
+    hop_unref(faces[9]);
+    faces[9] = acts(base, "one-more");
+    assert_non_null(faces[9]);
+    for (int i = 0; i < HOP_USERS_MOST; i++)
+        hop_unref(faces[i]);
+    hop_unref(far);
+    hop_unref(base);
+}
+
 static void exempt(void **state)
 {
     (void)state;
@@ -151,6 +249,9 @@ int main(void)
         cmocka_unit_test(there_is_a_most),
         cmocka_unit_test(they_sleep_together),
         cmocka_unit_test(the_bare_one_teaches_nothing),
+        cmocka_unit_test(one_for_each_user_of_each_gateway),
+        cmocka_unit_test(the_way_there_is_the_users_too),
+        cmocka_unit_test(users_have_a_most),
         cmocka_unit_test(exempt),
         cmocka_unit_test(a_bad_pattern),
     };

@@ -59,7 +59,7 @@ static const struct lease_events events = {leased, not_leased};
 static void want(struct want *w, bool fresh)
 {
     *w = (struct want){.inside = true};
-    lease_start(&w->lease, &out, hop, fresh, &events, w);
+    lease_start(&w->lease, &out, hop, (struct behalf){0}, fresh, &events, w);
     w->inside = false;
 }
 

@@ -114,7 +114,7 @@ static void want(struct want *w, bool fresh)
 {
     static const struct lease_events events = {granted, not_granted};
     *w = (struct want){0};
-    lease_start(&w->lease, &out, hop, fresh, &events, w);
+    lease_start(&w->lease, &out, hop, (struct behalf){0}, fresh, &events, w);
 }
 
 static void get(struct want *w)
