@@ -1,0 +1,142 @@
+"""Gateways that go on as each of their users (identity = per-user), with the real keyholder and each user's own password in a file."""
+
+import os
+import signal
+
+from agent import wait_until
+from base import AUTH, SITE, Later
+from onward import Onward
+from proxy import Asks
+from test_clients import ManyBasic, ManyNtlm, Names
+from test_clients import PEOPLE as PASSWORDS
+from test_gateway import Gateway, basic
+from test_per_user import Marks, Pairs
+from wire import Wire, get
+
+HASH = "{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ="  # of "secret"
+PEOPLE = ("alice", "bob")
+GATE = "[gateway]\nlisten = 127.0.0.1:0\nauth = basic\nusers = @DIR@/users\nidentity = per-user\n"
+LINES = "auth = %s\nsecret = file:@DIR@/%%u\nbasic-in-clear = yes\n"
+
+
+def users(*names):
+    return "".join("%s:%s\n" % (name, HASH) for name in names)
+
+
+class Keyholder(Gateway):
+    def start(self, text, **options):
+        files = dict(options.pop("files", {}), users=users(*PEOPLE, "carol"))
+        files.update({name: PASSWORDS[name] for name in PEOPLE if name not in files})
+        agent = self.agent(text, files=files, **options)
+        self.gate = self.door(agent)
+        return agent
+
+    def one_proxy(self, scheme, **options):
+        self.personal = scheme()
+        self.onward = self.proxy(Asks(self.personal, then=Names()))
+        return self.start(self.onward.upstream(LINES % AUTH[self.personal.scheme.lower()]) + GATE, **options)
+
+    def says(self, client, user, host=SITE):
+        answer = client.ask(get(host + "/who", basic(user)))
+        self.assertEqual((answer.status, answer.text), (200, user))
+
+    def rounds(self):
+        clients = [self.comes() for _ in PEOPLE]
+        for _ in range(3):
+            for client, user in zip(clients, PEOPLE):
+                self.says(client, user)
+                self.says(clients[0], user)
+
+    def test_each_ones_password(self):
+        for scheme in (ManyNtlm, ManyBasic):
+            with self.subTest(scheme.scheme):
+                self.one_proxy(scheme)
+                self.rounds()
+                self.assertEqual({user for user, _ in self.personal.shown}, set(PEOPLE))
+                self.assertEqual([good for _, good in self.personal.shown if not good], [])
+
+    def test_without_one(self):
+        """carol has none: nothing is shown to the proxy for her, and others go on."""
+        self.one_proxy(ManyNtlm)
+        self.says(self.comes(), "alice")
+        answer = self.own(self.comes().ask(get(SITE + "/who", basic("carol"))), 502, "proxy_configuration_error", "carol")
+        self.assertNotIn(PASSWORDS["alice"], answer.text)
+        self.says(self.comes(), "alice")
+        self.assertEqual({user for user, _ in self.personal.shown}, {"alice"})
+
+    def test_a_wrong_one(self):
+        """It is shown once, however often the user comes; nobody else is stopped."""
+        self.one_proxy(ManyNtlm, files={"bob": "wrong"})
+        for _ in range(3):
+            self.says(self.comes(), "alice")
+            self.own(self.comes().ask(get(SITE + "/who", basic("bob"))), 502, None, "bob")
+        self.assertEqual(self.personal.shown.count(("bob", False)), 1)
+
+    def test_the_keyholder_is_killed(self):
+        """In the middle of it all: whoever gets an answer gets his own."""
+        agent = self.one_proxy(ManyNtlm)
+
+        def client(number):
+            user, statuses = PEOPLE[number % 2], []
+            with Wire.connect(self.gate) as wire:
+                for i in range(40):
+                    answer = wire.ask(get("%s/%d.%d" % (SITE, number, i), basic(user)))
+                    statuses.append(answer.status)
+                    if answer.status == 200:
+                        self.assertEqual(answer.text, user)
+            return statuses
+
+        for _ in range(3):
+            seen = len(self.onward.requests)
+            later = [Later(client, number) for number in range(6)]
+            self.onward.wait(lambda seen=seen: len(self.onward.requests) > seen + 20, "some requests")
+            os.kill(agent.keys_pid(), signal.SIGKILL)
+            statuses = [status for one in later for status in one.result()]
+            self.assertIn(200, statuses)
+            self.assertLessEqual(set(statuses), {200, 407, 502, 503})
+            wait_until(lambda: self.comes().ask(get(SITE + "/who", basic("alice"))).status == 200, "the next keyholder")
+        self.rounds()
+        self.assertEqual([shown for shown in self.personal.shown if not shown[1]], [])
+
+    def test_a_user_who_is_no_more(self):
+        """Basic is judged by the file as it is."""
+        agent = self.one_proxy(ManyNtlm)
+        client = self.comes()
+        self.says(client, "alice")
+        self.says(client, "bob")
+        agent.write("users", users("bob"))
+        self.assertEqual(client.ask(get(SITE + "/who", basic("alice"))).status, 407)
+        self.says(client, "bob")
+
+    def test_another_password(self):
+        """It is read at the next request."""
+        agent = self.one_proxy(ManyNtlm, files={"bob": "wrong"})
+        self.own(self.comes().ask(get(SITE + "/who", basic("bob"))), 502, None, "bob")
+        agent.write("bob", PASSWORDS["bob"] + "\n")
+        self.says(self.comes(), "bob")
+
+    def test_socks(self):
+        pairs = Pairs()
+        marks = Marks(gate=pairs, then=Names())
+        server = self.proxy(marks, name="socks")
+        self.start("[upstream corp]\nproxy = socks5://%s\n%s" % (server.address, LINES % "basic") + GATE, files={name: "password of " + name for name in PEOPLE})
+        self.rounds()
+        self.assertEqual((pairs.failed, len(marks.seen)), (0, 2))
+
+    def test_chain(self):
+        """Each hop by its own scheme, each user's own password at each."""
+        far_gate, near_gate = ManyNtlm(), ManyBasic()
+        near, far = self.proxy(Asks(near_gate, then=Onward()), name="near"), self.proxy(Asks(far_gate, then=Names()), name="far")
+        self.start("[upstream far]\nproxy = %s\n%svia = near\n" % (far.url, LINES % "ntlm") + near.upstream(LINES % "basic", name="near") + GATE)
+        self.rounds()
+        for gate in (near_gate, far_gate):
+            self.assertEqual(set(gate.shown), {(user, True) for user in PEOPLE})
+
+    def test_the_machines_own_requests_are_its_own(self):
+        """Its user's file is another one."""
+        personal = ManyNtlm()
+        proxy = self.proxy(Asks(personal, then=Names()))
+        agent = self.start(proxy.upstream("user = carol\n" + LINES % "ntlm") + GATE, files={"carol": PASSWORDS["carol"]})
+        self.rounds()
+        self.assertEqual(self.ask(agent, "/who").text, "carol")
+        self.says(self.comes(), "bob")
