@@ -142,8 +142,14 @@ class Desktop:
         return title + "\n" + text
 
     def rows(self):
+        """None yet: the menu is on the bus a moment after the icon."""
         path = self.look("Menu")
-        _revision, (_root, _properties, children) = self.call(self.item(), path, MENU, "GetLayout", GLib.Variant("(iias)", (0, -1, [])))
+        try:
+            _revision, (_root, _properties, children) = self.call(self.item(), path, MENU, "GetLayout", GLib.Variant("(iias)", (0, -1, [])))
+        except GLib.Error as error:
+            if not error.matches(Gio.dbus_error_quark(), Gio.DBusError.UNKNOWN_METHOD):
+                raise
+            return []
         return [Row(number, properties) for number, properties, _children in children]
 
     def row(self, words):
