@@ -181,7 +181,7 @@ test: ## build and run every test (SUITES="unit scenarios ..." for some)
 	@$(PYTHON) tests/run --build '$(BUILD)' $(SUITES)
 
 check-asan: ## the same tests, built with AddressSanitizer and UBSan
-	+@$(MAKE) --no-print-directory BUILD='$(BUILD)/asan' SANITIZE=address,undefined CFLAGS='-O1 -g -fno-sanitize-recover=all' test
+	+@$(MAKE) --no-print-directory BUILD='$(BUILD)/asan' SANITIZE=address,undefined CFLAGS='-O1 -g1 -fno-sanitize-recover=all' test
 
 # The agent has one thread of its own beside libuv's pool, the keyholder has workers: the tests that drive those, without address-space
 # randomisation, with which this sanitizer does not start on newer kernels.

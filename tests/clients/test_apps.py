@@ -7,6 +7,7 @@ import subprocess
 
 import content
 import world
+from plain import plain
 from programs import Kind, ProgramTest, add_tests
 from session import HTTP, HTTPS
 
@@ -147,6 +148,7 @@ class Downloads:
         test.assertTrue(os.path.exists(test.work + "/go/%s@v1.0.0/tiny.go" % content.GO))
 
 
+@plain("most of its time is other programs'")
 class AppsTest(ProgramTest):
     """A test for each program."""
 

@@ -10,6 +10,7 @@ import tempfile
 import content
 import world
 from agent import wait_until
+from plain import plain
 from programs import Kind, ProgramTest, add_tests
 from session import HTTP
 
@@ -56,6 +57,7 @@ class Downloads:
         test.assertRegex(said, "[0-9a-f]{64}")
 
 
+@plain("most of its time is other programs'")
 class ContainersTest(ProgramTest):
     def start_dockerd(self, variables):
         folder = tempfile.mkdtemp(dir=world.TMP)

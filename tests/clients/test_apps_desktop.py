@@ -6,6 +6,7 @@ import subprocess
 
 import content
 import world
+from plain import plain
 from programs import Kind, ProgramTest, add_tests
 from session import HTTP, HTTPS
 
@@ -64,6 +65,7 @@ class Downloads:
         test.assertEqual(said, content.data(1000))
 
 
+@plain("most of its time is other programs'")
 class DesktopTest(ProgramTest):
     """A test for each program."""
 

@@ -6,6 +6,7 @@ import subprocess
 
 import content
 import world
+from plain import plain
 from programs import Kind, ProgramTest, add_tests
 from session import HTTP, HTTPS
 from test_apps import FILES
@@ -71,6 +72,7 @@ class Downloads:
         test.assertTrue(os.path.exists(test.work + "/packages/%s.1.0.0" % content.NUGET))
 
 
+@plain("most of its time is other programs'")
 class JavaTest(ProgramTest):
     def trust(self):
         """Options for a Java that trusts the lab."""

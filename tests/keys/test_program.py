@@ -8,6 +8,7 @@ import tempfile
 import unittest
 
 from keyholder import (BINDS, KNOCK, WAIT, Context, Keyholder, encode)
+from plain import plain
 from ports import port_of_both_kinds
 from realm import Acceptor, NtlmAuthority, converse
 
@@ -224,6 +225,7 @@ class HostileProxy(ProgramTest):
         self.assertEqual(Context(k).challenged(["Negotiate"]).verdict, "SEND")
 
 
+@plain("most of its time is waiting")
 class DeadKdc(ProgramTest):
     def test_only_those_who_need_it_wait(self):
         """A KDC that takes packets and says nothing: Kerberos requests end in a time-out, NTLM ones never notice."""

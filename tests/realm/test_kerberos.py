@@ -12,6 +12,7 @@ import unittest
 import world
 from agent import wait_until
 from lab import lab
+from plain import plain
 from session import HTTP, Crowd, agent_for, ask, connect, watching
 
 TARGET = HTTP + "/bytes/1000"
@@ -197,6 +198,7 @@ def near_server():
         thread.join()
 
 
+@plain("most of its time is waiting")
 class DeadKdcTest(unittest.TestCase):
     def test_only_what_needs_it_is_delayed(self):
         answers = []

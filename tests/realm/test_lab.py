@@ -7,6 +7,7 @@ import unittest
 import content
 import world
 from lab import lab
+from plain import plain
 from session import attempts, watching
 
 TARGETS = ("http://origin.example/bytes/70000", "https://origin.example/bytes/70000")
@@ -21,6 +22,7 @@ def curl(kind, target, *words, cache=None, env=None):
     return (*map(int, codes.split()), body)
 
 
+@plain("it looks at the others, not at us")
 class LabTest(unittest.TestCase):
     def passes(self, kind, *words, **more):
         for target in TARGETS:

@@ -11,6 +11,7 @@ import kdc
 import world
 from agent import wait_until
 from lab import lab
+from plain import plain
 from session import HTTP, agent_for, ask, connect, watching
 from test_kerberos import own_session_keyring
 
@@ -102,6 +103,7 @@ class KeytabTest(Desk):
         return path
 
 
+@plain("most of its time is waiting")
 class RenewalTest(Desk):
     def test_hours_in_seconds(self):
         """Tickets of 10 s: the KDC gives a later one each time, and no request notices."""
