@@ -324,7 +324,7 @@ enum ticket_result ticket_act_service(krb5_context k, const struct ticket *t, kr
         code = ask_for_service(k, a, &self.ticket, user, server, &have);
         result = code ? explain(k, code, t->principal, a, name, e) : TICKET_OK;
     }
-    if (result == TICKET_OK && (code = store(k, cache, have, principal)) != 0)
+    if (have && (code = store(k, cache, have, principal)) != 0)
         result = krb_explain(k, code, name, e);
     if (have)
         krb5_free_creds(k, have);

@@ -38,6 +38,7 @@ struct wbc_info {
 };
 
 static struct {
+    void *library;                                        /* never unloaded */
     int (*check_trust)(const char *domain, void **error); /* NULL: our domain; 0: it works */
     int (*authenticate)(const struct wbc_params *params, struct wbc_info **info, void **error);
     void (*release)(void *memory);
@@ -48,12 +49,12 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 static void look(void)
 {
-    void *library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
-    if (!library)
+    wbc.library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
+    if (!wbc.library)
         return;
-    *(void **)&wbc.check_trust = dlsym(library, "wbcCheckTrustCredentials");
-    *(void **)&wbc.authenticate = dlsym(library, "wbcAuthenticateUserEx");
-    *(void **)&wbc.release = dlsym(library, "wbcFreeMemory");
+    *(void **)&wbc.check_trust = dlsym(wbc.library, "wbcCheckTrustCredentials");
+    *(void **)&wbc.authenticate = dlsym(wbc.library, "wbcAuthenticateUserEx");
+    *(void **)&wbc.release = dlsym(wbc.library, "wbcFreeMemory");
 }
 
 bool winbind_works(void)
