@@ -162,9 +162,10 @@ bool whole_complete(struct config_whole *w, const char *file, struct err *e)
             "%s: there is no [upstream NAME] section; write one like this:\n\n    [upstream corp]\n"
             "    proxy = http://proxy.corp.example:8080\n    user = CORP\\alice",
             file);
-    return whole_check_upstreams(w, e) && whole_check_places(w, e) && whole_check_ways(w, e) &&
-           check_rules(w, e) && whole_check_headers(w, e) && whole_check_clients(w, e) &&
-           whole_check_credentials(w, e) && whole_check_gateways(w, e);
+    /* What a gateway lacks to be safe comes before what else may be wrong with it. */
+    return whole_check_upstreams(w, e) && whole_check_gateways(w, e) && whole_check_places(w, e) &&
+           whole_check_ways(w, e) && check_rules(w, e) && whole_check_headers(w, e) &&
+           whole_check_clients(w, e) && whole_check_credentials(w, e);
 }
 
 struct config *config_ref(struct config *c)

@@ -55,8 +55,8 @@ static bool check_open(const struct config_whole *w, const struct config_gateway
     if (g->n_auth)
         return true;
     err_set(e, ERR_CONFIG,
-            "auth: a gateway asks its clients who they are; say how: auth = negotiate, ntlm, digest, basic, "
-            "or several of them");
+            "auth: a gateway asks its clients who they are; say how, by one or several of these: auth = "
+            "negotiate ntlm digest basic");
     return blame(w, g, "auth", e);
 }
 

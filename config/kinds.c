@@ -36,13 +36,17 @@ int choice_find(const char *const *choices, struct span text, struct err *e)
     for (int i = 0; choices[i]; i++) {
         if (span_eq(text, span_str(choices[i])))
             return i;
-        nearest_offer(&near, choices[i]);
+        if (strlen(choices[i]) > 2) /* "no" is near to "on" */
+            nearest_offer(&near, choices[i]);
     }
     struct buf all;
     buf_init(&all, 0);
     for (int i = 0; choices[i]; i++)
         buf_addf(&all, "%s%s", i == 0 ? "" : choices[i + 1] ? ", " : " or ", choices[i]);
-    if (near.name)
+    if (text.n && text.p[text.n - 1] == ',')
+        err_set(e, ERR_CONFIG, "%s is not %s; words are separated by blanks, without commas",
+                shown(text).text, buf_cstr(&all));
+    else if (near.name)
         err_set(e, ERR_CONFIG, "%s is not %s; did you mean \"%s\"?", shown(text).text, buf_cstr(&all),
                 near.name);
     else

@@ -111,6 +111,11 @@ static bool read_address(struct span text, struct config_address *a, struct err 
 static bool read_open_address(struct span text, struct config_address *a, struct err *e)
 {
     unsigned char number[16];
+    size_t colon = span_rfind(text, ':');
+    if (colon < text.n && (colon == 0 || span_eq(span_head(text, colon), SPAN("*"))))
+        return err_set(e, ERR_CONFIG,
+                       "%s names no address; all of this machine's are 0.0.0.0:PORT and, for IPv6, [::]:PORT",
+                       shown(text).text);
     if (!read_place(text, a, e))
         return false;
     return !config_address_is_beyond(a) || inet_pton(AF_INET, a->host, number) == 1 ||

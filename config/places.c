@@ -97,23 +97,42 @@ static bool check_targets(const struct config_whole *w, struct err *e)
     return true;
 }
 
+/* All addresses of a family take one port on each of them; those of IPv6 none of IPv4 (net/listen). */
+static bool takes(const char *all, const char *host)
+{
+    bool six = strchr(host, ':') != NULL;
+    return strcmp(all, six ? "::" : "0.0.0.0") == 0;
+}
+
+static bool same_host(const char *a, const char *b)
+{
+    return span_ieq(span_str(a), span_str(b)) || takes(a, b) || takes(b, a);
+}
+
 static bool same_place(const struct config_address *a, const struct config_address *b)
 {
     if (a->path || b->path)
         return a->path && b->path && strcmp(a->path, b->path) == 0;
-    return a->port != 0 && a->port == b->port && span_ieq(span_str(a->host), span_str(b->host));
+    return a->port != 0 && a->port == b->port && same_host(a->host, b->host);
 }
 
 /* The blame goes to the door that was written down, and to the later one of two. */
-static bool twice(struct door earlier, struct door later, const struct config_address *a, struct err *e)
+static bool twice(struct door earlier, struct door later, const struct config_address *a,
+                  const struct config_address *b, struct err *e)
 {
     struct origin at = later.at.place ? later.at : earlier.at;
     struct origin other = later.at.place ? earlier.at : later.at;
+    bool equal = strcmp(a->text, b->text) == 0;
+    const char *of = equal ? "" : " is also ", *second = equal ? "" : b->text;
     if (other.place)
-        err_set(e, ERR_CONFIG, "%s has another use already, in %s:%u", a->text, other.place, other.line);
+        err_set(e, ERR_CONFIG, "%s%s%s%s has another use already, in %s:%u", a->text, of, second,
+                equal ? "" : ", which", other.place, other.line);
     else
-        err_set(e, ERR_CONFIG, "%s is where the agent is an HTTP proxy by default; write http = too",
-                a->text);
+        err_set(
+            e, ERR_CONFIG,
+            "%s%s%s%s is where programs of this machine reach exeat by default; choose another port here, "
+            "or other addresses there (http = 127.0.0.1:PORT in [listen])",
+            a->text, of, second, equal ? "" : ", which");
     return origin_blame(at, e);
 }
 
@@ -126,7 +145,7 @@ static bool check_uses(const struct config_whole *w, struct err *e)
             for (size_t m = 0; m < later.n; m++)
                 for (size_t l = 0; l < earlier.n; l++)
                     if (same_place(&later.list[m], &earlier.list[l]))
-                        return twice(earlier, later, &later.list[m], e);
+                        return twice(earlier, later, &later.list[m], &earlier.list[l], e);
         }
     }
     return true;

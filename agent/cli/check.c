@@ -83,6 +83,9 @@ static void warn_of_file(const struct config_gateway *g, const char *path, bool 
     if (fd < 0 || fstat(fd, &st) < 0)
         say_warning("[gateway%s%s]: %s cannot be read (%s), and nobody is let in by it: %s", blank, name,
                     path, strerror(errno), remedy);
+    else if (!S_ISREG(st.st_mode))
+        say_warning("[gateway%s%s]: %s is not a file, and nobody is let in by it: %s", blank, name, path,
+                    remedy);
     else if (!shared && (st.st_mode & 027))
         say_warning(
             "[gateway%s%s]: %s may be read by everybody or written by others than its owner, and nobody "
@@ -108,6 +111,20 @@ static void warn_of_gateway(const struct config_gateway *g)
         warn_of_file(
             g, g->keytab, true,
             "give it keys of HTTP/ and the name by which clients reach the gateway, readable by exeat");
+}
+
+/* [gateway] alone may hold what others share, if there are others. */
+static void warn_of_gateways(const struct config *c)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < c->n_gateways; i++) {
+        warn_of_gateway(&c->gateways[i]);
+        n += c->gateways[i].n_listen;
+    }
+    if (c->n_gateways && n == 0)
+        say_warning(
+            "[gateway] has no listen, and no [gateway NAME] has one: there is no gateway; write listen = "
+            "HOST:PORT");
 }
 
 /* The file itself comes with the first start. */
@@ -143,8 +160,7 @@ static int check(struct config *c)
                              c->gateways[i].section, e.text);
     for (size_t i = 0; i < c->n_upstreams; i++)
         warn_of_basic(&c->upstreams[i]);
-    for (size_t i = 0; i < c->n_gateways; i++)
-        warn_of_gateway(&c->gateways[i]);
+    warn_of_gateways(c);
     warn_of_pac(c);
     say_clean(stdout, span_str(place));
     size_t n = c->n_listen + c->n_socks + c->n_metrics;

@@ -145,6 +145,19 @@ class Check(place.Place):
             path = self.write("gateway.conf", text % (auth, users, keytab) + more)
             self.expect(0, path + ": ok", warned or "", "check", "--config", path)
 
+    def test_gateway_that_is_none(self):
+        """What somebody may have forgotten: where it listens, or that a folder is not a file."""
+        text = "[upstream a]\nproxy = http://p:8080\n[gateway]\nauth = basic\nusers = %s\n"
+        users = self.write("users", "")
+        os.chmod(users, 0o600)
+        path = self.write("gateway.conf", text % users)
+        self.expect(0, path + ": ok", "[gateway] has no listen", "check", "--config", path)
+        path = self.write("gateway.conf", text % users + "[gateway a]\nlisten = 127.0.0.1:1\n")
+        answer = self.expect(0, path + ": ok", "", "check", "--config", path)
+        self.assertEqual(answer.stderr, "")
+        path = self.write("gateway.conf", text % self.directory + "listen = 127.0.0.1:1\n")
+        self.expect(0, path + ": ok", "[gateway]: %s is not a file" % self.directory, "check", "--config", path)
+
     def test_log_of_requests(self):
         text = "[listen]\nhttp = 127.0.0.1:1\nmetrics = 127.0.0.1:2\n[upstream a]\nproxy = http://p:8080\n[log]\nfile = %s\n"
         path = self.write("log.conf", text % self.path("log.d/requests"))

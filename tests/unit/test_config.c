@@ -391,7 +391,9 @@ static void test_value_errors(void **state)
         {"[listen]\nhttp = [::g]:3128", "t.conf:2: http: \"[::g]\" is not a host name or address"},
         {"[listen]\nhttp = [127.0.0.1]:3128",
          "t.conf:2: http: \"[127.0.0.1]\" is not a host name or address"},
-        {"[listen]\nhttp = :3128", "t.conf:2: http: \"\" is not a host name or address"},
+        {"[listen]\nhttp = :3128", "t.conf:2: http: \":3128\" names no address; all of this machine's are "
+                                   "0.0.0.0:PORT and, for IPv6, [::]:PORT"},
+        {"[listen]\nsocks = :3128", "t.conf:2: socks: \"\" is not a host name or address"},
         {"[listen]\nhttp = -x:3128", "t.conf:2: http: \"-x\" is not a host name or address"},
         {"[listen]\nhttp = a*b:3128", "t.conf:2: http: \"a*b\" is not a host name or address"},
         {"[listen]\nhttp = \"\"", "t.conf:2: http: \"\" has no port; write HOST:PORT"},
@@ -463,7 +465,9 @@ static void test_value_errors(void **state)
         {"[listen]\nsocks = unix:/a\nhttp = unix:/a\n" UP,
          "t.conf:2: unix:/a has another use already, in t.conf:3"},
         {"[listen]\nsocks = 127.0.0.1:3128\n" UP,
-         "t.conf:2: 127.0.0.1:3128 is where the agent is an HTTP proxy by default; write http = too"},
+         "t.conf:2: 127.0.0.1:3128 is where programs of this machine reach exeat by default; choose another "
+         "port "
+         "here, or other addresses there (http = 127.0.0.1:PORT in [listen])"},
         {"[forward a]\nlisten = 127.0.0.1:1\ntarget = b",
          "t.conf:3: target: \"b\" has no port; write HOST:PORT"},
         {"[forward a]\nlisten = 127.0.0.1:1\ntarget = b:0",
@@ -566,7 +570,9 @@ static void test_value_errors(void **state)
         {UP "[listen]\nsocks = 127.0.0.1:7\nmetrics = 127.0.0.1:7",
          "t.conf:5: 127.0.0.1:7 has another use already, in t.conf:4"},
         {UP "[listen]\nmetrics = 127.0.0.1:3128",
-         "t.conf:4: 127.0.0.1:3128 is where the agent is an HTTP proxy by default; write http = too"},
+         "t.conf:4: 127.0.0.1:3128 is where programs of this machine reach exeat by default; choose another "
+         "port "
+         "here, or other addresses there (http = 127.0.0.1:PORT in [listen])"},
         {"[listen]\nmetrics = 192.0.2.1:7",
          "t.conf:2: metrics: \"192.0.2.1:7\" is not an address of this machine alone (127.0.0.1, [::1]), and "
          "only http in [listen] can ask others who they are"},
@@ -1282,9 +1288,9 @@ static void test_gateway_errors(void **state)
          "could use your identity; say from where they may come (allow = 192.0.2.0/24), and how they show "
          "who "
          "they are (auth = negotiate)"},
-        {UP "[gateway a]\nlisten = 127.0.0.1:1",
-         "t.conf:3: auth: a gateway asks its clients who they are; say how: auth = negotiate, ntlm, digest, "
-         "basic, or several of them"},
+        {UP "[gateway a]\nlisten = 127.0.0.1:1", "t.conf:3: auth: a gateway asks its clients who they are; "
+                                                 "say how, by one or several of these: auth = "
+                                                 "negotiate ntlm digest basic"},
         {UP "[gateway]\nlisten = 127.0.0.1:1\nauth = negotiate basic",
          "t.conf:5: auth: basic needs names and hashes of passwords to compare with: write users = FILE"},
         {UP "secret = file:/s\n" GATE "listen = 127.0.0.1:1\nidentity = per-user",
@@ -1314,11 +1320,35 @@ static void test_gateway_errors(void **state)
         {UP GATE "listen = http://127.0.0.1:1 https://127.0.0.1:1",
          "t.conf:6: listen: \"https://127.0.0.1:1\" stands here twice"},
         {UP GATE "listen = 127.0.0.1:3128",
-         "t.conf:6: 127.0.0.1:3128 is where the agent is an HTTP proxy by default; write http = too"},
+         "t.conf:6: 127.0.0.1:3128 is where programs of this machine reach exeat by default; choose another "
+         "port "
+         "here, or other addresses there (http = 127.0.0.1:PORT in [listen])"},
         {UP "[gateway]\nlisten = 127.0.0.1:1\nauth = negotiate\nmutual = pass",
          "t.conf:6: mutual: the next proxy can prove itself to a client only if it gets the client's "
          "credentials: "
          "write pass-authorization = yes, here and in the [upstream]"},
+        {UP "[gateway]\nlisten = 0.0.0.0:3128\nauth = negotiate",
+         "t.conf:4: listen: 0.0.0.0:3128 is not an address of this machine alone (127.0.0.1, [::1]), and "
+         "others could use your identity; say from where they may come (allow = 192.0.2.0/24)"},
+        /* All addresses of this machine have that of the default, and that of somebody else. */
+        {UP GATE "listen = 0.0.0.0:3128\nallow = 192.0.2.0/24",
+         "t.conf:6: 0.0.0.0:3128 is also 127.0.0.1:3128, which is where programs of this machine reach exeat "
+         "by default; choose another port here, or other addresses there (http = 127.0.0.1:PORT in "
+         "[listen])"},
+        {UP GATE "listen = [::1]:2\n[gateway a]\nlisten = [::]:2\nallow = 192.0.2.0/24",
+         "t.conf:8: [::]:2 is also [::1]:2, which has another use already, in t.conf:6"},
+        {UP GATE "listen = 127.0.0.1:2\n[gateway a]\nlisten = 127.0.0.1:2",
+         "t.conf:8: 127.0.0.1:2 has another use already, in t.conf:6"},
+        {UP GATE "listen = :1",
+         "t.conf:6: listen: \":1\" names no address; all of this machine's are 0.0.0.0:PORT and, for IPv6, "
+         "[::]:PORT"},
+        {UP GATE "listen = https://*:1",
+         "t.conf:6: listen: \"*:1\" names no address; all of this machine's are 0.0.0.0:PORT and, for IPv6, "
+         "[::]:PORT"},
+        {UP "[gateway]\nauth = ntlm, basic",
+         "t.conf:4: auth: \"ntlm,\" is not negotiate, ntlm, digest, basic or none; words are separated by "
+         "blanks, without commas"},
+        {UP "[gateway]\nwinbind = on", "t.conf:4: winbind: \"on\" is not no or yes"},
         {UP "[gateway]\ndigest = md5 sha-256 md5", "t.conf:4: digest: md5 stands here twice"},
         {UP "[gateway]\ndigest = sha",
          "t.conf:4: digest: \"sha\" is not sha-256, md5 or sha-512-256; did you mean \"sha-256\"?"},
@@ -1335,6 +1365,8 @@ static void test_gateway_errors(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         expect_error(span_str(rows[i].text), rows[i].error);
     config_unref(good(UP "[gateway]\nlisten = 127.0.0.1:1\nauth = ntlm\nwinbind = yes\n"));
+    config_unref(good(UP GATE "listen = 127.0.0.1:2 0.0.0.0:0\nallow = 192.0.2.0/24\n"
+                              "[gateway a]\nlisten = [::]:2 0.0.0.0:0\n"));
     /* A target may be where a gateway listens: it is somebody else who connects there. */
     config_unref(
         good(UP GATE "listen = 127.0.0.1:1\n[forward f]\nlisten = 127.0.0.1:2\ntarget = 127.0.0.1:1\n"));
