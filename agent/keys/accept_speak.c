@@ -194,10 +194,11 @@ static bool accept_digest(const struct accept_question *q, const struct gate_han
     case DIGEST_UNTRIED:
         a->identity = claimed(span_str(result.user));
         break;
+    case DIGEST_STALE: /* without a reason: the password is right, and the client does no wrong */
+        a->verdict = KEYS_REFUSED;
+        break;
     default:
-        accept_say(a, KEYS_REFUSED, "Digest: %s",
-                   judgement == DIGEST_STALE ? "the nonce is used or too old"
-                                             : "it is for another realm or algorithm");
+        accept_say(a, KEYS_REFUSED, "Digest: it is for another realm or algorithm");
     }
     free(trial.account);
     free(result.user);

@@ -50,8 +50,9 @@
  *               challenges are wanted. A field that is empty or came   SEND     407 with lines (one challenge with a token); the
  *               twice is malformed, and not asked about                          connection must stay open
  *                                                                      REFUSED  407 with lines (fresh challenges); delay: how long it
- *                                                                               waits; why, for the log alone; identity: the account that
- *                                                                               was tried, as the client says
+ *                                                                               waits; why, for the log alone (none: it is no failure,
+ *                                                                               a nonce was stale or nothing came); identity: the account
+ *                                                                               that was tried, as the client says
  *                                                                      BROKEN   the field is malformed: 400 with why
  *               (both) UNAVAILABLE, TIMEOUT: nobody can be let in by any scheme: 503 with why; remedy is for the log alone: it may name
  *               files
