@@ -57,7 +57,7 @@ void file_fetch(const char *path, struct provided *out)
         fail(out, path, errno);
     } else {
         static atomic_flag warned = ATOMIC_FLAG_INIT; /* the file may be read at each request */
-        if (st.st_mode & (S_IRWXG | S_IRWXO) && !atomic_flag_test_and_set(&warned))
+        if (!provided_is_private(&st) && !atomic_flag_test_and_set(&warned))
             log_warning(NULL, "others may read the password file %s: chmod 600 %s", path, path);
         provided_first_line(out, bytes, n, path);
     }

@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 
@@ -118,6 +119,12 @@ void provided_free(struct provided *p)
     secret_free(&p->secret);
     free(p->user);
     p->user = NULL;
+}
+
+bool provided_is_private(const struct stat *st)
+{
+    mode_t others = st->st_uid == geteuid() ? S_IRWXG | S_IRWXO : S_IWGRP | S_IRWXO;
+    return (st->st_mode & others) == 0;
 }
 
 void provided_first_line(struct provided *out, char *bytes, size_t n, const char *where)

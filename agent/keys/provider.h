@@ -4,6 +4,8 @@
 #ifndef EXEAT_KEYS_PROVIDER_H
 #define EXEAT_KEYS_PROVIDER_H
 
+#include <sys/stat.h>
+
 #include "base/err.h"
 #include "base/secret.h"
 #include "config/config.h"
@@ -62,5 +64,7 @@ enum provided_kind keyring_clear(const char *upstream, const char *user,
 
 /* The first line of what a file or command gave, without its line end, as the secret; wipes `bytes`. */
 void provided_first_line(struct provided *out, char *bytes, size_t n, const char *where);
+/* May nobody else read a file of secrets? One that is another user's (root's, where an orchestrator brings it) is read by its group: that may be ours alone. */
+bool provided_is_private(const struct stat *st);
 
 #endif

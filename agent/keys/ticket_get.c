@@ -13,6 +13,7 @@
 
 #include "base/buf.h"
 #include "base/log.h"
+#include "keys/provider.h"
 #include "keys/ticket_inside.h"
 
 #define KEYTAB_ENTRIES 4096 /* looked at, at most: the file is not ours */
@@ -203,7 +204,7 @@ static bool look_at_file(const char *path, struct stat *st, struct err *e)
         err_errno(e, ERR_SYSTEM, errno, "the keytab %s cannot be read", path);
     else if (!S_ISREG(st->st_mode))
         good = err_set(e, ERR_SYSTEM, "the keytab %s is not a regular file", path);
-    else if (st->st_mode & (S_IRWXG | S_IRWXO) && !atomic_flag_test_and_set(&warned))
+    else if (!provided_is_private(st) && !atomic_flag_test_and_set(&warned))
         log_warning(NULL, "others may read the keytab %s: chmod 600 %s", path, path);
     if (fd >= 0)
         close(fd);

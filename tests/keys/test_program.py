@@ -34,6 +34,28 @@ class ProgramTest(unittest.TestCase):
         return k
 
 
+class OthersMayRead(ProgramTest):
+    def warned(self, mode, owner=None):
+        os.chmod(self.path, mode)
+        if owner:
+            os.chown(self.path, owner, -1)
+        k = self.keyholder()
+        self.assertEqual(Context(k).challenged(BASIC).verdict, "SEND")
+        warned = "others may read the password file " + self.path in k.log()
+        self.assertEqual(k.finish(), 0)
+        return warned
+
+    def test_of_our_own(self):
+        for mode, said in ((0o600, False), (0o640, True), (0o604, True)):
+            self.assertEqual(self.warned(mode), said, oct(mode))
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root may give files away")
+    def test_of_another_user(self):
+        """As a volume of a cluster has it: root's, and of a group that is the agent's."""
+        for mode, said in ((0o440, False), (0o460, True), (0o444, True)):
+            self.assertEqual(self.warned(mode, 4321), said, oct(mode))
+
+
 class Frames(ProgramTest):
     def test_garbage_from_the_agent_ends_the_conversation(self):
         for bad in (b"\0\0\0\0", b"\xff\xff\xff\xff", b"\0\0\0\5\x63\0\0\0\1", encode("AUTHORIZE", 1),
