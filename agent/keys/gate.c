@@ -185,7 +185,7 @@ static void say(struct gate *g, struct gate_hand *hand)
     if (strcmp(now, g->inside->said ? g->inside->said : "") == 0)
         return;
     if (*now)
-        log_warning(NULL, "gateway %s: %s", g->name, now);
+        log_warning(NULL, "gateway %s: %s; %s", g->name, now, hand->remedy);
     else
         log_info(NULL, "gateway %s: all its schemes work now", g->name);
     free(g->inside->said);

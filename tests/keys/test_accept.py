@@ -142,7 +142,7 @@ class OpenTest(AcceptTest):
         lines = Door(k).opened.lines.splitlines()
         self.assertEqual(len(lines), 1)
         self.assertIn("algorithm=MD5", lines[0])
-        self.assertIn("no user has a hash for Basic", k.log())
+        self.assertIn("no user has a hash for Basic; add users with exeat users add", k.log())
 
     def test_nobody_can_be_let_in(self):
         for users, mode, why, remedy in ((["# nobody"], 0o600, "No user has a hash", "exeat users add"), (USERS, 0o644, "chmod 600", "mend"),
