@@ -118,6 +118,13 @@ static char *realm_of_user(struct negotiate_job *j)
     return same ? span_dup(realm) : ticket_realm(&j->account, &j->why);
 }
 
+/* Also where the upstream adds a domain: that is the one of passwords, and says nothing of whom the directory calls so. */
+static bool is_bare(const struct account *a)
+{
+    struct span name = span_str(a->text);
+    return span_find(name, '\\') == name.n && span_find(name, '@') == name.n;
+}
+
 /* Another's ticket for this user. */
 static void act(struct negotiate_job *j, struct ticket *ticket)
 {
@@ -128,7 +135,7 @@ static void act(struct negotiate_job *j, struct ticket *ticket)
         ask.evidence = evidence;
         ask.principal = handed_principal(j->handed);
         ask.until = handed_until(j->handed);
-    } else if (j->account.form == ACCOUNT_PLAIN && !*j->account.domain) {
+    } else if (is_bare(&j->account)) {
         /* It may be anybody's in the realm: the gateway's users are not the directory's. */
         err_set(&j->why, ERR_CONFIG,
                 "whose account of the directory %s is cannot be told: set domain for the gateway",

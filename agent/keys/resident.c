@@ -61,11 +61,11 @@ static bool is_welcome(const struct identity *host)
 
 static const struct guest_kind residents = {RESIDENTS_MAX, is_welcome, section_of, resident_free};
 
-/* By all of the name: a user's domain is part of it. */
+/* By all of the name as it came in: a user's domain is part of it, and the one that the upstream adds to a bare name makes nobody the directory's user. */
 static bool is_it(const struct identity *who, const void *mark)
 {
     const struct account *account = mark;
-    return strcmp(who->account.qualified, account->qualified) == 0;
+    return strcmp(who->account.text, account->text) == 0;
 }
 
 static struct identity *make(struct identity *host, const struct account *account)

@@ -27,6 +27,7 @@ struct client {
     struct exchange *exchange;
     struct upstream *
         pinned; /* this connection and no other carries our requests (connection-bound authentication of the client's own) */
+    char *pinned_for; /* the gateway's user who did that; NULL: it is no gateway's */
     unsigned number, requests;
     char tag[16]; /* "c12" in the log */
     bool eof;
@@ -53,12 +54,12 @@ void client_wait(struct client *c);
 void client_end(struct client *c);
 /* The answer under way, or the next one, is its last. */
 bool client_is_leaving(const struct client *c);
-/* Keeps this idle connection for the client's next request alone. */
-void client_pin(struct client *c, struct upstream *u);
+/* Keeps this idle connection for the client's next request alone, and of a gateway's for the same user (gate_user). */
+void client_pin(struct client *c, struct upstream *u, const char *user);
 /* Does it come from beyond this machine, by a token or by a gateway? */
 bool client_is_beyond(const struct client *c);
-/* The pinned connection if it leads to that hop; it is the caller's then. One that leads elsewhere is closed. NULL: none. */
-struct upstream *client_unpin(struct client *c, const struct hop *hop);
+/* The pinned connection if it leads to that hop and is this user's; it is the caller's then. Another one is closed. NULL: none. */
+struct upstream *client_unpin(struct client *c, const struct hop *hop, const char *user);
 /* There is one; it is closed. */
 void client_drop_pinned(struct client *c);
 void client_close(struct client *c);

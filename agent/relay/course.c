@@ -35,6 +35,7 @@ static void refuse(struct exchange *e, const struct route *route)
 {
     struct buf why = {0};
     if (route->failure.n) {
+        e->internal = true;
         buf_addf(&why, "the PAC script, which decides where this goes, failed: %.*s",
                  SPAN_ARG(route->failure));
         reply_page(e, PAGE_NO_WAY, 0, buf_span(&why),

@@ -88,7 +88,7 @@ static void give_back(struct exchange *e)
     if (!clean)
         pool_close(u);
     else if (e->pin && e->keep_client && !e->closing_said)
-        client_pin(e->client, u);
+        client_pin(e->client, u, gate_user(e));
     else if (e->pin)
         pool_close(u);
     else
@@ -314,6 +314,7 @@ void exchange_failed(void *owner, const struct ask_failure *failure)
         gate_asks_again(e);
         return;
     }
+    e->internal = failure->upstream != NULL;
     if (gate_acts(e) || !hold_failure(e, failure)) /* no password typed in here would be that user's */
         refuse(e, credentials_cause(e, failure), 0, failure->why, failure->remedy);
 }
@@ -331,6 +332,7 @@ static void ask_hop(struct exchange *e)
     if (!credentials_settle(e))
         return;
     struct hop *hop = e->hops[e->at];
+    e->internal = false;
     move(e, EXCHANGE_ASK);
     if (e->connect && hop_is_direct(hop)) {
         forward_target(e, hop);
@@ -338,7 +340,7 @@ static void ask_hop(struct exchange *e)
         return;
     }
     struct ask_request request = forward_request(e, hop);
-    request.use = client_unpin(e->client, hop);
+    request.use = client_unpin(e->client, hop, gate_user(e));
     request.fresh = e->hold.before;
     e->pin = request.use != NULL;
     ask_start(&e->ask, e->relay->out, hop, &request, e->tag, &events_of_ask, e);

@@ -44,6 +44,7 @@ struct exchange {
     bool keep_upstream;
     bool closing_said; /* the answer said Connection: close */
     bool pin;
+    bool internal; /* what failed is for our administrator: a gateway's client gets general words (reply.c) */
     unsigned status; /* told to the client; 0: nothing yet */
     bool logged;
     uint64_t began;

@@ -70,6 +70,53 @@ static bool concerns_one_user(const struct exchange *e, enum page_cause cause)
     return gate_acts(e) && (cause == PAGE_NO_CREDENTIALS || cause == PAGE_SECRET_REFUSED);
 }
 
+/* --- for clients of gateways --- */
+
+/* Our secrets' places, upstreams, commands and the keyholder's remedies are for who looks after this exeat. */
+static const struct {
+    enum page_cause cause;
+    const char *why;
+} general[] = {
+    {PAGE_NO_CREDENTIALS, "this gateway has nothing to log in with at the next proxy"},
+    {PAGE_SECRET_REFUSED, "the next proxy refused what this gateway logs in with"},
+    {PAGE_SITE_REFUSED,
+     "the next proxy refused this site, or no longer takes what this gateway logs in with"},
+    {PAGE_DOWNGRADED, "the next proxy asks for weaker credentials than before, and got none"},
+    {PAGE_NOT_PROVED, "the next proxy did not prove who it is"},
+    {PAGE_KDC_TIMEOUT, "authentication at the next proxy took too long"},
+    {PAGE_NO_WAY, "what decides by which way this request goes has failed"},
+};
+
+static void general_words(const struct exchange *e, enum page_cause cause, struct buf *why,
+                          struct buf *remedy)
+{
+    const char *words = "authentication at the next proxy failed";
+    const struct config_gateway *g = config_gateway_named(e->config, span_str(e->client->gated.gate->name));
+    bool kerberos = false, about_user = cause == PAGE_NO_CREDENTIALS || cause == PAGE_SECRET_REFUSED;
+    for (size_t i = 0; i < sizeof general / sizeof *general; i++)
+        if (general[i].cause == cause)
+            words = general[i].why;
+    for (size_t i = 0; g && i < g->n_auth; i++)
+        kerberos |= g->auth[i] == AUTH_NEGOTIATE;
+    buf_add_str(why, words);
+    if (about_user && gate_acts(e) && gate_user(e))
+        buf_addf(why, " for %s", gate_user(e));
+    buf_addf(remedy, "%sits administrator finds the reason in the log of exeat, at %s",
+             about_user && gate_acts(e) && kerberos
+                 ? "connect with a new Kerberos ticket that may be handed on (kinit -f), or ask: "
+                 : "",
+             e->tag);
+}
+
+static void answer_in_general(struct exchange *e, enum page_cause cause, unsigned status)
+{
+    struct buf why = {0}, remedy = {0};
+    general_words(e, cause, &why, &remedy);
+    answer_page(e, cause, status, buf_span(&why), buf_span(&remedy));
+    buf_free(&why);
+    buf_free(&remedy);
+}
+
 void reply_page(struct exchange *e, enum page_cause cause, unsigned status, struct span why,
                 struct span remedy)
 {
@@ -77,7 +124,10 @@ void reply_page(struct exchange *e, enum page_cause cause, unsigned status, stru
     log_warning(e->tag, "%.*s%s%.*s", SPAN_ARG(why), joint, SPAN_ARG(remedy));
     if (!concerns_one_user(e, cause))
         standing_problem(e->relay, cause, why);
-    answer_page(e, cause, status, why, remedy);
+    if (e->internal && e->client->gated.gate)
+        answer_in_general(e, cause, status);
+    else
+        answer_page(e, cause, status, why, remedy);
 }
 
 void reply_page_untold(struct exchange *e, enum page_cause cause, struct span why, struct span remedy)

@@ -141,6 +141,18 @@ class Secrets(ResidentTest):
         k = self.by_file(domain=None)
         self.fails(k, self.comes_in(k, "alice", as_="alice"), "secrets/alice cannot")
 
+    def test_a_domain_of_the_upstream_makes_nobody_another(self):
+        """A gateway without domain has an alice of its own; one with it has the directory's. Both gateways may be here."""
+        other = "[gateway other]\nlisten = 127.0.0.1:10\ndomain = CORP\n"
+        k = self.keyholder("domain = CORP\n" + NTLM_FILE % (self.directory + "/secrets/%u"), domain=None, more=other)
+        generations = []
+        for gateway, identity in (("other", "CORP\\alice"), ("gateway", "alice")):
+            door = Door(k, gateway)
+            self.assertEqual(door.step(basic("alice")).identity, identity)
+            c = self.acts(k, door)
+            generations.append((c.opened.identity, c.opened.generation))
+        self.assertNotEqual(*generations)
+
     def test_a_command(self):
         self.write("book", "CORP\\alice Alice's", "CORP\\bob Bob's", "CORP\\own Own")
         k = self.keyholder("auth = ntlm\nuser = CORP\\own\nsecret = command:awk -v u=\"${EXEAT_USER##*\\\\}\" '$1 ~ \"\\\\\\\\\" u \"$\" { print $2 }' %s/book\n" % self.directory)
@@ -400,8 +412,8 @@ class KerberosTest(ResidentTest):
     def keyholder(self, upstream="auth = negotiate\nsecret = none\n", auth="negotiate basic", more="", **how):
         return super().keyholder(upstream, auth=auth, more="keytab = %s\n%s" % (self.realm.keytab, more), **how)
 
-    def comes_with_a_ticket(self, k, cache="alice", hand_on=True, mech=SPNEGO, user=None):
-        door = Door(k)
+    def comes_with_a_ticket(self, k, cache="alice", hand_on=True, mech=SPNEGO, user=None, gateway="gateway"):
+        door = Door(k, gateway)
         creds = gssapi.Credentials(usage="initiate", mechs=[mech], store={"ccache": "FILE:%s/%s" % (self.realm.directory, cache)})
         name = gssapi.Name("HTTP/gw.corp.example@CORP.EXAMPLE", gssapi.NameType.kerberos_principal)
         flags = gssapi.RequirementFlag.delegate_to_peer if hand_on else 0
@@ -454,6 +466,13 @@ class Handed(KerberosTest):
         k = self.keyholder(domain=None)
         self.passes(k, self.comes_with_a_ticket(k, "alice"))
         self.fails(k, self.comes_in(k, "alice", as_="alice"), "of alice was handed on")
+
+    def test_a_bare_name_has_nobodys_ticket(self):
+        """The directory's alice came by one gateway; by another one somebody else whom its file calls so, at an upstream with a domain for bare names."""
+        other = "[gateway other]\nlisten = 127.0.0.1:10\ndomain = CORP\n"
+        k = self.keyholder("auth = negotiate\ndomain = CORP\nsecret = none\n", domain=None, more=other)
+        self.passes(k, self.comes_with_a_ticket(k, "alice", gateway="other"))
+        self.fails(k, self.comes_in(k, "alice", as_="alice"), "handed on")
 
     def test_it_comes_later(self):
         k = self.keyholder()
@@ -545,6 +564,8 @@ class Acting(KerberosTest):
     def test_nobody_by_the_bare_name(self):
         """What the gateway's file calls alice may be somebody else than the directory's alice."""
         k = self.acting(domain=None)
+        self.fails(k, self.comes_in(k, "alice", as_="alice"), "set domain for the gateway")
+        k = self.keyholder("auth = negotiate\ndomain = CORP\nsecret = keytab:%s\n" % self.realm.keytab, domain=None)
         self.fails(k, self.comes_in(k, "alice", as_="alice"), "set domain for the gateway")
         k = self.acting(domain="EVIL")
         self.fails(k, self.comes_in(k, "alice", as_="EVIL\\alice"), "No Kerberos realm is known for EVIL\\alice")

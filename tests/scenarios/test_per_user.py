@@ -4,6 +4,7 @@ way, what happens when what was known of a client is gone, and that nothing of o
 import base64
 import json
 import os
+import re
 import threading
 import unittest
 
@@ -122,6 +123,14 @@ class Names(Open):
         super().tunnel(conn)
 
 
+class Numbers(Open):
+    """Says by which connection a request came."""
+
+    def handle(self, conn, request):
+        conn.answer(200, b"%d" % conn.number)
+        return True
+
+
 class Passes(Onward):
     """The near one of two proxies: notes who came, and for whom the far one is asked."""
 
@@ -162,6 +171,13 @@ class PerUser(Gateway):
         tunnel = self.tunnel_of(user, target)
         self.assertEqual(tunnel.read_until(b"\n"), (expect or user).encode() + b"\n")
         return tunnel
+
+    def in_general(self, agent, answer, *details):
+        """What is for the administrator stands in the log, where the page says, and not on the page."""
+        tag = re.search(r"log of exeat, at (c\d+\.r\d+)", answer.text).group(1)
+        for words in details:
+            self.assertNotIn(words, answer.text + answer.raw_head.decode())
+            agent.wait_log(re.escape("[%s] " % tag) + ".*" + re.escape(words))
 
     def no_mixture(self):
         self.assertEqual(self.personal.faults, [])
@@ -287,6 +303,16 @@ class OneProxy(PerUser):
             self.assertEqual((answer.status, answer.text), (200, user))
         self.no_mixture()
 
+    def test_origins_that_authenticate_the_connection_where_no_proxy_asks(self):
+        """Nor is what one user's handshake has opened the next one's where connections are everybody's, at a shared gateway or not."""
+        for gate in (GATE, GATE.replace("per-user", "shared")):
+            self.onward = self.proxy(Numbers())
+            self.start(self.onward.upstream() + gate)
+            client = self.comes()
+            shown = [client.ask(get(SITE + "/", basic(user), *more)).text
+                     for user, more in (("alice", ["Authorization: NTLM TlRMTVNTUAAB"]), ("alice", []), ("bob", []), ("alice", []))]
+            self.assertEqual(shown, ["1", "1", "2", "2"])
+
     def test_bodies(self):
         """Large ones knock first, small ones are sent again."""
         self.one_proxy(then=Open())
@@ -357,7 +383,8 @@ class Failures(PerUser):
         for method in ("GET", "CONNECT"):
             target = SITE + "/who" if method == "GET" else "site.example:443"
             answer = self.comes().ask(get(target, basic("bob"), method=method), method)
-            self.own(answer, 502, "proxy_configuration_error", "there is no secret for bob", "exeat login corp --user bob")
+            self.own(answer, 502, "proxy_configuration_error", "nothing to log in with at the next proxy for bob", "administrator")
+            self.in_general(agent, answer, "there is no secret for bob", "exeat login corp --user bob")
         self.says(client, "alice")
         self.assertEqual(agent.status().get("last_problem"), None)
         self.assertEqual(self.judge.users(), ["alice", "bob", "bob"])
@@ -365,7 +392,8 @@ class Failures(PerUser):
     def test_a_password_that_the_proxy_refused(self):
         """That is no question to the client, who has shown who it is."""
         agent = self.one_proxy(judge=self.no("REFUSED", why="the proxy refused the password of bob"))
-        self.own(self.comes().ask(get(SITE + "/who", basic("bob"))), 502, None, "refused the password of bob")
+        answer = self.own(self.comes().ask(get(SITE + "/who", basic("bob"))), 502, None, "refused what this gateway logs in with for bob")
+        self.in_general(agent, answer, "refused the password of bob")
         self.says(self.comes(), "alice")
         self.assertEqual(agent.status().get("last_problem"), None)
 

@@ -1,6 +1,7 @@
 """Gateways that go on as each of their users (identity = per-user), with the real keyholder and each user's own password in a file."""
 
 import os
+import re
 import signal
 
 from agent import wait_until
@@ -57,10 +58,12 @@ class Keyholder(Gateway):
 
     def test_without_one(self):
         """carol has none: nothing is shown to the proxy for her, and others go on."""
-        self.one_proxy(ManyNtlm)
+        agent = self.one_proxy(ManyNtlm)
         self.says(self.comes(), "alice")
         answer = self.own(self.comes().ask(get(SITE + "/who", basic("carol"))), 502, "proxy_configuration_error", "carol")
-        self.assertNotIn(PASSWORDS["alice"], answer.text)
+        for inside in (PASSWORDS["alice"], agent.directory, "file:", "exeat.conf"):
+            self.assertNotIn(inside, answer.text + answer.raw_head.decode())
+        agent.wait_log(re.escape(agent.directory + "/carol") + " cannot be read")
         self.says(self.comes(), "alice")
         self.assertEqual({user for user, _ in self.personal.shown}, {"alice"})
 
