@@ -127,6 +127,21 @@ bool secret_source_is_keyring(enum secret_source source)
     return source == SECRET_KEYRING || source == SECRET_NT_HASH;
 }
 
+static bool is_of_name(char c)
+{
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+/* By that very name: another variable that begins or ends like it is not set, and says the same of everybody. */
+static bool looks_at_user(const char *command)
+{
+    const size_t n = strlen(SECRET_USER_VARIABLE);
+    for (const char *at = command; (at = strstr(at, SECRET_USER_VARIABLE)); at += n)
+        if (!is_of_name(at[n]) && (at == command || !is_of_name(at[-1])))
+            return true;
+    return false;
+}
+
 bool secret_tells_users(enum secret_source source, const char *argument)
 {
     switch (source) {
@@ -134,7 +149,7 @@ bool secret_tells_users(enum secret_source source, const char *argument)
     case SECRET_CREDENTIAL:
         return argument && strstr(argument, SECRET_USER);
     case SECRET_COMMAND:
-        return argument && strstr(argument, SECRET_USER_VARIABLE);
+        return argument && looks_at_user(argument);
     case SECRET_PROMPT:
     case SECRET_NONE:
         return false;

@@ -101,7 +101,7 @@ static void general_words(const struct exchange *e, enum page_cause cause, struc
     buf_add_str(why, words);
     if (about_user && gate_acts(e) && gate_user(e))
         buf_addf(why, " for %s", gate_user(e));
-    buf_addf(remedy, "%sits administrator finds the reason in the log of exeat, at %s",
+    buf_addf(remedy, "%sthe gateway's administrator finds the reason in the log of exeat, at %s",
              about_user && gate_acts(e) && kerberos
                  ? "connect with a new Kerberos ticket that may be handed on (kinit -f), or ask: "
                  : "",

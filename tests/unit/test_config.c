@@ -1301,6 +1301,11 @@ static void test_gateway_errors(void **state)
          "t.conf:3: secret: command is the same for everybody, and [gateway] says identity = per-user: write "
          "secret "
          "= keyring, file:PATH with %u in it for the user, or command:COMMAND with $EXEAT_USER"},
+        {UP "secret = command:x $EXEAT_USERNAME $MY_EXEAT_USER\n" GATE
+            "listen = 127.0.0.1:1\nidentity = per-user",
+         "t.conf:3: secret: command is the same for everybody, and [gateway] says identity = per-user: write "
+         "secret "
+         "= keyring, file:PATH with %u in it for the user, or command:COMMAND with $EXEAT_USER"},
         {UP "secret = prompt\nauth = ntlm\n[gateway a]\nlisten = 127.0.0.1:1\nidentity = per-user\nauth = "
             "negotiate",
          "t.conf:3: secret: prompt is the same for everybody, and [gateway a] says identity = per-user: "
