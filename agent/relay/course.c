@@ -8,8 +8,7 @@
 #include "relay/reply.h"
 #include "upstream/detour.h"
 
-/* What its requests go to in the end. A service on this machine's loopback takes whoever comes for one of us, and no guest has to come to it by us. */
-static struct hop *last_hop(const struct exchange *e, struct hop *hop)
+struct hop *course_last_hop(const struct exchange *e, struct hop *hop)
 {
     if (client_is_beyond(e->client) && hop_is_direct(hop))
         return route_outside(e->relay->routes, hop);
@@ -25,7 +24,7 @@ static void keep_hops(struct exchange *e, const struct route *route)
     for (size_t i = 0; i < e->n_hops; i++)
         hop_ref(e->hops[i]);
     for (size_t i = 0; i < e->n_hops; i++) {
-        struct hop *last = hop_ref(last_hop(e, e->hops[i]));
+        struct hop *last = hop_ref(course_last_hop(e, e->hops[i]));
         hop_unref(e->hops[i]);
         e->hops[i] = last;
     }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "relay/course.h"
 #include "relay/exchange.h"
 #include "relay/reply.h"
 #include "upstream/pool.h"
@@ -49,8 +50,10 @@ bool standing_route(struct exchange *e)
         return false;
     }
     e->hops = mem_alloc(sizeof(struct hop *));
-    e->hops[0] = hop_ref(route_direct(e->relay->routes, e->target.host, e->target.port));
+    struct hop *direct = hop_ref(route_direct(e->relay->routes, e->target.host, e->target.port));
+    e->hops[0] = hop_ref(course_last_hop(e, direct));
     e->n_hops = 1;
+    hop_unref(direct);
     e->why = mem_strdup("exeat off: direct");
     return true;
 }

@@ -801,6 +801,16 @@ class Beyond(Gateway):
             self.own(self.comes().ask(get("http://%s:%d/echo" % (host, service.port), basic())), 403, None, "not led to its loopback")
         self.assertEqual(service.connections, [])
 
+    def test_nor_does_exeat_off(self):
+        """Switched off, everything goes direct; the clients of other machines still have no business on our loopback."""
+        service = self.proxy(Open(), name="service")
+        agent = self.house(gate=OPEN)
+        self.assertEqual(agent.exeat("off").returncode, 0)
+        for method, target in (("GET", "http://127.0.0.1:%d/echo"), ("CONNECT", "127.0.0.1:%d")):
+            answer = self.comes().ask(get(target % service.port, basic(), method=method), method)
+            self.own(answer, 403, None, "not led to its loopback")
+        self.assertEqual(service.connections, [])
+
     def test_needs_both_to_listen(self):
         for gone in ("allow = 192.0.2.0/24\n", "auth = negotiate basic\n"):
             agent = self.agent("[upstream c]\nproxy = http://127.0.0.1:9\n" + OPEN.replace(gone, ""), files={"users": ""}, start=False)
