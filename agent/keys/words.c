@@ -30,6 +30,15 @@ static const char *whose(const struct edition *e)
     return *text ? text : "the user";
 }
 
+/* One word to a shell, whatever is in it: O'Brien is a name. */
+static void add_quoted(struct buf *out, const char *text)
+{
+    buf_add_str(out, "'");
+    for (; *text; text++)
+        buf_addf(out, *text == '\'' ? "'\\%c'" : "%c", *text);
+    buf_add_str(out, "'");
+}
+
 /* Where the secret of a gateway's user is to be put. */
 static void resident_place(const struct edition *e, const char *what, struct buf *remedy)
 {
@@ -39,8 +48,9 @@ static void resident_place(const struct edition *e, const char *what, struct buf
     switch (u ? u->secret : SECRET_NONE) {
     case SECRET_KEYRING:
     case SECRET_NT_HASH:
-        buf_addf(remedy, "The gateway's administrator stores %s with: exeat login %s --for '%s'", what,
-                 e->who->name, user);
+        buf_addf(remedy, "The gateway's administrator stores %s with: exeat login %s --for ", what,
+                 e->who->name);
+        add_quoted(remedy, user);
         break;
     case SECRET_FILE:
     case SECRET_CREDENTIAL:

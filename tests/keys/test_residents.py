@@ -1,6 +1,7 @@
 """The users of a gateway, acted for (identity = per-user, OPEN with `acting`): with the ticket that one handed on, with a keytab whose service acts for
 them, or with a secret of each one's own. Whatever is one's is never another's."""
 import os
+import shlex
 import subprocess
 import tempfile
 import time
@@ -341,6 +342,12 @@ class Keyring(ResidentTest):
                                 offer=["Basic realm=x"])
             self.assertEqual(answer.flags, 0)
             k.restart()
+
+    def test_the_remedy_is_for_a_shell(self):
+        self.write("users", "o'brien:" + SHA1)
+        k = self.keyholder(self.text)
+        answer = self.fails(k, self.comes_in(k, "o'brien"), offer=["Basic realm=x"])
+        self.assertEqual(shlex.split(answer.remedy.partition("with: ")[2])[:5], ["exeat", "login", "corp", "--for", "CORP\\o'brien"])
 
     def test_the_upstreams_own_is_another(self):
         """Without user = in the configuration whatever the keyring has for the upstream is its own user's: but not these."""
