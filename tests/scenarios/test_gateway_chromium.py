@@ -110,7 +110,7 @@ class Browser(Scenario):
             for name in ("clear", "tls"):
                 with self.subTest(name):
                     self.assertEqual(self.comes_in(agent, browser, name, None), [])
-                    self.assertRegex(agent.log(), r"\] alice@CORP.EXAMPLE: GET")
+                    agent.wait_log(r"\] alice@CORP.EXAMPLE: GET")
             with self.subTest("a gateway with another key"):
                 self.stays_out(browser, "strange", None)
                 agent.wait_log("Negotiate: the handshake failed")

@@ -70,7 +70,7 @@ class Gate(Scenario):
         self.assertEqual([len(r.body) for r in sent], [200000])
         for request in self.onward.requests:
             self.assertEqual(request.all("Proxy-Authorization"), [])
-        self.assertRegex(agent.log(), r"\] %s: GET" % re.escape(name))
+        agent.wait_log(r"\] %s: GET" % re.escape(name))
 
     def refused(self, option, user, env=None):
         del self.onward.requests[:]

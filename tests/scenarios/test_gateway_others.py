@@ -234,7 +234,7 @@ class Others(Gate):
                                     "-o", "/dev/null", site + "/bytes/6")
             self.assertEqual(done.stdout, said, (done, self.there.log()))
             self.came(*came)
-        self.assertRegex(self.there.log(), r"\] CORP\\alice: GET")
+        self.there.wait_log(r"\] CORP\\alice: GET")
         wrong = self.cntlm("wrong")
         self.assertEqual(once(wrong, get(SITE + "/bytes/5")).status, 407)
         self.assertEqual(once(wrong, get("site.example:443", method="CONNECT"), "CONNECT").status, 407)
@@ -247,4 +247,4 @@ class Others(Gate):
         for _ in range(2):
             self.assertEqual(self.ask(client, "/bytes/5").status, 200, (client.log(), there.log()))
         self.echoes(self.tunnel(client))
-        self.assertRegex(there.log(), r"\] alice@CORP.EXAMPLE: GET")
+        there.wait_log(r"\] alice@CORP.EXAMPLE: GET")

@@ -73,7 +73,7 @@ class EachScheme(Pair):
             self.assertEqual(self.steady()[0], challenged)
             self.assertEqual(self.near.status()["counters"]["handshakes"], 1)
             self.assertEqual(self.steady()[1], 21)
-            self.assertEqual(len(re.findall(r"\] %s: GET " % re.escape(self.user), self.there.log())), 21)
+            self.there.wait_log(r"(?s)(\] %s: GET .*){21}" % re.escape(self.user))
         self.each(check)
 
     def test_bodies(self):
