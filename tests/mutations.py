@@ -1813,6 +1813,8 @@ PER_USER = [
     row("a gateway's clients: a connection that one user's own handshake has opened is that user's",
         ("agent/relay/pinned.c", "!span_eq(span_str(c->pinned_for), span_str(user))", "(!user && c->pinned_for)"),
         PER_USER_TEST + "OneProxy.test_origins_that_authenticate_the_connection_where_no_proxy_asks"),
+    row("clients of other machines: our own pages are none of their business",
+        ("agent/relay/home.c", " && !client_is_beyond(e->client);", ";"), "scenarios test_gateway.Beyond.test_pages_are_this_machines"),
     row("clients of other machines: exeat off does not lead them to our loopback",
         ("agent/relay/standing.c", "hop_ref(course_last_hop(e, direct))", "hop_ref(direct)"),
         "scenarios test_gateway.Beyond.test_nor_does_exeat_off"),

@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <inttypes.h>
 
+#include "relay/client.h"
 #include "relay/metrics.h"
 #include "relay/reply.h"
 
@@ -103,9 +104,10 @@ static size_t page_of(const struct exchange *e)
     return i;
 }
 
+/* A client of another machine may write any Host. */
 bool home_has(const struct exchange *e)
 {
-    return page_of(e) < sizeof pages / sizeof *pages && is_from_here(e);
+    return page_of(e) < sizeof pages / sizeof *pages && is_from_here(e) && !client_is_beyond(e->client);
 }
 
 void home_answer(struct exchange *e)
@@ -120,9 +122,11 @@ void home_answer(struct exchange *e)
     }
     e->keep_client = false;
     if (i < sizeof pages / sizeof *pages)
-        reply_page(e, PAGE_NOT_ALLOWED, 0,
-                   SPAN("this page of exeat is for this machine alone, and the request names another host"),
-                   SPAN("open it as http://127.0.0.1 with the port"));
+        reply_page(
+            e, PAGE_NOT_ALLOWED, 0,
+            SPAN("this page of exeat is for this machine alone, and the request comes from another host or "
+                 "names one"),
+            SPAN("on the machine where exeat runs, open it as http://127.0.0.1 with the port"));
     else if (e->client->entrance->figures)
         reply_page(e, PAGE_BAD_REQUEST, 404,
                    SPAN("this address has figures for a monitoring system and nothing else"),

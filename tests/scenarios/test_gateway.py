@@ -801,6 +801,13 @@ class Beyond(Gateway):
             self.own(self.comes().ask(get("http://%s:%d/echo" % (host, service.port), basic())), 403, None, "not led to its loopback")
         self.assertEqual(service.connections, [])
 
+    def test_pages_are_this_machines(self):
+        """Whatever Host says: what they show is none of others' business."""
+        self.house(gate=OPEN)
+        for path in ("/", "/exeat.pac"):
+            request = ("GET %s HTTP/1.1\r\nHost: 127.0.0.1:3128\r\n%s\r\n\r\n" % (path, basic())).encode()
+            self.own(self.comes().ask(request), 403, "http_request_denied", "for this machine alone")
+
     def test_nor_does_exeat_off(self):
         """Switched off, everything goes direct; the clients of other machines still have no business on our loopback."""
         service = self.proxy(Open(), name="service")
