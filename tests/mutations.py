@@ -973,7 +973,7 @@ SEEN_AND_STOPPED = [
         [("agent/relay/caller.c", "p->n < PENDING_MOST && ", ""), ("agent/relay/caller.c", " && stream_backlog(p->talk) < BACKLOG_MOST", "")],
         "scenarios test_log.Programs.test_more_than_it_may_ask"),
     row("pages of ours are for requests that name any host",
-        (HOME, "return page_of(e) < sizeof pages / sizeof *pages && is_from_here(e);", "return page_of(e) < sizeof pages / sizeof *pages;"),
+        (HOME, " && is_from_here(e) && ", " && "),
         "scenarios test_metrics.Listener.test_other_hosts"),
     row("the door for figures is a proxy",
         ("agent/relay/forward.c", "    if (e->client->entrance->figures) {", "    if (false) {"),
@@ -1445,6 +1445,15 @@ LETTING_IN = [
 ]
 
 GATEWAY = [
+    row("a stale nonce is no wrong password",
+        ("agent/keys/accept_speak.c", "        a->verdict = KEYS_REFUSED;\n        break;\n    default:\n", "        accept_say(a, KEYS_REFUSED, \"Digest: stale\");\n        break;\n    default:\n"),
+        "scenarios test_gateway_upstream.EachScheme.test_reload_over_there", "keys test_accept.DigestTest.test_counts"),
+    row("a file of secrets that is another's may be read by its group, and by nobody else",
+        ("agent/keys/provider.c", ": S_IWGRP | S_IRWXO;", ": S_IRWXG | S_IRWXO;"), "keys test_program.OthersMayRead.test_of_another_user"),
+    row("an address for all takes that of each: two ways in at one port",
+        ("config/places.c", "    return strcmp(all, six ? \"::\" : \"0.0.0.0\") == 0;", "    return six && strcmp(all, \"::\") == 0 && !*host;"), "unit test_config.test_gateway_errors"),
+    row("a gateway that nothing listens by is said to be none",
+        ("agent/cli/check.c", "    if (c->n_gateways && n == 0)\n", "    if (c->n_gateways && n == 99)\n"), "cli test_cli.Check.test_gateway_that_is_none"),
     row("a page for strangers names no file: what is for the administrator",
         (AT_GATE, "        set_answer(e, PAGE_NO_JUDGE, says->why,\n                   SPAN(\"the log of exeat, on the machine where it runs, tells its administrator more\"));", "        set_answer(e, PAGE_NO_JUDGE, says->why, says->remedy);"),
         "scenarios test_gateway_clients.Clients.test_nothing_to_check_with"),
