@@ -136,10 +136,10 @@ class Tls(Scenario):
         self.assertEqual(self.curl("--proxy-basic", SITE + "/bytes/1")[0], ["000 200"], agent.log())
 
     def test_who_says_nothing_is_not_waited_for(self):
-        agent = self.house(more="head-timeout = 1s\n")
-        with socket.create_connection(("127.0.0.1", self.gate), timeout=60) as client:
-            self.assertEqual(client.recv(1), b"")
-        self.assertEqual(self.curl("--proxy-basic", SITE + "/bytes/1")[0], ["000 200"], agent.log())
+        self.house(more="head-timeout = 1s\n")
+        for _ in range(2):
+            with socket.create_connection(("127.0.0.1", self.gate), timeout=60) as client:
+                self.assertEqual(client.recv(1), b"")
 
     def test_too_many_are_told_nothing_in_clear(self):
         self.house(more="connections-per-address = 1\n")
