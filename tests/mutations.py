@@ -1445,6 +1445,8 @@ LETTING_IN = [
 ]
 
 GATEWAY = [
+    row("a terminal takes back what it has just announced: nobody waits for it with signals held back",
+        ("agent/cli/ask_secret.c", "O_RDONLY | O_NONBLOCK | O_NOCTTY", "O_RDONLY | O_NOCTTY"), "cli test_login.OnATerminal.test_ctrl_z_takes_back_what_is_being_read"),
     row("a stale nonce is no wrong password",
         ("agent/keys/accept_speak.c", "        a->verdict = KEYS_REFUSED;\n        break;\n    default:\n", "        accept_say(a, KEYS_REFUSED, \"Digest: stale\");\n        break;\n    default:\n"),
         "scenarios test_gateway_upstream.EachScheme.test_reload_over_there", "keys test_accept.DigestTest.test_counts"),

@@ -2,7 +2,7 @@
  * Reading a password. On a terminal: echo off, one line, everything back as it was. A signal must not leave
  * the terminal without echo, so the ones that end or suspend a program are caught while we wait (they can
  * arrive in ppoll alone), the terminal is restored, and then the signal is given its usual way; after a
- * suspension we ask again. Bytes go from the kernel through one small wiped buffer into the secret.
+ * suspension we ask again. Ctrl-Z and Ctrl-C drop what was typed before them, also between ppoll and read, which therefore must not wait. Bytes go from the kernel through one small wiped buffer into the secret.
  */
 #include "cli/ask_secret.h"
 
@@ -80,6 +80,8 @@ static enum line_end read_line(int fd, const sigset_t *mask, struct secret *out)
             break;
         }
         ssize_t n = read(fd, chunk, sizeof chunk);
+        if (n < 0 && errno == EAGAIN)
+            continue;
         if (n < 0)
             break;
         struct span piece = span_make(chunk, (size_t)n);
@@ -141,14 +143,24 @@ static enum line_end ask_quietly(int in, int out, struct span prompt, struct sec
     return end;
 }
 
+/* Another descriptor of this terminal, whose reads do not wait: others may share the one that we were given. -1: there is none (another user's terminal). */
+static int impatient(int terminal)
+{
+    char path[40];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", terminal);
+    return open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+}
+
 static bool ask_on(int in, int out, struct span prompt, struct secret *secret, struct err *e)
 {
-    int error;
+    int error, reader = impatient(in);
     enum line_end end;
-    while ((end = ask_quietly(in, out, prompt, secret, &error)) == LINE_SIGNAL) {
+    while ((end = ask_quietly(reader < 0 ? in : reader, out, prompt, secret, &error)) == LINE_SIGNAL) {
         secret_free(secret);
         raise(caught); /* returns only when it has suspended us, and somebody goes on */
     }
+    if (reader >= 0)
+        close(reader);
     if (check_line(end, error, secret, e))
         return true;
     secret_free(secret);

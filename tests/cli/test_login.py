@@ -346,6 +346,23 @@ class OnATerminal(place.Place):
         self.assertEqual(terminal.wait(), 0)
         self.assertEqual([fields[SECRET] for _kind, fields in self.asked], [b"whole"])
 
+    def test_ctrl_z_takes_back_what_is_being_read(self):
+        """It drops what was typed: also what the program has just been told of."""
+        terminal = Terminal(self, ["/bin/dash", "-i"], dict(self.env, PS1="ready> "))
+        at = terminal.read_until("ready> ")
+        terminal.type("%s login\n" % self.program)
+        for pause in range(100):
+            at = terminal.read_until(self.PROMPT, at)
+            terminal.type("half a pass\x04")
+            for _ in range(4 * pause):
+                pass
+            terminal.type("\x1a")
+            at = terminal.read_until("ready> ", at)
+            terminal.type("fg\n")
+        terminal.read_until(self.PROMPT, at)
+        terminal.type("\x03")
+        terminal.read_until("ready> ", at)
+
     def test_no_terminal(self):
         self.expect(1, "", 'there is no terminal to ask on: pass the password on standard input, with "exeat login --stdin"', "login")
         self.assertEqual(self.asked, [])
