@@ -7,6 +7,7 @@ import unittest
 
 import ntlm
 import world
+from agent import wait_until
 from lab import lab
 from session import HTTP, HTTPS, Crowd, agent_for, ask, attempts, connect, watching
 from wire import Wire, get
@@ -122,11 +123,17 @@ class PassTest(unittest.TestCase):
     """The client's own handshake, through the agent, with the real Squids."""
 
     def passes(self, kind, *words, env=None, user="alice", host=None):
-        with agent_for(kind, user=None, secret="none", auth="none", more=PASS) as agent, watching(kind) as lines:
+        before = len(lab.squid_log(kind))
+        with agent_for(kind, user=None, secret="none", auth="none", more=PASS) as agent:
             if host:  # the client makes its service name of the proxy's, as it sees it
                 words = ("-x", "http://%s:%d" % (host, agent.port), "--resolve", "%s:%d:127.0.0.1" % (host, agent.port), *words)
             self.assertEqual(curl(agent, *words, TARGET, env=env), (0, 200, 0))
             self.assertEqual(curl(agent, *words, HTTPS + "/bytes/1000", env=env), (0, 200, 200))
+            def both():  # a tunnel is logged at its end
+                found = lab.squid_log(kind)[before:]
+                return len([line for line in found if line.status == 200]) >= 2 and found
+
+            lines = wait_until(both, "both in Squid's log")
         served = [line for line in lines if line.status == 200]
         self.assertEqual(len(served), 2, lines)
         self.assertEqual({user_of(line.user) for line in served}, {user})
