@@ -180,7 +180,7 @@ test: ## build and run every test (SUITES="unit scenarios ..." for some)
 	+@$(MAKE) --no-print-directory $(JOBS) all unit
 	@$(PYTHON) tests/run --build '$(BUILD)' $(SUITES)
 
-check-asan: ## the same tests, built with AddressSanitizer and UBSan
+check-asan: ## the tests again, built with AddressSanitizer and UBSan, but for those that mostly wait for others
 	+@$(MAKE) --no-print-directory BUILD='$(BUILD)/asan' SANITIZE=address,undefined CFLAGS='-O1 -g1 -fno-sanitize-recover=all' test
 
 # The agent has one thread of its own beside libuv's pool, the keyholder has workers: the tests that drive those, without address-space
