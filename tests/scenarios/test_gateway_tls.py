@@ -1,5 +1,6 @@
 """Gateways that speak TLS to their clients: all that is true in clear is true there, and tokens are bound to the gateway's own certificate."""
 
+import asyncio
 import contextlib
 import os
 import re
@@ -18,46 +19,44 @@ from test_gateway_clients import CURL, PASSWORD, USERS
 
 
 class Bridge:
-    """Between a client and the gateway, with a certificate of its own: TLS on both sides, and everything passed on."""
+    """Between a client and the gateway, with a certificate of its own: TLS on both sides, and everything passed on. In one loop, as a
+    TLS connection that one thread reads while another writes loses its place."""
 
     def __init__(self, port, certificate):
         self.port = port
         self.near = tls.context(certificate)
         self.far = ssl.create_default_context(cafile=tls.authority().pem)
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.at = self.listener.getsockname()[1]
-        self.thread = threading.Thread(target=self.serve, daemon=True)
+        self.loop = asyncio.new_event_loop()
+        self.server = self.loop.run_until_complete(asyncio.start_server(self.carry, "127.0.0.1", 0, ssl=self.near))
+        self.at = self.server.sockets[0].getsockname()[1]
+        self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self.thread.start()
 
-    def serve(self):
-        with contextlib.suppress(OSError):
-            while True:
-                raw, _ = self.listener.accept()
-                threading.Thread(target=self.carry, args=(raw,), daemon=True).start()
-
-    def carry(self, raw):
-        with contextlib.suppress(OSError), self.near.wrap_socket(raw, server_side=True) as near, \
-                self.far.wrap_socket(socket.create_connection(("127.0.0.1", self.port)), server_hostname="localhost") as far:
-            back = threading.Thread(target=self.copy, args=(far, near), daemon=True)
-            back.start()
-            self.copy(near, far)
-            back.join()
+    async def carry(self, here, to_here):
+        with contextlib.suppress(OSError), contextlib.closing(to_here):
+            there, to_there = await asyncio.open_connection("127.0.0.1", self.port, ssl=self.far, server_hostname="localhost")
+            with contextlib.closing(to_there):
+                await asyncio.wait([asyncio.ensure_future(self.copy(*way)) for way in ((here, to_there), (there, to_here))], return_when=asyncio.FIRST_COMPLETED)
 
     @staticmethod
-    def copy(here, there):
+    async def copy(source, sink):
         with contextlib.suppress(OSError):
-            while True:
-                data = here.recv(65536)
-                if not data:
-                    break
-                there.sendall(data)
-        with contextlib.suppress(OSError):
-            there.shutdown(socket.SHUT_WR)
+            while data := await source.read(65536):
+                sink.write(data)
+                await sink.drain()
+
+    async def end(self):
+        self.server.close()
+        links = asyncio.all_tasks() - {asyncio.current_task()}
+        for link in links:
+            link.cancel()
+        await asyncio.gather(*links, return_exceptions=True)
 
     def close(self):
-        self.listener.shutdown(socket.SHUT_RDWR)
-        self.listener.close()
+        asyncio.run_coroutine_threadsafe(self.end(), self.loop).result()
+        self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join()
+        self.loop.close()
 
 
 class Tls(Scenario):
