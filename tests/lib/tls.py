@@ -2,6 +2,7 @@
 
 import atexit
 import base64
+import contextlib
 import hashlib
 import os
 import shutil
@@ -124,7 +125,8 @@ def context(certificate=None, least=None, most=None, ciphers=None, client_ca=Non
 
 class TlsSocket:
     """A server's socket after its handshake, with the calls that wire.py makes. notify: close and shutdown say so with close_notify, as they should.
-    clean: the other side's end came with close_notify."""
+    clean: the other side's end came with close_notify. One thread may read while another writes: OpenSSL's connection is asked by one at a time
+    (Python lets go of its own lock there), and records leave in the order they were made."""
 
     def __init__(self, sock, ssl_context):
         self.raw = sock
@@ -132,6 +134,7 @@ class TlsSocket:
         self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.tls = ssl_context.wrap_bio(self._in, self._out, server_side=True)
         self._shut = False
+        self._asked, self._sending = threading.Lock(), threading.Lock()
 
     def handshake(self):
         while True:
@@ -155,13 +158,15 @@ class TlsSocket:
     def _fill(self):
         data = self.raw.recv(65536)
         if data:
-            self._in.write(data)
+            with self._asked:
+                self._in.write(data)
         return bool(data)
 
     def recv(self, count):
         while True:
             try:
-                data = self.tls.read(count)
+                with self._asked:
+                    data = self.tls.read(count)
                 if not data:
                     self.clean = True
                 return data
@@ -169,31 +174,39 @@ class TlsSocket:
                 self.clean = True
                 return b""
             except ssl.SSLWantReadError:
-                self._flush()
+                if self._sending.acquire(blocking=False):  # else who sends takes along what reading brought up
+                    try:
+                        self._flush()
+                    finally:
+                        self._sending.release()
                 if not self._fill():
                     if self.clean is None:
                         self.clean = False
                     return b""
 
     def sendall(self, data):
-        for at in range(0, len(data), 65536):
-            self.tls.write(data[at:at + 65536])
-            self._flush()
+        with self._sending:
+            for at in range(0, len(data), 65536):
+                with self._asked:
+                    self.tls.write(data[at:at + 65536])
+                self._flush()
 
     def _say_end(self):
         if self._shut or not self.notify:
             return
         self._shut = True
-        unread = self._in.read()  # else Python takes content that is still to be read for a broken farewell
+        if not self._sending.acquire(timeout=1):
+            return  # somebody is stuck in the middle of a record
         try:
-            self.tls.unwrap()
-        except (ssl.SSLError, OSError):
-            pass  # it waits for the other side's; what it had to say is written
-        self._in.write(unread)
-        try:
-            self._flush()
-        except OSError:
-            pass
+            with self._asked:
+                unread = self._in.read()  # else Python takes content that is still to be read for a broken farewell
+                with contextlib.suppress(ssl.SSLError, OSError):  # it waits for the other side's; what it had to say is written
+                    self.tls.unwrap()
+                self._in.write(unread)
+            with contextlib.suppress(OSError):
+                self._flush()
+        finally:
+            self._sending.release()
 
     def shutdown(self, how):
         if how == socket.SHUT_WR:
