@@ -83,17 +83,23 @@ class Proxy:
         self.connections, self.requests, self.errors = [], [], []
         self.changed = threading.Condition()
         self.open = True
-        self.listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-        self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.held = self._socket(host, port)  # as lib/ports.py does: nobody else gets the port while we do not listen any more
+        self.listener = self._socket(host, self.held.getsockname()[1])
         if receive_buffer:
             self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        self.listener.bind((host, port))
         self.listener.listen(backlog)
         self.host, self.port = host, self.listener.getsockname()[1]
         self.address = "%s:%d" % ("[%s]" % host if ":" in host else host, self.port)
         self.url = ("https://" if tls else "http://") + self.address
         self.threads = [threading.Thread(target=self._accept, daemon=True)]
         self.threads[0].start()
+
+    @staticmethod
+    def _socket(host, port):
+        sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((host, port))
+        return sock
 
     def upstream(self, lines="auth = none", name="corp"):
         """The section of a configuration that leads here."""
@@ -189,6 +195,7 @@ class Proxy:
         self.drop_all()
         for thread in self.threads:
             thread.join(PATIENCE)
+        self.held.close()
         if error is None and self.errors:
             raise AssertionError("the scripted proxy met something that is not right:\n" + "\n".join(self.errors))
         if error is not None and self.errors and hasattr(error, "add_note"):
