@@ -10,12 +10,20 @@ import fcntl
 import os
 import pty
 import select
+import signal
 import struct
 import subprocess
 import termios
 import time
 
 from agent import PATIENCE
+
+
+def _on_its_own():
+    """Before the program: this is its terminal, and the keys for signals work, which whoever started the tests (in the background, say) may have had ignored."""
+    fcntl.ioctl(2, termios.TIOCSCTTY, 0)
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
 
 
 class Terminal:
@@ -29,7 +37,7 @@ class Terminal:
         """Standard error is the terminal; stdout, stdin: these as well, else they lead nowhere. In a session of its own, whose terminal this is."""
         slave = self.slave
         self.process = subprocess.Popen(command, stdin=slave if stdin else subprocess.DEVNULL, stdout=slave if stdout else subprocess.DEVNULL, stderr=slave,
-                                        start_new_session=True, preexec_fn=lambda: fcntl.ioctl(2, termios.TIOCSCTTY, 0), **options)
+                                        start_new_session=True, preexec_fn=_on_its_own, **options)
         os.close(slave)
         self.slave = None
         return self.process
