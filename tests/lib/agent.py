@@ -83,6 +83,14 @@ def _start_ticks(pid):
         return float("inf")
 
 
+def _session(pid):
+    """None: it has ended meanwhile, as the verbs of other tests do all the time."""
+    try:
+        return os.getsid(pid)
+    except ProcessLookupError:
+        return None
+
+
 def processes():
     """(pid, parent, name) of every process that can be seen."""
     for entry in os.listdir("/proc"):
@@ -210,7 +218,7 @@ class Agent:
                 break
         if self.wrap:  # a prefix that forks: the agent is the first of its line with our name
             for pid, _parent, name in processes():
-                if name == "exeat" and os.getsid(pid) == self.process.pid:
+                if name == "exeat" and _session(pid) == self.process.pid:
                     self.pid = pid
                     break
 
