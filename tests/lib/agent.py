@@ -299,7 +299,7 @@ class Agent:
             raise AgentError("no %s in the log:\n%s" % (what, self.log()))
         return int(ports[-1])
 
-    def exeat(self, *args, input=None, check=False, env=None, patience=PATIENCE):
+    def exeat(self, *args, input=None, check=False, env=None, patience=2 * PATIENCE):
         """Runs a verb with the same environment; standard output and error as text."""
         environment = dict(self.env, **env) if env else self.env
         return subprocess.run([os.path.join(self.build, "exeat"), *args], input=input, check=check, env=environment, cwd=self.directory,

@@ -15,6 +15,7 @@ from agent import PATIENCE, wait_until
 from base import Scenario, corp
 from behaviours import Relays
 from gates import Ntlm
+from ports import free_port
 from proxy import Asks, content
 
 SSHD = shutil.which("sshd", path="/usr/sbin:/usr/bin:/usr/local/sbin")
@@ -75,7 +76,7 @@ class Programs(Scenario):
         environment = {name: value for name, value in agent.env.items()}
         environment.update({"GIT_CONFIG_NOSYSTEM": "1", "GIT_TERMINAL_PROMPT": "0", **(env or {})})
         done = subprocess.run(words, env=environment, cwd=cwd or agent.directory, input=input, stdin=None if input is not None else subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=PATIENCE, check=False)
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=2 * PATIENCE, check=False)
         if check:
             self.assertEqual(done.returncode, 0, "%s: %s" % (words, done.stderr.decode("utf-8", "replace")))
         return done
@@ -165,9 +166,7 @@ class Ssh(Programs):
             return False
 
     def ssh_lab(self):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         proxy, agent = self.lab(listen="", more="[forward ssh]\nlisten = 127.0.0.1:0\ntarget = git.example:%d\n" % self.port)
         self.start_sshd(agent)
         with open(os.path.join(agent.directory, "ssh.conf"), "w") as file:
