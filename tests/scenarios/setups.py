@@ -1,5 +1,6 @@
 """A person in front of exeat setup: its questions on a terminal of their own, and what must not be left behind."""
 
+import codecs
 import os
 import pty
 import select
@@ -16,6 +17,7 @@ class Dialogue:
     def __init__(self, agent, *words):
         self.seen = ""
         self.all = ""
+        self.decoder, self.held = codecs.getincrementaldecoder("utf-8")(), ""
         pid, self.fd = pty.fork()
         if pid == 0:
             for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):  # who started the tests may have them ignored
@@ -25,7 +27,10 @@ class Dialogue:
         self.code = None
 
     def take(self, data):
-        text = data.decode().replace("\r\n", "\n")
+        """What was read may end in the middle of a character, or of the two that end a line."""
+        text = self.held + self.decoder.decode(data)
+        self.held = "\r" if data and text.endswith("\r") else ""
+        text = text[:len(text) - len(self.held)].replace("\r\n", "\n")
         self.seen += text
         self.all += text
 
