@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+import time
 
 import socks
 from agent import wait_until
@@ -159,11 +160,18 @@ class Ends(HoldTest):
         self.assertEqual(self.connect(agent).read_response("CONNECT").status, 200)
 
     def test_the_time_is_up_after_another_try(self):
+        """It counts from the beginning, by the settings of now: the limit is set when everything has happened that it must not come before."""
         gate = Ntlm()
-        _, agent = self.start(gate, wait=2, behaviour=Unasked)
+        proxy, agent = self.start(gate, behaviour=Unasked)
+        begin = time.monotonic()
         client = self.connect(agent)
         self.held(agent, 1)
         self.login(agent, "wrong")
+        wait_until(lambda: gate.attempts, "the attempt with the password that was typed")
+        self.held(agent, 1)
+        gone = time.monotonic() - begin
+        agent.configure(proxy.upstream(corp("ntlm", "CORP\\alice", "prompt", "wait-for-password = %d\nconnections = 300\n" % (gone + 2))))
+        agent.reload()
         self.page(client, "refused")
         self.assertEqual(gate.attempts, 1)
 
