@@ -116,7 +116,11 @@ class Figures(Scenario):
         agent = self.agent("[upstream corp]\nproxy = http://127.0.0.1:%d\nauth = none\n[route]\nwhen-unreachable = direct\n" % port)
         self.assertEqual(self.ask(agent, host="127.0.0.1:%d" % origin.port).status, 200)
         self.assertEqual(self.ask(agent, host="127.0.0.1:%d" % origin.port).status, 200)
-        self.assertEqual(self.figure(agent, "proxy_asleep", upstream="corp", proxy="127.0.0.1:%d" % port), 1)
+
+        def asleep():  # its first sleep is a second, each later one is longer
+            self.assertEqual(self.ask(agent, host="127.0.0.1:%d" % origin.port).status, 200)
+            return self.figure(agent, "proxy_asleep", upstream="corp", proxy="127.0.0.1:%d" % port)
+        wait_until(asleep, "the sleep of the proxy")
         self.assertEqual(self.figure(agent, "detour", upstream="corp"), 1)
 
     def test_keyholder_restarts(self):

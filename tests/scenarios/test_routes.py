@@ -137,9 +137,12 @@ class Detour(Scenario):
         for more, last in (("", "   else proxy %s " % dead.address), ("[route]\nwhen-unreachable = direct\n", "   not at present: proxy %s " % dead.address)):
             agent = self.agent("[upstream corp]\nproxy = %s %s\nauth = none\n%s" % (dead.url, alive.url, more))
             self.assertIn("=> proxy %s " % dead.address, agent.exeat("route", SITE).stdout)
-            self.assertEqual(self.ask(agent).status, 200)
-            lines = agent.exeat("route", SITE).stdout.splitlines()
-            self.assertTrue(lines[2].startswith("=> proxy %s " % alive.address), lines)
+
+            def said():  # its first sleep is a second, each later one is longer
+                self.assertEqual(self.ask(agent).status, 200)
+                lines = agent.exeat("route", SITE).stdout.splitlines()
+                return lines[2].startswith("=> proxy %s " % alive.address) and lines
+            lines = wait_until(said, "an answer while it sleeps")
             self.assertTrue(lines[-1].startswith(last) and "could not be reached" in lines[-1], lines)
         agent = self.agent("[upstream corp]\nproxy = %s\nauth = none\n[route]\nwhen-unreachable = direct\n" % dead.url)
         self.ask(agent, host=alive.address)
@@ -171,4 +174,4 @@ class Detour(Scenario):
         wait_until(lambda: self.ask(agent, host=origin.address).status == 200 and len(silent.connections) == 2, "a probe")
         for _ in range(50):
             self.assertEqual(self.ask(agent, host=origin.address).status, 200)
-        self.assertLessEqual(len(silent.connections), 4)
+        self.assertLess(len(silent.connections), 25)  # one in a while, however slow all this is

@@ -1,6 +1,7 @@
 """SOCKS5 servers as upstreams: requests through them, user and password under the keyholder's guard, and everything that they can say wrong."""
 
 import json
+import re
 import threading
 
 from agent import wait_until
@@ -113,8 +114,11 @@ class Several(SocksUpstream):
                 self.assertEqual(self.ask(agent).status, 200)
                 self.assertEqual(good.seen, [("site.example", 80)])
                 self.assertRegex(agent.log(), words)
-                self.assertRegex(agent.exeat("route", "http://site.example/", check=True).stdout,
-                                 r"(?s)=> SOCKS server %s .*else SOCKS server %s .*could not be reached" % (second.address, first.address))
+                wanted = r"(?s)=> SOCKS server %s .*else SOCKS server %s .*could not be reached" % (second.address, first.address)
+
+                def said():  # while the first one sleeps: a second at first, longer each later time
+                    return self.ask(agent).status == 200 and re.search(wanted, agent.exeat("route", "http://site.example/", check=True).stdout)
+                wait_until(said, "%r from exeat route" % wanted)
 
     def test_mixed_with_http(self):
         bad, first = self.server(method="close")
@@ -134,7 +138,8 @@ class Several(SocksUpstream):
             with self.subTest(where):
                 _, first = self.server(**{where: "silence"})
                 good, second = self.server()
-                agent = self.agent(self.section(first, second, lines="auth = none\ndial-timeout = 1s"))
+                seconds = 3 if where == "method" else 1  # the second one has its time too
+                agent = self.agent(self.section(first, second, lines="auth = none\ndial-timeout = %ds" % seconds))
                 answer = self.ask(agent)
                 if where == "method":  # it is broken
                     self.assertEqual(answer.status, 200)

@@ -122,7 +122,7 @@ class State(Scenario):
         """Changes in it are told once, at its end."""
         _proxy, agent = self.both(Open())
         with Control(agent) as control, Control(agent) as switch:
-            control.send(verb="state", since=control.ask(verb="state")["state"], pause=1000)
+            control.send(verb="state", since=control.ask(verb="state")["state"], pause=3000)
             waiting = Later(control.receive)
             for on in (False, True, False):
                 switch.ask(verb="proxy", on=on)
