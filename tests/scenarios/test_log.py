@@ -418,11 +418,11 @@ class Programs(Place):
     def test_it_holds_nothing_of_ours(self):
         _, agent = self.start()
         pid = self.namer(agent)
-        wait_until(lambda: os.readlink("/proc/%d/fd/2" % pid) == "/dev/null", "it to have let go of the log")
-        links = {fd: os.readlink("/proc/%d/fd/%s" % (pid, fd)) for fd in os.listdir("/proc/%d/fd" % pid)}
-        self.assertEqual({link for fd, link in links.items() if int(fd) < 3}, {"/dev/null"})
-        self.assertEqual(len([link for fd, link in links.items() if int(fd) >= 3]), 1, links)
+
         def confined():
             with open("/proc/%d/status" % pid, encoding="utf-8") as status:
                 return re.search(r"(?m)^NoNewPrivs:\s1\n(?:.*\n)*Seccomp:\s2$", status.read())
-        wait_until(confined, "its list of system calls")
+        wait_until(confined, "its list of system calls")  # what it takes last: it has let go of everything by then
+        links = {fd: os.readlink("/proc/%d/fd/%s" % (pid, fd)) for fd in os.listdir("/proc/%d/fd" % pid)}
+        self.assertEqual({link for fd, link in links.items() if int(fd) < 3}, {"/dev/null"})
+        self.assertEqual(len([link for fd, link in links.items() if int(fd) >= 3]), 1, links)
