@@ -90,10 +90,15 @@ class Spares(Scenario):
         self.tunnel(agent)
         self.ready(agent)
         self.assertEqual(self.figures(agent)["spare"], 1)
+
+        def enough():
+            status = agent.status()
+            figures = status["upstreams"][0]["proxies"][0]
+            return figures["spare"] == min(3, status["tunnels_open"]) and figures
+
         for _ in range(4):
             self.tunnel(agent)
-            wait_until(lambda: self.figures(agent)["spare"] == min(3, agent.status()["tunnels_open"]), "as many as tunnels, up to three")
-        figures = self.figures(agent)
+            figures = wait_until(enough, "as many as tunnels, up to three")
         self.assertEqual((figures["spare"], figures["idle"], figures["busy"]), (3, 0, 0))
         self.assertLessEqual(len(self.spare(proxy)), 3)
         self.assertIn("3 ready ahead of need", agent.exeat("status").stdout)
