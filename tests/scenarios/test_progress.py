@@ -4,6 +4,7 @@ import contextlib
 import os
 import re
 import signal
+import time
 
 import agent as lib_agent
 from base import Scenario, corp
@@ -151,9 +152,17 @@ class Terminals(Place):
         self.assertNotIn("waiting for", answer.stdout)
 
     def test_nothing_that_is_quick(self):
+        """Judged by a run that was quick as a whole; on a very busy machine none may be, and then what was shown has gone again."""
         agent = self.agent(self.proxy(Open()))
-        terminal = self.on_terminal(agent, "doctor")
-        self.assertEqual((terminal.read_to_end(), terminal.code), ("", 0))
+        for _ in range(10):
+            begin = time.monotonic()
+            terminal = self.on_terminal(agent, "doctor")
+            text = terminal.read_to_end()
+            quick = time.monotonic() - begin < 1
+            self.assertEqual((re.sub(r"\r  [^\r]*\x1b\[K|\r\x1b\[K", "", text), terminal.code), ("", 0))
+            if quick:
+                self.assertEqual(text, "")
+                return
 
     def test_narrow(self):
         """The line fits, so that it can be wiped away."""
