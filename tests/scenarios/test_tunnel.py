@@ -120,7 +120,7 @@ class Idle(Scenario):
     LISTEN = "[listen]\nhttp = 127.0.0.1:0\ntunnel-idle = 2s\n"
 
     def test_silent(self):
-        proxy, agent = self.both(Open(), more=self.LISTEN)
+        proxy, agent = self.both(Open(), "auth = none\nspares = 0", self.LISTEN)
         tunnel = self.tunnel(agent)
         self.echoes(tunnel)
         self.assertEqual(tunnel.read_to_end(), b"")
