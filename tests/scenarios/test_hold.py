@@ -276,7 +276,7 @@ class Ends(HoldTest):
         os.kill(before, signal.SIGKILL)
         agent.wait_log("ended by signal 9")
         self.held(agent, 3)  # the question starts the next one
-        self.assertNotIn(agent.keys_pid(), (None, before))
+        wait_until(lambda: agent.keys_pid() not in (None, before), "the next one")
         self.assertEqual(self.login(agent).returncode, 0)
         self.assertEqual({client.read_response("CONNECT").status for client in clients}, {200})
 

@@ -1,5 +1,6 @@
 """A PAC script decides where requests go: the real exeat-pac, scripts of every kind, and scripted proxies that write down what comes to them."""
 
+import contextlib
 import json
 import os
 import re
@@ -298,7 +299,8 @@ class Failures(Pac):
             seen = list(processes())
             starters = {pid for pid, parent, _name in seen if parent == agent.pid}
             for pid in {pid for pid, parent, name in seen if name == "exeat-pac" and parent in starters} - killed:
-                os.kill(pid, signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):  # one that was not needed any more
+                    os.kill(pid, signal.SIGKILL)
                 killed.add(pid)
             return len(killed) >= 8 or not load.thread.is_alive()
 
