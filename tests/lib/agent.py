@@ -19,7 +19,7 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PATIENCE = float(os.environ.get("EXEAT_TEST_PATIENCE", "30"))  # seconds until a wait counts as failed; never a figure that is tested
 
-_READY = re.compile(r"ready: listening on (?:http://(\[[^\]]*\]|[^\s:]+):(\d+)|unix:(\S+))")
+_READY = re.compile(r"ready: listening on (?:http://(\[[^\]]*\]|[^\s:]+):(\d+)|unix:(\S+))\s")  # a whole line: not what has been written of it so far
 _SANITIZER = re.compile(r"ERROR: (?:Address|Leak)Sanitizer|WARNING: ThreadSanitizer|: runtime error: |SUMMARY: \w+Sanitizer")
 _NO_NETWORK_KRB5 = """[libdefaults]
 dns_lookup_kdc = false
@@ -294,7 +294,7 @@ class Agent:
 
     def port_of(self, what):
         """The port of the latest door of that kind: "SOCKS", "forward NAME"."""
-        ports = re.findall(r"ready: %s on \S+:(\d+)(?:\s|$)" % re.escape(what), self.log())
+        ports = re.findall(r"ready: %s on \S+:(\d+)\s" % re.escape(what), self.log())
         if not ports:
             raise AgentError("no %s in the log:\n%s" % (what, self.log()))
         return int(ports[-1])
