@@ -54,6 +54,8 @@ class Secrets(Scenario):
 
 
 class Outputs(Secrets):
+    seconds = 300  # every scheme at every level: 30 s with a sanitizer
+
     def each(self, right=True):
         for name, kind in GATES.items():
             for log_level in LEVELS:
@@ -112,6 +114,8 @@ class Outputs(Secrets):
 class Memory(Secrets):
     """After its use a password is on locked pages, if anywhere. With NTLM and Negotiate the keyholder keeps the hash instead, and the
     password only where no provider could give it again. The agent sees none but Basic's, whose header it has to keep."""
+
+    seconds = 300  # every scheme, by each provider, right and wrong: 40 s with a sanitizer on a machine that is not even slow
 
     def gone(self, look, what):
         """Nothing is found: at once, or when the other process has had its turn again (our answer may overtake its wiping)."""
