@@ -188,6 +188,7 @@ class Proxy:
     def __exit__(self, kind, error, trace):
         self.open = False
         self.stop_listening()
+        self.threads[0].join(PATIENCE)  # who has come by now is among those that are dropped
         for name in ("release", "hold"):  # whoever still waits to answer need not
             event = getattr(self.behaviour, name, None)
             if isinstance(event, threading.Event):
