@@ -312,8 +312,7 @@ class Laptop(Source):
             wait_until(lambda: self.ask(agent, host=home.address).status == 200 and not self.pac(agent)["direct"], "the way back")
             self.went(agent, self.b, host=home.address)
         self.b.stop_listening()
-        for connection in self.b.connections:
-            connection.close()
+        self.b.drop_all()
         wait_until(lambda: self.ask(agent, host=home.address).status == 200 and self.pac(agent)["direct"], "the way past a proxy that vanished")
         with network.inside(self.far):
             back = self.proxy(Open(), host=network.FAR, port=self.b.port)
