@@ -26,10 +26,16 @@
 static void generation_changed(void *owner, const struct keys_msg *event)
 {
     struct agent *a = owner;
-    log_info(NULL, "upstream %.*s: new credentials; connections made with the old ones end",
-             SPAN_ARG(event->upstream));
-    route_table_of(a->routes, event->upstream, pool_flush);
-    holds_generation(&a->relay, event->upstream, event->generation);
+    bool guest = event->flags & KEYS_GUEST;
+    struct span user = guest ? event->identity : SPAN("");
+    log_info(NULL, "upstream %.*s: new credentials%s%.*s; connections made with the old ones end",
+             SPAN_ARG(event->upstream), guest ? " of " : "", SPAN_ARG(user));
+    if (guest)
+        route_table_of_user(a->routes, event->upstream, user, pool_flush);
+    else
+        route_table_of(a->routes, event->upstream, pool_flush);
+    if (!guest)
+        holds_generation(&a->relay, event->upstream, event->generation);
     agent_state_changed(a);
 }
 

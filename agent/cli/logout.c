@@ -40,8 +40,8 @@ const struct verb logout_verb = {
     .arguments = "[UPSTREAM]",
     .max_words = 1,
     .summary = "Forget the password for a proxy",
-    .help = "Removes the password from the keyring and from the running agent. Connections that are open "
-            "already stay as they are.\n"
+    .help = "Removes the password from the keyring and from the running agent. Idle connections to the "
+            "proxy that were opened with it end; what is under way goes to its end.\n"
             "\n"
             "UPSTREAM is the name of an [upstream NAME] section; without it the first one is meant.",
     .options = options,

@@ -197,15 +197,19 @@ const char *identity_text(const struct edition *e)
     return e->bundle && e->bundle->ticket.principal ? e->bundle->ticket.principal : "";
 }
 
-void identity_put(struct identity *who, struct edition *e)
+void identity_follow(struct identity *who, struct edition *e)
 {
     struct edition *old = who->current;
     who->current = e;
     who->wake = true;
-    if (!old)
-        return;
     edition_unref(old);
-    if (who->guest) /* the agent knows it by whose it is, which is what it was */
+}
+
+void identity_put(struct identity *who, struct edition *e)
+{
+    bool first = !who->current;
+    identity_follow(who, e);
+    if (first || who->visitor) /* the agent knows a visitor by its secret, which is what it was */
         return;
     log_info(NULL, "upstream %s: generation %u of %s", who->name, e->generation,
              *identity_text(e) ? identity_text(e) : "the user's own identity");
@@ -213,6 +217,7 @@ void identity_put(struct identity *who, struct edition *e)
                &(struct keys_msg){.type = KEYS_EVENT_GENERATION,
                                   .upstream = span_str(who->name),
                                   .generation = e->generation,
+                                  .flags = who->resident ? KEYS_GUEST : 0,
                                   .identity = span_str(identity_text(e))});
 }
 

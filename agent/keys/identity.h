@@ -139,6 +139,8 @@ const char *identity_text(const struct edition *e); /* for people; "" while unkn
 
 /* This edition is in force from now on: the agent is told, those who wait run again. Takes over the reference. */
 void identity_put(struct identity *who, struct edition *e);
+/* The same, and the agent is not told: what was let in by the one before is as good as it was. */
+void identity_follow(struct identity *who, struct edition *e);
 /* All who wait on this guard's verdict run again. */
 void identities_wake_guard(struct keyholder *k, const struct guard *g);
 /* In a new network: no failure keeps from asking KDCs again. */

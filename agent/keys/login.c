@@ -453,10 +453,10 @@ static void logged_out(struct identity *who, uint32_t peer, uint32_t call, const
         answer(who->k, peer, call, KEYS_UNAVAILABLE, j->e.text, NULL);
         return;
     }
-    struct guest_no no;
-    struct identity *guest = j && j->resident && who->u ? resident_named(who, span_str(j->user), &no) : NULL;
-    if (guest || !j || !j->resident)
-        identity_put(guest ? guest : who, edition_new(guest ? guest : who));
+    if (j && j->resident)
+        residents_forget(who, j->user);
+    else
+        identity_put(who, edition_new(who));
     answer(who->k, peer, call, KEYS_OK, "", NULL);
 }
 

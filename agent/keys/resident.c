@@ -106,7 +106,7 @@ static void take(struct identity *who, struct handed *fresh)
     handed_unref(r->handed);
     r->handed = handed_ref(fresh);
     if (ticket && who->current->negotiate_state != PART_UNKNOWN)
-        identity_put(who, edition_new(who));
+        identity_follow(who, edition_new(who));
     else if (!ticket)
         edition_retry(who->current); /* what was refused may have been for want of it */
 }
@@ -142,6 +142,19 @@ struct identity *resident_find(struct identity *host, const struct inbound *in, 
 struct identity *resident_named(struct identity *host, struct span user, struct guest_no *no)
 {
     return find(host, user, no);
+}
+
+/* A bare name that the upstream's domain was added to, and the same in full, are two who have one item. */
+void residents_forget(struct identity *host, const char *qualified)
+{
+    struct list *it, *safe;
+    list_each(it, safe, &host->k->identities)
+    {
+        struct identity *who = list_entry(it, struct identity, node);
+        if (who->resident && strcmp(who->name, host->name) == 0 &&
+            strcmp(who->account.qualified, qualified) == 0)
+            identity_put(who, edition_new(who));
+    }
 }
 
 struct handed *resident_handed(const struct identity *who)

@@ -213,3 +213,23 @@ void hop_visit(struct hop *proxy, bool faces, void (*visit)(struct hop *h))
         list_each(it, safe, &proxy->faces) visit(list_entry(it, struct hop, link));
     visit(proxy);
 }
+
+const char *hop_known_as(const struct hop *face, struct span upstream)
+{
+    const char *user = span_eq(span_str(face->upstream), upstream) ? face->known_as : NULL;
+    for (size_t i = 0; i < face->n_through && !user; i++)
+        user = hop_known_as(face->through[i], upstream);
+    return user;
+}
+
+void hop_visit_user(struct hop *proxy, struct span upstream, struct span user, void (*visit)(struct hop *h))
+{
+    struct list *it, *safe;
+    list_each(it, safe, &proxy->faces)
+    {
+        struct hop *face = list_entry(it, struct hop, link);
+        const char *known = hop_known_as(face, upstream);
+        if (known && span_eq(span_str(known), user))
+            visit(face);
+    }
+}

@@ -253,6 +253,13 @@ void found_of(struct found *f, struct span upstream, void (*visit)(struct hop *h
     }
 }
 
+void found_of_user(struct found *f, struct span upstream, struct span user, void (*visit)(struct hop *h))
+{
+    struct list *it, *safe;
+    list_each(it, safe, &f->hops)
+        hop_visit_user(list_entry(it, struct kept_hop, link)->hop, upstream, user, visit);
+}
+
 bool found_detour(const struct found *f)
 {
     for (const struct list *it = f->ways.next; it != &f->ways; it = it->next)

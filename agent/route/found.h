@@ -33,6 +33,7 @@ struct found_way *found_way(struct found *f, struct span result);
 void found_each(struct found *f, void (*visit)(struct hop *h));
 /* Those whose connections lead to this upstream or through it. */
 void found_of(struct found *f, struct span upstream, void (*visit)(struct hop *h));
+void found_of_user(struct found *f, struct span upstream, struct span user, void (*visit)(struct hop *h));
 /* Does a way go direct at present, because none of its proxies can be reached? */
 bool found_detour(const struct found *f);
 

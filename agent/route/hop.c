@@ -172,6 +172,7 @@ void hop_unref(struct hop *h)
     free(h->no_auth);
     free(h->user);
     free(h->acts_for);
+    free(h->known_as);
     secret_free(&h->password);
     hop_unref(h->base);
     free(h->upstream);

@@ -53,6 +53,7 @@ struct hop {
     char *user;        /* hop_as: who this client says that it is, and its */
     struct secret password;
     char *acts_for; /* hop_acting: the gateway and its user, in a form for comparing alone */
+    char *known_as; /* of such a one: its user, as the keyholder says it; NULL: that has not been asked yet */
     bool bare;      /* for destinations that no-auth exempts */
     void *pool;     /* upstream/pool.c keeps its connections here */
     void (*pool_free)(void *pool);
@@ -96,6 +97,10 @@ void hop_answered(struct hop *h);
 void hop_asked(struct hop *h);
 /* It, and with `faces` its faces: each may go with its last connection. */
 void hop_visit(struct hop *proxy, bool faces, void (*visit)(struct hop *h));
+/* Its faces for users of gateways that go by this name at the upstream that they lead to or through. */
+void hop_visit_user(struct hop *proxy, struct span upstream, struct span user, void (*visit)(struct hop *h));
+/* Who its user is at this upstream, itself or one on the way to it. NULL: it acts for nobody there, or it is not known as whom. */
+const char *hop_known_as(const struct hop *face, struct span upstream);
 /* The proxy itself, whatever face this is. */
 struct hop *hop_base(struct hop *h);
 

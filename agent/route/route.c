@@ -386,3 +386,13 @@ void route_table_of(struct route_table *t, struct span upstream, void (*visit)(s
             visit(h);
     }
 }
+
+void route_table_of_user(struct route_table *t, struct span upstream, struct span user,
+                         void (*visit)(struct hop *h))
+{
+    struct list *it, *safe;
+    for (size_t i = 0; i < t->n_proxies; i++)
+        hop_visit_user(t->proxies[i], upstream, user, visit);
+    found_of_user(&t->found, upstream, user, visit);
+    list_each(it, safe, &t->direct) hop_visit_user(list_entry(it, struct hop, link), upstream, user, visit);
+}

@@ -76,5 +76,8 @@ void route_table_retire(struct route_table *t);
 void route_table_each(struct route_table *t, void (*visit)(struct hop *h));
 /* Those whose connections lead to this upstream or through it. */
 void route_table_of(struct route_table *t, struct span upstream, void (*visit)(struct hop *h));
+/* Of these, the faces for users of gateways who go by this name at that upstream. */
+void route_table_of_user(struct route_table *t, struct span upstream, struct span user,
+                         void (*visit)(struct hop *h));
 
 #endif

@@ -3,6 +3,8 @@
  */
 #include "upstream/ask_keys.h"
 
+#include <stdlib.h>
+
 #include "base/log.h"
 
 static uint32_t body_flags(const struct ask *a)
@@ -63,6 +65,16 @@ bool ask_keys_open_for(struct upstream *u, struct behalf behalf, uint32_t flags,
                          .secret = secret_reveal(&u->hop->password)};
     keys_call_start(u->out->keys, call, &m, answered, owner);
     return true;
+}
+
+void ask_keys_opened(struct upstream *u, const struct keys_msg *answer)
+{
+    u->context = answer->context;
+    u->instance = keys_client_instance(u->out->keys);
+    if (u->hop->acts_for) {
+        free(u->hop->known_as);
+        u->hop->known_as = span_dup(answer->identity);
+    }
 }
 
 bool ask_keys_open(struct ask *a, keys_answer_fn answered)

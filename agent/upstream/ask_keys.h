@@ -11,6 +11,8 @@ bool ask_keys_open(struct ask *a, keys_answer_fn answered);
 /* The same for a connection of no request (spare.c). */
 bool ask_keys_open_for(struct upstream *u, struct behalf behalf, uint32_t flags, struct keys_call *call,
                        keys_answer_fn answered, void *owner);
+/* The answer to it, which is OK. */
+void ask_keys_opened(struct upstream *u, const struct keys_msg *answer);
 struct unreached ask_keys_nobody(void);
 void ask_keys_authorize(struct ask *a, keys_answer_fn answered);
 /* A 407 has come (in a->leg.head); `closed`: its connection cannot be used again. */

@@ -65,8 +65,7 @@ static void opened(void *owner, const struct keys_msg *answer)
     } else if (answer->verdict != KEYS_OK) {
         keys_failed(a, answer);
     } else {
-        a->upstream->context = answer->context;
-        a->upstream->instance = keys_client_instance(a->out->keys);
+        ask_keys_opened(a->upstream, answer);
         ask_keys_authorize(a, keys_answered);
     }
 }

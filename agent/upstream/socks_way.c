@@ -208,8 +208,7 @@ static void opened(void *owner, const struct keys_msg *answer)
     } else if (answer->verdict != KEYS_OK) {
         no_credentials(w, answer);
     } else {
-        w->upstream->context = answer->context;
-        w->upstream->instance = keys_client_instance(w->out->keys);
+        ask_keys_opened(w->upstream, answer);
         ask_keyholder(w, 0);
     }
 }

@@ -250,8 +250,7 @@ static void opened(void *owner, const struct keys_msg *answer)
         failed(s, "the keyholder opens no context");
         return;
     }
-    u->context = answer->context;
-    u->instance = keys_client_instance(u->out->keys);
+    ask_keys_opened(u, answer);
     struct keys_msg m = {.type = KEYS_AUTHORIZE,
                          .context = u->context,
                          .method = SPAN("GET"),

@@ -112,7 +112,7 @@ static const struct type {
                          BIT(F_SCHEME) | BIT(F_LINES) | BIT(F_INFO) | BIT(F_UNTIL) | BIT(F_DELAY) | SENTENCES,
                      ANSWER_FLAGS},
     [KEYS_EVENT_GENERATION] = {"EVENT_GENERATION", CALL_ZERO, BIT(F_UPSTREAM) | BIT(F_GENERATION),
-                               BIT(F_IDENTITY), 0},
+                               BIT(F_FLAGS) | BIT(F_IDENTITY), KEYS_GUEST},
     [KEYS_EVENT_TRIAL] = {"EVENT_TRIAL", CALL_ANY, BIT(F_UPSTREAM), BIT(F_TRIAL), 0},
     [KEYS_ACCEPT_OFFER] = {"ACCEPT_OFFER", CALL_WANTED, BIT(F_UPSTREAM), 0, 0},
     [KEYS_NETWORK] = {"NETWORK", CALL_ZERO, 0, 0, 0},
@@ -160,7 +160,8 @@ static const char *broken_rule(const struct keys_msg *m)
     if (m->flags & ~type->flags)
         return "a flag that this type does not carry";
     bool guest = m->flags & KEYS_GUEST;
-    if ((guest && !m->user.n) || (m->type == KEYS_LOGOUT && m->user.n && !guest))
+    struct span name = m->type == KEYS_EVENT_GENERATION ? m->identity : m->user;
+    if ((guest && !name.n) || (m->type == KEYS_LOGOUT && m->user.n && !guest))
         return "a gateway's user without name, or a name without use";
     uint32_t body = m->flags & BODY_FLAGS;
     if (body & (body - 1))

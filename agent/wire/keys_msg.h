@@ -39,7 +39,8 @@
  *                                                                           examined next
  *
  *   and from the keyholder to the agent, unasked (`call` 0):
- *   EVENT_GENERATION  secret or identity of an upstream changed: idle connections made with older ones go
+ *   EVENT_GENERATION  secret or identity of an upstream changed: idle connections made with older ones go;
+ *               with GUEST: the secret of one of a gateway's users there, whose identity OPEN has told
  *   EVENT_TRIAL       make one handshake for this upstream with a bodiless request on a new connection, whose
  *                     OPEN carries KEYS_CANDIDATE; end it with TRIAL_END, which names the same `trial`
  *
@@ -130,8 +131,8 @@ enum keys_verdict {
  *             password typed in gets another
  * In OPEN:
  *   CANDIDATE use the secret that a LOGIN is trying
- * In LOGIN and LOGOUT:
- *   GUEST     `user` is a user of our gateways (identity = per-user), and not the upstream's own
+ * In LOGIN, LOGOUT and EVENT_GENERATION:
+ *   GUEST     `user` (`identity`) is a user of our gateways (identity = per-user), and not the upstream's own
  * In AUTHORIZE and CHALLENGED, at most one, about the request's body (none: it fits the replay window and can be sent again):
  *   BODY_NONE there is none
  *   BODY_HELD `body` is all of it

@@ -381,6 +381,41 @@ class Keyring(ResidentTest):
         k.restart()
         self.assertEqual(self.header(k, "bob"), basic("CORP\\bob", "Bob's"))
 
+    def news(self, k):
+        """Whose connections the agent is told to drop."""
+        k.ask("STATUS", upstream="no-such-upstream")
+        news = [(e.upstream, e.identity, e.flags) for e in k.events if e.type == "EVENT_GENERATION"]
+        k.events.clear()
+        return news
+
+    def test_the_agent_is_told(self):
+        """Of a login and a logout, and whose; not of what is looked up for the first time."""
+        k = self.keyholder(self.text)
+        self.fails(k, self.comes_in(k, "bob"), offer=["Basic realm=x"])
+        self.assertEqual(self.news(k), [])
+        self.login(k, "alice", "Alice's")
+        self.assertEqual(self.news(k), [("corp", "CORP\\alice", GUEST)])
+        self.login(k, "alice", "Wrong", "REFUSED")
+        self.header(k, "alice")
+        self.assertEqual(self.news(k), [])
+        self.assertEqual(k.login_link().ask("LOGOUT", upstream="corp", user="alice", flags=GUEST).verdict, "OK")
+        self.assertEqual(self.news(k), [("corp", "CORP\\alice", GUEST)])
+
+    def test_logout_of_who_has_the_upstreams_domain(self):
+        """By the bare name and in full they have one password in the keyring: it is forgotten for both."""
+        other = "[gateway other]\nlisten = 127.0.0.1:10\nusers = %s/users\nauth = basic\nidentity = per-user\ndomain = CORP\n" % self.directory
+        k = self.keyholder("domain = CORP\n" + self.text, domain=None, more=other)
+        full, bare = Door(k, "other"), Door(k)
+        self.assertEqual((full.step(basic("alice")).identity, bare.step(basic("alice")).identity), ("CORP\\alice", "alice"))
+        self.login(k, "alice", "Alice's")
+        for door in (full, bare):
+            self.assertEqual(self.acts(k, door).challenged(["Basic realm=x"]).verdict, "SEND")
+        self.news(k)
+        self.assertEqual(k.login_link().ask("LOGOUT", upstream="corp", user="alice", flags=GUEST).verdict, "OK")
+        self.assertEqual({who for _, who, _ in self.news(k)}, {"alice", "CORP\\alice"})
+        for door in (full, bare):
+            self.fails(k, door, "no password for corp (gateway)", offer=["Basic realm=x"])
+
     def test_where_no_login_is_for_users(self):
         for text, gateway, words in ((self.text, {"identity": "shared"}, "does not act"),
                                      ("auth = negotiate basic\nsecret = prompt\n", {"auth": "negotiate basic"}, "keeps one password"),

@@ -99,6 +99,10 @@ class Judge:
             except OSError:
                 pass
 
+    def tell(self, kind, **fields):
+        """An event, to the agent."""
+        self.links[-1].sendall(encode(kind, 0, **fields))
+
     # --- the conversation
 
     def _accept(self):

@@ -13,7 +13,7 @@ from agent import wait_until
 from base import SITE, Later, together
 from gates import NO, OK, Gate
 from judge import BINDS, Judge, allowed, bound
-from keyholder import CLOSED, LOGIN_HELPS, SOCKS
+from keyholder import CLOSED, GUEST, LOGIN_HELPS, SOCKS
 from onward import Onward, SocksServer
 from proxy import Asks, Open
 from test_gateway import Gateway, basic
@@ -634,6 +634,92 @@ class Ways(PerUser):
             self.says(self.comes(), user)
         self.assertEqual(personal.faults, [])
         self.assertEqual(sorted(set(self.judge.users("near"))), sorted(PEOPLE))
+
+
+class News(PerUser):
+    """One user's secret is another one, or gone (exeat login and logout --for)."""
+
+    chain, rounds = Ways.chain, Ways.rounds
+
+    def news(self, user, upstream="corp"):
+        self.judge.tell("EVENT_GENERATION", upstream=upstream, generation=2, identity=user, flags=GUEST)
+
+    def ends(self, proxy, user, others):
+        """All connections of that user do, and no other."""
+        for conn in proxy.connections:
+            if conn.user == user:
+                self.assertTrue(conn.ended_by_peer.wait(30))
+        proxy.wait(lambda: proxy.count_open() == others, "%d connections of others" % others)
+
+    def test_idle_connections_of_that_user_end(self):
+        agent = self.one_proxy()
+        for user in PEOPLE:
+            self.says(self.comes(), user)
+        self.assertEqual(self.ask(agent, "/who").text, OWNER)
+        self.news("alice", "other")
+        self.news("mallory")
+        self.news("alice")
+        self.ends(self.onward, "alice", 3)
+        for user in PEOPLE:
+            self.says(self.comes(), user)
+        self.assertEqual(self.ask(agent, "/who").text, OWNER)
+        self.assertEqual(self.judge.users(), [*PEOPLE, OWNER, "alice"])
+        agent.wait_log("upstream corp: new credentials of alice; connections made with the old ones end")
+
+    def test_the_machines_own_are_another_matter(self):
+        agent = self.one_proxy()
+        self.says(self.comes(), "alice")
+        self.assertEqual(self.ask(agent, "/who").text, OWNER)
+        self.judge.tell("EVENT_GENERATION", upstream="corp", generation=2, identity=OWNER)
+        self.ends(self.onward, OWNER, 1)
+        self.says(self.comes(), "alice")
+        self.assertEqual(self.judge.users(), ["alice", OWNER])
+
+    def test_what_is_under_way_goes_to_its_end(self):
+        class Waits(Names):
+            go_on = threading.Event()
+
+            def handle(self, conn, request):
+                if request.target.endswith("/slow"):
+                    self.go_on.wait(30)
+                return super().handle(conn, request)
+
+        agent = self.one_proxy(then=Waits())
+        tunnel = self.tunnel_says("alice")
+        later = Later(self.comes().ask, get(SITE + "/slow", basic("alice")))
+        self.onward.wait(lambda: any(request.target.endswith("/slow") for request in self.onward.requests), "the request")
+        self.says(self.comes(), "alice")
+        self.news("alice")
+        agent.wait_log("new credentials of alice")
+        Waits.go_on.set()
+        self.assertEqual(later.result().text, "alice")
+        self.onward.wait(lambda: self.onward.count_open() == 1, "the end of all but the tunnel")
+        self.echoes(tunnel)
+        self.says(self.comes(), "alice")
+        self.assertEqual(self.judge.users(), ["alice"] * 4)
+
+    def test_on_the_way(self):
+        """What leads through a tunnel that was made with the old one has nobody's secret any more."""
+        agent = self.chain()
+        for user in ("alice", "bob"):
+            self.says(self.comes(), user)
+        self.news("alice", "near")
+        self.ends(self.far, "alice", 1)
+        for user in ("alice", "bob"):
+            self.says(self.comes(), user)
+        self.assertEqual((self.judge.users("near"), agent.status()["upstreams"][0]["proxies"][0]["users"]), (["alice", "bob", "alice"], 2))
+
+    def test_behind_a_tunnel(self):
+        """Connections to a destination (connect-always), too."""
+        origin = self.proxy(Open(), name="origin")
+        self.personal = Personal()
+        self.onward = self.proxy(Asks(self.personal, then=Passes()))
+        self.start(self.onward.upstream(ASKS + "connect-always = yes\n") + GATE)
+        for user in ("alice", "bob"):
+            self.assertEqual(self.comes().ask(get("http://%s/echo" % origin.address, basic(user))).status, 200)
+        self.news("alice")
+        self.ends(self.onward, "alice", 1)
+        self.onward.wait(lambda: origin.count_open() == 1, "the end of one")
 
 
 class Pairs(Gate):

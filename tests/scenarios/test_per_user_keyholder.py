@@ -29,7 +29,7 @@ class Keyholder(Gateway):
         files = dict(options.pop("files", {}), users=users(*PEOPLE, "carol"))
         files.update({name: PASSWORDS[name] for name in PEOPLE if name not in files})
         agent = self.agent(text, files=files, **options)
-        self.gate = self.door(agent)
+        self.gate = options.get("start", True) and self.door(agent)
         return agent
 
     def one_proxy(self, scheme, **options):
@@ -117,6 +117,27 @@ class Keyholder(Gateway):
         self.own(self.comes().ask(get(SITE + "/who", basic("bob"))), 502, None, "bob")
         agent.write("bob", PASSWORDS["bob"] + "\n")
         self.says(self.comes(), "bob")
+
+    def test_login_and_logout(self):
+        """A user's connections end when the password is forgotten, or another one was typed; the others' stay."""
+        self.personal = ManyBasic()
+        self.onward = self.proxy(Asks(self.personal, then=Names()))
+        agent = self.start(self.onward.upstream("auth = basic\nbasic-in-clear = yes\n") + GATE, start=False)
+        agent.env.update(SECRET_BACKEND="file", SECRET_FILE_TEST_PATH=agent.directory + "/keyring", SECRET_FILE_TEST_PASSWORD="master")
+        agent.start()
+        self.gate = self.door(agent)
+        for user in PEOPLE:
+            agent.exeat("login", "corp", "--stdin", "--for", user, input=PASSWORDS[user] + "\n", check=True)
+            self.says(self.comes(), user)
+        self.onward.wait(lambda: self.onward.count_open() == 2, "one connection of each")
+        agent.exeat("login", "corp", "--stdin", "--for", "alice", input=PASSWORDS["alice"] + "\n", check=True)
+        self.onward.wait(lambda: self.onward.count_open() == 1, "the end of the one that had the old password")
+        self.says(self.comes(), "alice")
+        agent.exeat("logout", "corp", "--for", "alice", check=True)
+        self.onward.wait(lambda: self.onward.count_open() == 1, "the end of alice's connection")
+        self.own(self.comes().ask(get(SITE + "/who", basic("alice"))), 502, "proxy_configuration_error", "alice")
+        self.says(self.comes(), "bob")
+        self.assertEqual(self.onward.count_open(), 1)
 
     def test_socks(self):
         pairs = Pairs()

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "route/route.h"
@@ -219,6 +220,51 @@ static void users_have_a_most(void **state)
     hop_unref(base);
 }
 
+static unsigned met;
+
+static void meet(struct hop *h)
+{
+    assert_string_equal(hop_known_as(h, SPAN("a")), "CORP\\alice");
+    met++;
+}
+
+static void known_as(struct hop *face, const char *name)
+{
+    free(face->known_as);
+    face->known_as = strdup(name);
+}
+
+/* The name that the keyholder gives is the account's: two gateways may have it, and two names of a gateway's may be it. */
+static void found_by_their_name_at_the_upstream(void **state)
+{
+    (void)state;
+    struct hop *far = proxy(""), *near = proxy(""), *through[] = {near};
+    free(far->upstream);
+    far->upstream = strdup("far");
+    hop_lead_through(far, through, 1);
+    struct hop *faces[] = {acts(near, "alice"), hop_acting(near, SPAN("other"), SPAN("Alice"), false),
+                           acts(near, "bob"), acts(far, "alice"), acts(far, "bob")};
+    assert_null(hop_known_as(faces[0], SPAN("a")));
+    hop_visit_user(near, SPAN("a"), SPAN(""), meet);
+    known_as(faces[0], "CORP\\alice");
+    known_as(faces[1], "CORP\\alice");
+    known_as(faces[2], "CORP\\bob");
+    known_as(faces[3], "far\\alice");
+    known_as(faces[4], "far\\bob");
+    assert_string_equal(hop_known_as(faces[3], SPAN("far")), "far\\alice");
+    assert_null(hop_known_as(faces[0], SPAN("far")));
+    hop_visit_user(near, SPAN("a"), SPAN("CORP\\alice"), meet);
+    assert_int_equal(met, 2);
+    hop_visit_user(far, SPAN("a"), SPAN("CORP\\alice"), meet); /* on the way to it */
+    assert_int_equal(met, 3);
+    hop_visit_user(far, SPAN("far"), SPAN("CORP\\alice"), meet);
+    assert_int_equal(met, 3);
+    for (size_t i = 0; i < sizeof faces / sizeof *faces; i++)
+        hop_unref(faces[i]);
+    hop_unref(far);
+    hop_unref(near);
+}
+
 static void exempt(void **state)
 {
     (void)state;
@@ -252,6 +298,7 @@ int main(void)
         cmocka_unit_test(one_for_each_user_of_each_gateway),
         cmocka_unit_test(the_way_there_is_the_users_too),
         cmocka_unit_test(users_have_a_most),
+        cmocka_unit_test(found_by_their_name_at_the_upstream),
         cmocka_unit_test(exempt),
         cmocka_unit_test(a_bad_pattern),
     };
