@@ -34,8 +34,7 @@ static void generation_changed(void *owner, const struct keys_msg *event)
         route_table_of_user(a->routes, event->upstream, user, pool_flush);
     else
         route_table_of(a->routes, event->upstream, pool_flush);
-    if (!guest)
-        holds_generation(&a->relay, event->upstream, event->generation);
+    holds_generation(&a->relay, event->upstream, user, event->generation);
     agent_state_changed(a);
 }
 

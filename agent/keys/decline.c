@@ -11,13 +11,12 @@
 #include "keys/mutual.h"
 #include "keys/words.h"
 
-/* Does the password come from a person at exeat login? */
+/* Does the password come from a person at exeat login? One of a gateway's user does where there is a keyring to keep it. */
 static uint32_t login_helps(const struct context *c, bool password)
 {
-    if (c->who->guest)
-        return 0;
-    enum secret_source source = c->who->u ? c->who->u->secret : SECRET_NONE;
-    return password && (secret_source_is_keyring(source) || source == SECRET_PROMPT) ? KEYS_LOGIN_HELPS : 0;
+    enum secret_source source = c->who->u && !c->who->visitor ? c->who->u->secret : SECRET_NONE;
+    bool typed = secret_source_is_keyring(source) || (source == SECRET_PROMPT && !c->who->resident);
+    return password && typed ? KEYS_LOGIN_HELPS : 0;
 }
 
 void decline_refused(struct context *c, enum keys_verdict verdict, const struct guard *g)

@@ -315,7 +315,7 @@ void exchange_failed(void *owner, const struct ask_failure *failure)
         return;
     }
     e->internal = failure->upstream != NULL;
-    if (gate_acts(e) || !hold_failure(e, failure)) /* no password typed in here would be that user's */
+    if (!hold_failure(e, failure))
         refuse(e, credentials_cause(e, failure), 0, failure->why, failure->remedy);
 }
 

@@ -8,13 +8,16 @@
 
 #include "base/log.h"
 #include "relay/exchange.h"
+#include "relay/gate.h"
 #include "relay/reply.h"
 
-#define HOLDS_MOST 256
+#define HOLDS_MOST       256
+#define GENERATIONS_MOST 1024 /* a password that so many others have followed is not on its way any more */
 
 struct newest {
     struct list link;
     char *upstream;
+    char *user; /* "": its own */
     uint32_t generation;
     uint32_t instance; /* of the keyholder: another one counts from the beginning */
 };
@@ -26,23 +29,29 @@ void holds_init(struct holds *holds)
     list_init(&holds->generations);
 }
 
-void holds_done(struct holds *holds)
+static void forget_oldest(struct holds *holds)
 {
-    while (!list_empty(&holds->generations)) {
-        struct newest *g = list_entry(holds->generations.next, struct newest, link);
-        list_remove(&g->link);
-        free(g->upstream);
-        free(g);
-    }
+    struct newest *g = list_entry(holds->generations.prev, struct newest, link);
+    list_remove(&g->link);
+    holds->n_generations--;
+    free(g->upstream);
+    free(g->user);
+    free(g);
 }
 
-static struct newest *find_newest(struct holds *holds, struct span upstream)
+void holds_done(struct holds *holds)
+{
+    while (!list_empty(&holds->generations))
+        forget_oldest(holds);
+}
+
+static struct newest *find_newest(struct holds *holds, struct span upstream, struct span user)
 {
     struct list *it, *safe;
     list_each(it, safe, &holds->generations)
     {
         struct newest *g = list_entry(it, struct newest, link);
-        if (span_eq(span_str(g->upstream), upstream))
+        if (span_eq(span_str(g->upstream), upstream) && span_eq(span_str(g->user), user))
             return g;
     }
     return NULL;
@@ -72,7 +81,8 @@ void hold_free(struct exchange *e)
 {
     stop(e);
     free(e->hold.upstream);
-    e->hold.upstream = NULL;
+    free(e->hold.user);
+    e->hold.upstream = e->hold.user = NULL;
     buf_free(&e->hold.why);
     buf_free(&e->hold.remedy);
 }
@@ -87,7 +97,7 @@ static void time_is_up(void *owner)
 /* Was what failed replaced before we knew that it fails? Then there is nothing to wait for. Once for each generation. */
 static bool is_outdated(struct exchange *e, uint32_t generation)
 {
-    const struct newest *g = find_newest(&e->relay->holds, span_str(upstream_of(e)));
+    const struct newest *g = find_newest(&e->relay->holds, span_str(upstream_of(e)), span_str(e->hold.user));
     if (!g || g->instance != keys_client_instance(e->relay->out->keys) || generation >= g->generation ||
         e->hold.retried == g->generation)
         return false;
@@ -109,16 +119,22 @@ bool hold_failure(struct exchange *e, const struct ask_failure *failure)
     struct hold *h = &e->hold;
     if (!e->connect || !failure->login_helps)
         return false;
+    const char *user = hop_known_as(e->hops[e->at], span_str(failure->upstream));
+    if (gate_acts(e) && !user)
+        return false;
     free(h->upstream);
+    free(h->user);
     h->upstream = mem_strdup(failure->upstream);
+    h->user = mem_strdup(user);
     uint64_t left = patience(e);
     if (!left || e->relay->holds.n >= HOLDS_MOST || e->relay->draining)
         return false;
     if (!h->before) {
         h->before = true;
         h->since = loop_now(e->relay->out->loop);
-        log_info(e->tag, "waits up to %llu s for a new password (exeat login %s)",
-                 (unsigned long long)left / 1000, upstream_of(e));
+        log_info(e->tag, "waits up to %llu s for a new password%s%s (exeat login %s%s)",
+                 (unsigned long long)left / 1000, user ? " of " : "", user ? user : "", upstream_of(e),
+                 user ? " --for" : "");
     }
     if (is_outdated(e, failure->generation)) {
         exchange_again(e);
@@ -137,31 +153,39 @@ bool hold_failure(struct exchange *e, const struct ask_failure *failure)
     return true;
 }
 
-/* All, or those of one upstream. What fails again does so later, so nobody is met twice. */
-static void go_round(struct relay *r, const char *upstream)
+/* All, or those of one upstream and user. What fails again does so later, so nobody is met twice. */
+static void go_round(struct relay *r, const struct newest *of)
 {
     struct list *it, *safe;
     list_each(it, safe, &r->holds.waiting)
     {
         struct exchange *e = exchange_of(it);
-        if (upstream && strcmp(upstream_of(e), upstream) != 0)
+        if (of && (strcmp(upstream_of(e), of->upstream) != 0 ||
+                   !span_eq(span_str(e->hold.user), span_str(of->user))))
             continue;
         stop(e);
         exchange_again(e);
     }
 }
 
-void holds_generation(struct relay *r, struct span upstream, uint32_t generation)
+void holds_generation(struct relay *r, struct span upstream, struct span user, uint32_t generation)
 {
-    struct newest *g = find_newest(&r->holds, upstream);
-    if (!g) {
+    struct holds *holds = &r->holds;
+    struct newest *g = find_newest(holds, upstream, user);
+    if (g) {
+        list_remove(&g->link);
+    } else {
+        if (holds->n_generations == GENERATIONS_MOST)
+            forget_oldest(holds);
         g = mem_zero(sizeof *g);
         g->upstream = span_dup(upstream);
-        list_push_back(&r->holds.generations, &g->link);
+        g->user = span_dup(user);
+        holds->n_generations++;
     }
+    list_push_front(&holds->generations, &g->link);
     g->generation = generation;
     g->instance = keys_client_instance(r->out->keys);
-    go_round(r, g->upstream);
+    go_round(r, g);
 }
 
 void holds_reloaded(struct relay *r)

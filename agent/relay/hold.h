@@ -22,16 +22,19 @@ struct relay;
 struct holds {
     struct list waiting; /* struct hold, in the order of their coming */
     size_t n;
-    struct list generations; /* the newest of each upstream that has changed since the start */
+    struct list
+        generations; /* the newest of each upstream and user that has changed since the start, the last that did first */
+    size_t n_generations;
 };
 
 /* One, as a part of its exchange. */
 struct hold {
     struct list link; /* in holds->waiting */
     bool active;
-    bool before;      /* it was once */
-    char *upstream;   /* whose password it waits for */
-    uint64_t since;   /* loop_now when it came first */
+    bool before;    /* it was once */
+    char *upstream; /* whose password it waits for */
+    char *user;     /* or, where a gateway's user has his own: his (by hop_known_as); NULL: the upstream's */
+    uint64_t since; /* loop_now when it came first */
     uint32_t retried; /* the generation for which it did not wait at all, because that had come already */
     struct deadline deadline;
     enum page_cause cause; /* the page for when the time is up */
@@ -46,8 +49,8 @@ bool hold_failure(struct exchange *e, const struct ask_failure *failure);
 /* Ends the waiting, if there is one, and frees its memory. */
 void hold_free(struct exchange *e);
 
-/* New credentials for this upstream are there. */
-void holds_generation(struct relay *r, struct span upstream, uint32_t generation);
+/* New credentials for this upstream are there; `user` not empty: of that user of a gateway, there. */
+void holds_generation(struct relay *r, struct span upstream, struct span user, uint32_t generation);
 /* A new configuration is. */
 void holds_reloaded(struct relay *r);
 /* We are about to end: nobody waits any more. */

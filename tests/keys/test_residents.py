@@ -8,7 +8,7 @@ import time
 import unittest
 
 import gssapi
-from keyholder import CANDIDATE, GUEST, Context, Keyholder, encode
+from keyholder import CANDIDATE, GUEST, LOGIN_HELPS, Context, Keyholder, encode
 from realm import NTLM, SPNEGO, Acceptor, NtlmAuthority, Realm, converse
 from test_accept import TARGET, Door, basic, field
 
@@ -340,7 +340,7 @@ class Keyring(ResidentTest):
                 self.assertEqual(self.header(k, user), basic("CORP\\" + user, secret))
             answer = self.fails(k, self.comes_in(k, "carol"), "no password for corp (gateway) of CORP\\carol", "exeat login corp --for 'CORP\\carol'",
                                 offer=["Basic realm=x"])
-            self.assertEqual(answer.flags, 0)
+            self.assertEqual(answer.flags, LOGIN_HELPS)
             k.restart()
 
     def test_the_remedy_is_for_a_shell(self):
@@ -432,6 +432,13 @@ class Keyring(ResidentTest):
         self.fails(k, door, "exeat login", offer=["Basic realm=x"])
         self.login(k, "alice", "Alice's")
         self.assertEqual(self.acts(k, door).challenged(["Basic realm=x"]).header, basic("CORP\\alice", "Alice's"))
+
+
+    def test_no_login_helps_without_a_keyring(self):
+        """secret = prompt keeps one password, and a login for a user is refused there: nobody waits for one."""
+        k = self.keyholder("auth = negotiate basic\nbasic-in-clear = yes\nsecret = prompt\n", auth="negotiate basic", more="keytab = /nonexistent\n")
+        self.assertEqual(self.fails(k, self.comes_in(k, "alice"), offer=["Basic realm=x"]).flags, 0)
+        self.assertEqual(Context(k).challenged(["Basic realm=x"]).flags, LOGIN_HELPS)
 
 
 class KerberosTest(ResidentTest):

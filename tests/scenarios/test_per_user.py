@@ -641,8 +641,8 @@ class News(PerUser):
 
     chain, rounds = Ways.chain, Ways.rounds
 
-    def news(self, user, upstream="corp"):
-        self.judge.tell("EVENT_GENERATION", upstream=upstream, generation=2, identity=user, flags=GUEST)
+    def news(self, user, upstream="corp", generation=2):
+        self.judge.tell("EVENT_GENERATION", upstream=upstream, generation=generation, identity=user, flags=GUEST)
 
     def ends(self, proxy, user, others):
         """All connections of that user do, and no other."""
@@ -720,6 +720,76 @@ class News(PerUser):
         self.news("alice")
         self.ends(self.onward, "alice", 1)
         self.onward.wait(lambda: origin.count_open() == 1, "the end of one")
+
+
+class Holds(PerUser):
+    """CONNECTs of users without a password wait for it (wait-for-password)."""
+
+    WAITS = ASKS + "wait-for-password = 1h\n"
+    news = News.news
+
+    class Missing(Acting):
+        """Has no password of alice and bob, the first time that it is asked."""
+
+        def __init__(self):
+            super().__init__()
+            self.late = threading.Event()
+            self.late.set()
+
+        def challenged(self, message, user):
+            if user == "carol" or self.users().count(user) > 1:
+                return super().challenged(message, user)
+            self.late.wait(30)
+            return {"verdict": "UNAVAILABLE", "why": "there is no password of " + user, "flags": LOGIN_HELPS, "generation": 1}
+
+    def connects(self, user):
+        client = self.comes()
+        client.send(get("site.example:443", basic(user), method="CONNECT"))
+        return client
+
+    def passes(self, client, user):
+        self.assertEqual(client.read_response("CONNECT").status, 200)
+        self.assertEqual(client.read_until(b"\n"), user.encode() + b"\n")
+
+    def held(self, agent, count):
+        wait_until(lambda: agent.status()["upstreams"][0]["held"] == count, "%d CONNECTs that wait" % count)
+
+    def test_only_the_users_own_news(self):
+        agent = self.one_proxy(lines=self.WAITS, judge=self.Missing())
+        alice = self.connects("alice")
+        self.held(agent, 1)
+        bob = self.connects("bob")
+        self.held(agent, 2)
+        self.judge.tell("EVENT_GENERATION", upstream="corp", generation=2, identity="alice")
+        self.news("alice", "other")
+        self.news("bob")
+        self.passes(bob, "bob")
+        self.held(agent, 1)
+        self.news("alice")
+        self.passes(alice, "alice")
+        self.assertEqual(self.judge.users(), ["alice", "bob", "bob", "alice"])
+
+    def test_news_that_were_there_before(self):
+        """The question was on its way when the user's password came: it is put again, and to nobody else's news."""
+        for generations, waits in (((("bob", 2), ("alice", 1)), False), ((("alice", 2),), True)):
+            agent = self.one_proxy(lines=self.WAITS, judge=self.Missing())
+            self.judge.late.clear()
+            bob = self.connects("bob")
+            wait_until(lambda: self.judge.users(), "a question")
+            for user, generation in generations:
+                self.news(user, generation=generation)
+                agent.wait_log("new credentials of " + user)
+            self.judge.late.set()
+            if waits:
+                self.held(agent, 1)
+                self.assertEqual(self.judge.users(), ["bob"])
+                self.news("bob")
+            self.passes(bob, "bob")
+
+    def test_it_is_the_gateways_page_when_the_time_is_up(self):
+        agent = self.one_proxy(lines=ASKS + "wait-for-password = 1\n", judge=self.Missing())
+        answer = self.own(self.connects("bob").read_response("CONNECT"), 502, "proxy_configuration_error", "nothing to log in with at the next proxy for bob")
+        self.in_general(agent, answer, "there is no password of bob")
 
 
 class Pairs(Gate):

@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import threading
 
 from agent import wait_until
 from base import AUTH, SITE, Later
@@ -11,6 +12,7 @@ from proxy import Asks
 from test_clients import ManyBasic, ManyNtlm, Names
 from test_clients import PEOPLE as PASSWORDS
 from test_gateway import Gateway, basic
+from test_hold import Unasked
 from test_per_user import Marks, Pairs
 from wire import Wire, get
 
@@ -118,19 +120,27 @@ class Keyholder(Gateway):
         agent.write("bob", PASSWORDS["bob"] + "\n")
         self.says(self.comes(), "bob")
 
-    def test_login_and_logout(self):
-        """A user's connections end when the password is forgotten, or another one was typed; the others' stay."""
-        self.personal = ManyBasic()
-        self.onward = self.proxy(Asks(self.personal, then=Names()))
-        agent = self.start(self.onward.upstream("auth = basic\nbasic-in-clear = yes\n") + GATE, start=False)
+    def with_keyring(self, personal, behaviour=Asks, more=""):
+        self.personal = personal
+        self.onward = self.proxy(behaviour(personal, then=Names()))
+        lines = "auth = %s\nbasic-in-clear = yes\n" % AUTH[personal.scheme.lower()]
+        agent = self.start(self.onward.upstream(lines + more) + GATE, start=False)
         agent.env.update(SECRET_BACKEND="file", SECRET_FILE_TEST_PATH=agent.directory + "/keyring", SECRET_FILE_TEST_PASSWORD="master")
         agent.start()
         self.gate = self.door(agent)
+        return agent
+
+    def login(self, agent, user, password=None):
+        return agent.exeat("login", "corp", "--stdin", "--for", user, input=(password or PASSWORDS[user]) + "\n", check=not password)
+
+    def test_login_and_logout(self):
+        """A user's connections end when the password is forgotten, or another one was typed; the others' stay."""
+        agent = self.with_keyring(ManyBasic())
         for user in PEOPLE:
-            agent.exeat("login", "corp", "--stdin", "--for", user, input=PASSWORDS[user] + "\n", check=True)
+            self.login(agent, user)
             self.says(self.comes(), user)
         self.onward.wait(lambda: self.onward.count_open() == 2, "one connection of each")
-        agent.exeat("login", "corp", "--stdin", "--for", "alice", input=PASSWORDS["alice"] + "\n", check=True)
+        self.login(agent, "alice")
         self.onward.wait(lambda: self.onward.count_open() == 1, "the end of the one that had the old password")
         self.says(self.comes(), "alice")
         agent.exeat("logout", "corp", "--for", "alice", check=True)
@@ -138,6 +148,73 @@ class Keyholder(Gateway):
         self.own(self.comes().ask(get(SITE + "/who", basic("alice"))), 502, "proxy_configuration_error", "alice")
         self.says(self.comes(), "bob")
         self.assertEqual(self.onward.count_open(), 1)
+
+    def held(self, agent, count):
+        wait_until(lambda: agent.status()["upstreams"][0]["held"] == count, "%d CONNECTs that wait" % count)
+
+    def connect(self, user):
+        client = self.comes()
+        client.send(get("site.example:443", basic(user), method="CONNECT"))
+        return client
+
+    def passes(self, client, user):
+        self.assertEqual(client.read_response("CONNECT").status, 200)
+        self.assertEqual(client.read_until(b"\n"), user.encode() + b"\n")
+
+    def test_who_waits_for_a_password(self):
+        """Each for the own one: no other user's, and not the machine's."""
+        agent = self.with_keyring(ManyNtlm(), more="user = carol\nwait-for-password = 1h\n")
+        clients = {user: [self.connect(user) for _ in range(3)] for user in PEOPLE}
+        self.held(agent, 6)
+        agent.exeat("login", "corp", "--stdin", input=PASSWORDS["carol"] + "\n", check=True)
+        self.held(agent, 6)
+        self.login(agent, "bob")
+        for client in clients["bob"]:
+            self.passes(client, "bob")
+        self.held(agent, 3)
+        self.login(agent, "alice", "wrong")
+        self.held(agent, 3)
+        self.login(agent, "alice")
+        for client in clients["alice"]:
+            self.passes(client, "alice")
+        self.held(agent, 0)
+        agent.wait_log("waits up to 3600 s for a new password of alice \\(exeat login corp --for\\)")
+        self.assertEqual(self.personal.shown.count(("alice", False)), 1)
+
+    def test_who_waits_after_a_refusal(self):
+        agent = self.with_keyring(ManyNtlm(), Unasked, "wait-for-password = 1h\n")
+        self.login(agent, "alice", "wrong")
+        clients = [self.connect("alice") for _ in range(3)]
+        self.held(agent, 3)
+        self.own(self.comes().ask(get(SITE + "/who", basic("alice"))), 502, None, "alice")
+        self.assertEqual(self.personal.shown, [("alice", False)])
+        self.login(agent, "alice")
+        for client in clients:
+            self.passes(client, "alice")
+
+    def test_a_refusal_that_comes_after_the_new_password(self):
+        late = threading.Event()
+
+        class Slow(ManyNtlm):
+            def check(self, *arguments):
+                verdict = super().check(*arguments)
+                if self.shown[-1:] == [("alice", False)]:
+                    late.wait(30)
+                return verdict
+
+        agent = self.with_keyring(Slow(), Unasked, "wait-for-password = 1h\n")
+        self.login(agent, "alice", "wrong")
+        client = self.connect("alice")
+        wait_until(lambda: self.personal.shown, "the attempt with the wrong password")
+        self.login(agent, "bob")
+        self.login(agent, "alice")
+        late.set()
+        self.passes(client, "alice")
+        self.assertEqual(self.personal.shown, [("alice", False), ("alice", True)])
+
+    def test_nobody_waits_unless_told(self):
+        self.with_keyring(ManyNtlm())
+        self.own(self.connect("alice").read_response("CONNECT"), 502, "proxy_configuration_error", "alice")
 
     def test_socks(self):
         pairs = Pairs()
