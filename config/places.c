@@ -136,10 +136,29 @@ static bool twice(struct door earlier, struct door later, const struct config_ad
     return origin_blame(at, e);
 }
 
+/* Within one setting; texts that are equal were found when it was read. */
+static bool check_one(struct door d, struct err *e)
+{
+    for (size_t i = 1; i < d.n; i++)
+        for (size_t k = 0; k < i; k++) {
+            const struct config_address *a = &d.list[k], *b = &d.list[i];
+            if (!same_place(a, b))
+                continue;
+            bool wide = b->host && takes(b->host, a->host);
+            err_set(e, ERR_CONFIG,
+                    "%s is also %s, which stands here too; leave that out, or choose another port for it",
+                    wide ? b->text : a->text, wide ? a->text : b->text);
+            return origin_blame(d.at, e);
+        }
+    return true;
+}
+
 static bool check_uses(const struct config_whole *w, struct err *e)
 {
-    for (size_t i = 1; i < n_doors(w); i++) {
+    for (size_t i = 0; i < n_doors(w); i++) {
         struct door later = door(w, i);
+        if (!check_one(later, e))
+            return false;
         for (size_t k = 0; k < i; k++) {
             struct door earlier = door(w, k);
             for (size_t m = 0; m < later.n; m++)

@@ -437,6 +437,9 @@ static void test_value_errors(void **state)
          "t.conf:2: allow: \"10.0.0.0/33\" is not an address or a network like 172.17.0.0/16 or fd00:1::/64"},
         {"[listen]\nallow = 10.0.0.1 host.example", "t.conf:2: allow: \"host.example\" is not an address or "
                                                     "a network like 172.17.0.0/16 or fd00:1::/64"},
+        {"[listen]\nhttp = 127.0.0.1:1 0.0.0.0:1\nallow = 10.0.0.0/8\n" CLIENT UP,
+         "t.conf:2: 0.0.0.0:1 is also 127.0.0.1:1, which stands here too; leave that out, or choose another "
+         "port for it"},
         {"[client a]\nfrom = 10.0.0.0/", "t.conf:2: from: \"10.0.0.0/\" is not an address or a network like "
                                          "172.17.0.0/16 or fd00:1::/64"},
         {"[client a]\nfrom = 10.0.0.1\n" UP,
@@ -1342,6 +1345,13 @@ static void test_gateway_errors(void **state)
          "[listen])"},
         {UP GATE "listen = [::1]:2\n[gateway a]\nlisten = [::]:2\nallow = 192.0.2.0/24",
          "t.conf:8: [::]:2 is also [::1]:2, which has another use already, in t.conf:6"},
+        {UP GATE "listen = 127.0.0.1:2 0.0.0.0:1 0.0.0.0:2\nallow = 192.0.2.0/24",
+         "t.conf:6: 0.0.0.0:2 is also 127.0.0.1:2, which stands here too; leave that out, or choose another "
+         "port for it"},
+        {UP GATE "listen = http://[::]:2 [::1]:2 127.0.0.1:2\nallow = 192.0.2.0/24",
+         "t.conf:6: [::]:2 is also [::1]:2, which stands here too; leave that out, or choose another port "
+         "for "
+         "it"},
         {UP GATE "listen = 127.0.0.1:2\n[gateway a]\nlisten = 127.0.0.1:2",
          "t.conf:8: 127.0.0.1:2 has another use already, in t.conf:6"},
         {UP GATE "listen = :1",
@@ -1370,6 +1380,7 @@ static void test_gateway_errors(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         expect_error(span_str(rows[i].text), rows[i].error);
     config_unref(good(UP "[gateway]\nlisten = 127.0.0.1:1\nauth = ntlm\nwinbind = yes\n"));
+    config_unref(good(UP GATE "listen = 127.0.0.1:2 [::]:2 192.0.2.1:2 0.0.0.0:3\nallow = 192.0.2.0/24\n"));
     config_unref(good(UP GATE "listen = 127.0.0.1:2 0.0.0.0:0\nallow = 192.0.2.0/24\n"
                               "[gateway a]\nlisten = [::]:2 0.0.0.0:0\n"));
     /* A target may be where a gateway listens: it is somebody else who connects there. */
