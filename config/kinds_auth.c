@@ -50,8 +50,11 @@ static bool parse_schemes(const struct setting *s, void *object, struct span val
     buf_free(&item);
     if (!ok || more < 0)
         return false;
-    return none || *n > 0 ||
-           err_set(e, ERR_CONFIG, "at least one scheme is needed, or none; the default is %s", s->fallback);
+    if (none || *n > 0)
+        return true;
+    if (strcmp(s->fallback, scheme_names[AUTH_SCHEMES]) == 0) /* a gateway, which needs one to be of use */
+        return err_set(e, ERR_CONFIG, "at least one scheme is needed, like %s", s->example);
+    return err_set(e, ERR_CONFIG, "at least one scheme is needed, or none; the default is %s", s->fallback);
 }
 
 static bool print_schemes(const struct setting *s, const void *object, struct buf *out)

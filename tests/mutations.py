@@ -1456,6 +1456,8 @@ GATEWAY = [
         ("config/places.c", "    return strcmp(all, six ? \"::\" : \"0.0.0.0\") == 0;", "    return six && strcmp(all, \"::\") == 0 && !*host;"), "unit test_config.test_gateway_errors"),
     row("also of two addresses in one setting",
         ("config/places.c", "            if (!same_place(a, b))\n", "            if (!same_place(a, b) || d.n)\n"), "unit test_config.test_gateway_errors", "unit test_config.test_value_errors"),
+    row("no gateway is told to have none where it has to name one",
+        ("config/kinds_auth.c", "    if (strcmp(s->fallback, scheme_names[AUTH_SCHEMES]) == 0)", "    if (!s->example)"), "unit test_config.test_gateway_errors"),
     row("a gateway that nothing listens by is said to be none",
         ("agent/cli/check.c", "    if (c->n_gateways && n == 0)\n", "    if (c->n_gateways && n == 99)\n"), "cli test_cli.Check.test_gateway_that_is_none"),
     row("a page for strangers names no file: what is for the administrator",

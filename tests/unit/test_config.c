@@ -1360,6 +1360,8 @@ static void test_gateway_errors(void **state)
         {UP GATE "listen = https://*:1",
          "t.conf:6: listen: \"*:1\" names no address; all of this machine's are 0.0.0.0:PORT and, for IPv6, "
          "[::]:PORT"},
+        {UP "[gateway]\nlisten = 127.0.0.1:1\nauth =",
+         "t.conf:5: auth: at least one scheme is needed, like negotiate ntlm digest basic"},
         {UP "[gateway]\nauth = ntlm, basic",
          "t.conf:4: auth: \"ntlm,\" is not negotiate, ntlm, digest, basic or none; words are separated by "
          "blanks, without commas"},
