@@ -170,10 +170,26 @@ static char *credential_name(struct span name, struct err *e)
     return NULL;
 }
 
+/* A step back behind the place for the user may leave it: one file would be everybody's. */
+static bool keeps_users_apart(struct span path, struct err *e)
+{
+    bool behind = false, back = false;
+    while (path.n && !back) {
+        struct span part = span_cut(&path, '/');
+        back = behind && span_eq(part, SPAN(".."));
+        behind = behind || (part.n && memmem(part.p, part.n, SECRET_USER, strlen(SECRET_USER)));
+    }
+    return !back || err_set(e, ERR_CONFIG,
+                            "file: a path that goes back (..) behind %s may be the same for all users; "
+                            "write it without that",
+                            SECRET_USER);
+}
+
 static char *secret_argument(enum secret_source source, struct span argument, struct err *e)
 {
     switch (source) {
     case SECRET_FILE:
+        return keeps_users_apart(argument, e) ? path_absolute(argument, e) : NULL;
     case SECRET_KEYTAB:
         return path_absolute(argument, e);
     case SECRET_CREDENTIAL:

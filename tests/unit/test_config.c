@@ -1261,6 +1261,7 @@ static void test_gateway_users_with_secrets(void **state)
         UP "secret = file:/s\n" GATE "listen = 127.0.0.1:1",
         UP "secret = file:/s\n" GATE "identity = per-user",
         UP "secret = file:/s/%u\n" GATE "listen = 127.0.0.1:1\nidentity = per-user",
+        UP "secret = file:/a/../s/%u../..%u\n" GATE "listen = 127.0.0.1:1\nidentity = per-user",
         UP "secret = credential:s-%u\n" GATE "listen = 127.0.0.1:1\nidentity = per-user",
         UP "secret = command:x \"$EXEAT_USER\"\n" GATE "listen = 127.0.0.1:1\nidentity = per-user",
         UP "secret = nt-hash\n" GATE "listen = 127.0.0.1:1\nidentity = per-user",
@@ -1360,6 +1361,12 @@ static void test_gateway_errors(void **state)
         {UP GATE "listen = https://*:1",
          "t.conf:6: listen: \"*:1\" names no address; all of this machine's are 0.0.0.0:PORT and, for IPv6, "
          "[::]:PORT"},
+        {UP "secret = file:/x/%u/../own", "t.conf:3: secret: file: a path that goes back (..) behind %u may "
+                                          "be the same for all users; write it "
+                                          "without that"},
+        {UP "secret = file:/x/a-%u/s/..", "t.conf:3: secret: file: a path that goes back (..) behind %u may "
+                                          "be the same for all users; write it "
+                                          "without that"},
         {UP "[gateway]\nlisten = 127.0.0.1:1\nauth =",
          "t.conf:5: auth: at least one scheme is needed, like negotiate ntlm digest basic"},
         {UP "[gateway]\nauth = ntlm, basic",
