@@ -192,11 +192,12 @@ static bool turn_away(struct exchange *e, enum page_cause cause, struct span why
     return false;
 }
 
-/* Those of a user who is known on this connection, else of the address. */
+/* Those of a user who is known on this connection, else of the address; at this gateway, where a name is not another one's. */
 static bool within_rate(struct exchange *e, const struct config_gateway *g)
 {
     struct gated *gated = &e->client->gated;
     struct buf key = {0};
+    buf_addf(&key, "%s\n", gated->gate->name);
     if (gated->inbound.identity)
         buf_addf(&key, USER_PREFIX "%s", gated->inbound.identity);
     else

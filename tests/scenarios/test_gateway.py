@@ -594,6 +594,16 @@ class Limits(Gateway):
         self.assertEqual(set(statuses), {407, 429})
         self.assertLess(self.judge.contexts, 20)
 
+    def test_requests_at_two_gateways(self):
+        """The same name, or address, has at each what it has there."""
+        other = "[gateway other]\nlisten = 127.0.0.1:0\nauth = negotiate basic\nusers = @DIR@/users\n"
+        for more, status in (([basic()], 200), ([], 407)):
+            agent = self.house(gate=GATE + "requests-per-second = 1\n" + other + "requests-per-second = 1\n")
+            first, second = self.comes(), self.comes(self.door(agent, "other"))
+            self.assertEqual({client.ask(get(SITE + "/echo", *more)).status for client in (first, second)}, {status})
+            self.assertIn(429, [first.ask(get(SITE + "/echo", *more)).status for _ in range(20)])
+            self.assertEqual(second.ask(get(SITE + "/echo", *more)).status, status)
+
     def test_slow_head(self):
         agent = self.house(gate=GATE + "head-timeout = 1s\n")
         client = self.comes()
