@@ -10,7 +10,7 @@ Row = collections.namedtuple("Row", "guard edits tests")
 
 GUARD, GUARDS, MARK = "agent/keys/guard.c", "agent/keys/guards.c", "agent/keys/mark.c"
 VERDICT, CONVERSE, EDITION = "agent/keys/verdict.c", "agent/keys/converse.c", "agent/keys/edition.c"
-NEGOTIATE, IDENTITY, LOGIN = "agent/keys/negotiate_part.c", "agent/keys/identity.c", "agent/keys/login.c"
+NEGOTIATE, IDENTITY, LOGIN = "agent/keys/negotiate_found.c", "agent/keys/identity.c", "agent/keys/login.c"
 CLIENTS, GUEST, HEADERS = "config/kinds_client.c", "agent/relay/guest.c", "config/kinds_headers.c"
 REFUSAL, AT_GATE, VISIT, INBOUND, GATEWAYS = ("agent/relay/refusal.c", "agent/relay/gate.c", "agent/relay/visit.c", "agent/admit/inbound.c",
                                           "config/gateways.c")
