@@ -10,7 +10,7 @@ Row = collections.namedtuple("Row", "guard edits tests")
 
 GUARD, GUARDS, MARK = "agent/keys/guard.c", "agent/keys/guards.c", "agent/keys/mark.c"
 VERDICT, CONVERSE, EDITION = "agent/keys/verdict.c", "agent/keys/converse.c", "agent/keys/edition.c"
-NEGOTIATE, IDENTITY, LOGIN = "agent/keys/negotiate_found.c", "agent/keys/identity.c", "agent/keys/login.c"
+NEGOTIATE, IDENTITY = "agent/keys/negotiate_found.c", "agent/keys/identity.c"
 CLIENTS, GUEST, HEADERS = "config/kinds_client.c", "agent/relay/guest.c", "config/kinds_headers.c"
 REFUSAL, AT_GATE, VISIT, INBOUND, GATEWAYS = ("agent/relay/refusal.c", "agent/relay/gate.c", "agent/relay/visit.c", "agent/admit/inbound.c",
                                           "config/gateways.c")
@@ -1119,7 +1119,7 @@ MOVING_IN = [
         ("agent/keys/provider.c", 'source == SECRET_NT_HASH ? " (NT hash)" : ""', 'source == SECRET_NT_HASH ? "" : ""'),
         "scenarios test_import.Secrets.test_a_hash_is_never_a_password"),
     row("anything is stored as an NT hash",
-        (LOGIN, "who->u->secret != SECRET_NT_HASH || nt_hash_is(m->secret)", "who->u->secret != SECRET_NT_HASH || m->secret.n"),
+        ("agent/keys/typed.c", "who->u->secret != SECRET_NT_HASH || nt_hash_is(m->secret)", "who->u->secret != SECRET_NT_HASH || m->secret.n"),
         "scenarios test_import.Secrets.test_what_is_typed_must_be_a_hash"),
     row("an NT hash is shown as a password",
         (EDITION, "if (e->who->u && e->who->u->secret == SECRET_NT_HASH) {", "if (false) {"),

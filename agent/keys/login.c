@@ -1,8 +1,7 @@
 /*
  * Logging in: the typed password becomes a candidate edition that only trial connections use; the agent is asked for one; what its handshake says
  * decides. Accepted: stored, and the current edition from then on. Refused: marked, not stored. Not tried (no proxy, or it does not ask): stored
- * all the same, and said so. The keyring is looked at first: a password that has nowhere to stay is not tried. Main thread, but for
- * keyring_run, which touches its job alone.
+ * all the same, and said so. The keyring is looked at first: a password that has nowhere to stay is not tried. Main thread.
  */
 #include "keys/login.h"
 
@@ -10,10 +9,8 @@
 
 #include "base/buf.h"
 #include "base/log.h"
-#include "keys/nthash.h"
-#include "keys/resident.h"
-#include "keys/words.h"
-#include "keys/work.h"
+#include "keys/keyring_job.h"
+#include "keys/typed.h"
 
 #define TRIAL_MS 60000
 
@@ -28,35 +25,6 @@ struct trial {
     bool over; /* the handshake part */
     bool overtaken;
 };
-
-enum keyring_verb { KEYRING_LOOK, KEYRING_STORE, KEYRING_CLEAR };
-
-struct keyring_job {
-    struct job job;
-    enum keyring_verb verb;
-    struct identity *who;
-    struct trial *trial; /* NULL: a logout by: */
-    uint32_t peer, call;
-    bool resident; /* of `user`, one of a gateway's */
-    char *upstream, *user;
-    struct secret secret;
-    enum provided_kind kind;
-    struct err e;
-};
-
-static void answer(struct keyholder *k, uint32_t peer, uint32_t call, enum keys_verdict verdict,
-                   const char *why, const char *remedy)
-{
-    struct buf text = {0};
-    words_sentence(&text, why);
-    serve_send(k, peer,
-               &(struct keys_msg){.type = KEYS_ANSWER,
-                                  .call = call,
-                                  .verdict = verdict,
-                                  .why = buf_span(&text),
-                                  .remedy = span_str(remedy)});
-    buf_free(&text);
-}
 
 static void trial_free(struct trial *t)
 {
@@ -74,7 +42,7 @@ static void trial_free(struct trial *t)
 static void trial_answer(struct trial *t, enum keys_verdict verdict, const char *why, const char *remedy)
 {
     log_info(NULL, "upstream %s: login: %s", t->who->name, why);
-    answer(t->who->k, t->peer, t->call, verdict, why, remedy);
+    typed_answer(t->who->k, t->peer, t->call, verdict, why, remedy);
     trial_free(t);
 }
 
@@ -96,116 +64,6 @@ void login_overtaken(struct identity *who)
     if (who->trial)
         who->trial->overtaken = true;
 }
-
-/* Where the password comes from, when it is not from a person. false: said so. */
-static bool takes_typed(struct keyholder *k, struct identity *who, uint32_t peer, uint32_t call)
-{
-    static const char *const from[] = {[SECRET_COMMAND] = "a command",
-                                       [SECRET_FILE] = "a file",
-                                       [SECRET_CREDENTIAL] = "a systemd credential"};
-    struct buf why = {0};
-    if (!who || !who->u) {
-        answer(k, peer, call, KEYS_UNAVAILABLE, "the configuration has no such upstream", NULL);
-        return false;
-    }
-    enum secret_source source = who->u->secret;
-    if (source == SECRET_PROMPT && k->one_errand) {
-        buf_addf(&why,
-                 "no agent is running, and secret = prompt of upstream %s keeps a password nowhere but in it",
-                 who->name);
-        answer(k, peer, call, KEYS_UNAVAILABLE, buf_cstr(&why), "Start it with exeat run, and try again.");
-        buf_free(&why);
-        return false;
-    }
-    if (secret_source_is_keyring(source) || source == SECRET_PROMPT)
-        return true;
-    if (source == SECRET_NONE)
-        buf_addf(&why, "the configuration says secret = none for upstream %s: it takes Kerberos tickets only",
-                 who->name);
-    else if (source == SECRET_KEYTAB)
-        buf_addf(&why, "upstream %s takes its Kerberos tickets from the keytab %s: there is nothing to type",
-                 who->name, who->u->secret_argument);
-    else
-        buf_addf(&why, "the password for upstream %s comes from %s%s%s, not from a login", who->name,
-                 from[source],
-                 source == SECRET_COMMAND ? "" : " ", /* a command line may hold a secret by mistake */
-                 source == SECRET_COMMAND ? "" : who->u->secret_argument);
-    answer(k, peer, call, KEYS_UNAVAILABLE, buf_cstr(&why),
-           "Change it there, or set secret = keyring or secret = prompt.");
-    buf_free(&why);
-    return false;
-}
-
-/* --- the keyring --- */
-
-/* Worker. */
-static void keyring_run(struct job *job)
-{
-    struct keyring_job *j = (struct keyring_job *)job;
-    struct provided got = {.kind = PROVIDED_ABSENT};
-    switch (j->verb) {
-    case KEYRING_LOOK:
-        keyring_fetch(j->upstream, j->user, &got);
-        j->kind = got.kind;
-        j->e = got.e;
-        provided_free(&got);
-        break;
-    case KEYRING_STORE:
-        j->kind = keyring_store(j->upstream, j->user, !j->resident, &j->secret, &j->e);
-        break;
-    case KEYRING_CLEAR:
-        j->kind = keyring_clear(j->upstream, j->user, &j->e);
-        break;
-    }
-}
-
-static void begin_trial(struct trial *t);
-static void stored(struct trial *t, enum provided_kind kind, const struct err *e);
-static void logged_out(struct identity *who, uint32_t peer, uint32_t call, const struct keyring_job *j);
-
-static void looked(struct trial *t, const struct keyring_job *j)
-{
-    const char *remedy =
-        j->kind == PROVIDED_NOWHERE
-            ? "Without a keyring, set secret = prompt (kept in memory only), secret = file:PATH or secret = "
-              "command:COMMAND."
-            : "Unlock the keyring (log in to the desktop, or use its password manager) and try again.";
-    if (stop_overtaken(t))
-        return;
-    if (j->kind == PROVIDED || j->kind == PROVIDED_ABSENT)
-        begin_trial(t);
-    else
-        trial_answer(t, KEYS_UNAVAILABLE, j->e.text, remedy);
-}
-
-static void keyring_done(struct job *job)
-{
-    struct keyring_job *j = (struct keyring_job *)job;
-    if (j->verb == KEYRING_LOOK)
-        looked(j->trial, j);
-    else if (j->verb == KEYRING_STORE)
-        stored(j->trial, j->kind, &j->e);
-    else
-        logged_out(j->who, j->peer, j->call, j);
-    secret_free(&j->secret);
-    free(j->upstream);
-    free(j->user);
-    free(j);
-}
-
-static struct keyring_job *keyring_job_new(struct identity *who, enum keyring_verb verb, bool resident)
-{
-    struct keyring_job *j = mem_zero(sizeof *j);
-    j->job.run = keyring_run;
-    j->job.done = keyring_done;
-    j->verb = verb;
-    j->who = who;
-    j->resident = resident;
-    j->upstream = provider_keyring_name(who->u->secret, who->name, resident);
-    return j;
-}
-
-/* --- login --- */
 
 static void promote(struct trial *t, bool in_keyring)
 {
@@ -243,6 +101,11 @@ static void stored(struct trial *t, enum provided_kind kind, const struct err *e
     buf_free(&why);
 }
 
+static void in_keyring(struct keyring_job *j)
+{
+    stored(j->owner, j->kind, &j->e);
+}
+
 static void trial_over(struct trial *t)
 {
     if (t->over)
@@ -259,8 +122,7 @@ static void trial_over(struct trial *t)
         stored(t, PROVIDED_NOWHERE, NULL);
         return;
     }
-    struct keyring_job *j = keyring_job_new(t->who, KEYRING_STORE, t->who->resident);
-    j->trial = t;
+    struct keyring_job *j = keyring_job_new(t->who, KEYRING_STORE, t->who->resident, in_keyring, t);
     j->user = mem_strdup(j->resident ? t->e->account.qualified : t->e->account.text);
     secret_move(&j->secret, &t->typed);
     work_submit(&j->job);
@@ -297,6 +159,22 @@ static void begin_trial(struct trial *t)
             .type = KEYS_EVENT_TRIAL, .call = t->id, .trial = t->id, .upstream = span_str(t->who->name)});
 }
 
+static void looked(struct keyring_job *j)
+{
+    struct trial *t = j->owner;
+    const char *remedy =
+        j->kind == PROVIDED_NOWHERE
+            ? "Without a keyring, set secret = prompt (kept in memory only), secret = file:PATH or secret = "
+              "command:COMMAND."
+            : "Unlock the keyring (log in to the desktop, or use its password manager) and try again.";
+    if (stop_overtaken(t))
+        return;
+    if (j->kind == PROVIDED || j->kind == PROVIDED_ABSENT)
+        begin_trial(t);
+    else
+        trial_answer(t, KEYS_UNAVAILABLE, j->e.text, remedy);
+}
+
 /* The account that the password is for, into the candidate. false: *why. */
 static bool settle_account(struct edition *e, struct span user, struct buf *why)
 {
@@ -323,53 +201,25 @@ static bool settle_account(struct edition *e, struct span user, struct buf *why)
     return good;
 }
 
-/* What is no hash must not be stored as one. false: said so. */
-static bool is_of_its_form(struct keyholder *k, struct identity *who, uint32_t peer, const struct keys_msg *m)
-{
-    if (who->u->secret != SECRET_NT_HASH || nt_hash_is(m->secret))
-        return true;
-    answer(k, peer, m->call, KEYS_UNAVAILABLE,
-           "secret = nt-hash takes an NT hash (32 hexadecimal digits), and this is none",
-           "Give the hash; or set secret = keyring, and log in with the password.");
-    return false;
-}
-
-/* A user of our gateways, by the name that such a user goes by there. NULL: said so. */
-static struct identity *find_resident(struct identity *host, uint32_t peer, const struct keys_msg *m)
-{
-    struct guest_no no;
-    struct keyholder *k = host->k;
-    if (host->u->secret == SECRET_PROMPT) {
-        answer(k, peer, m->call, KEYS_UNAVAILABLE, "secret = prompt keeps one password, and no other user's",
-               "Set secret = keyring for this upstream.");
-        return NULL;
-    }
-    char *name = residents_account(k->config, m->user);
-    struct identity *who = resident_named(host, span_str(name), &no);
-    if (!who)
-        answer(k, peer, m->call, no.verdict, no.why, no.remedy);
-    free(name);
-    return who;
-}
-
 void login_begin(struct keyholder *k, uint32_t peer, const struct keys_msg *m)
 {
     struct identity *who = identity_named(k, m->upstream);
     struct buf why = {0};
-    if (!takes_typed(k, who, peer, m->call))
+    if (!typed_is_taken(k, who, peer, m->call))
         return;
-    if (m->flags & KEYS_GUEST && !(who = find_resident(who, peer, m)))
+    if (m->flags & KEYS_GUEST && !(who = typed_resident(who, peer, m)))
         return;
     if (who->trial) {
-        answer(k, peer, m->call, KEYS_UNAVAILABLE, "another login for this upstream is under way", NULL);
+        typed_answer(k, peer, m->call, KEYS_UNAVAILABLE, "another login for this upstream is under way",
+                     NULL);
         return;
     }
     if (m->secret.n > PROVIDER_SECRET_MAX || memchr(m->secret.p, '\0', m->secret.n)) {
-        answer(k, peer, m->call, KEYS_UNAVAILABLE, "this is too long for a password, or has a NUL byte",
-               NULL);
+        typed_answer(k, peer, m->call, KEYS_UNAVAILABLE, "this is too long for a password, or has a NUL byte",
+                     NULL);
         return;
     }
-    if (!is_of_its_form(k, who, peer, m))
+    if (!typed_is_of_its_form(k, who, peer, m))
         return;
     struct trial *t = mem_zero(sizeof *t);
     *t = (struct trial){.who = who, .id = ++k->last_trial, .peer = peer, .call = m->call};
@@ -382,8 +232,7 @@ void login_begin(struct keyholder *k, uint32_t peer, const struct keys_msg *m)
         trial_answer(t, KEYS_UNAVAILABLE, buf_cstr(&why),
                      "Set user = in the configuration, or name it with the login.");
     } else if (secret_source_is_keyring(who->u->secret)) {
-        struct keyring_job *j = keyring_job_new(who, KEYRING_LOOK, who->resident);
-        j->trial = t;
+        struct keyring_job *j = keyring_job_new(who, KEYRING_LOOK, who->resident, looked, t);
         work_submit(&j->job);
     } else {
         begin_trial(t);
@@ -443,39 +292,4 @@ struct identity *login_who(struct identity *host, uint32_t trial)
             return who;
     }
     return host;
-}
-
-/* --- logout --- */
-
-static void logged_out(struct identity *who, uint32_t peer, uint32_t call, const struct keyring_job *j)
-{
-    if (j && j->kind != PROVIDED && j->kind != PROVIDED_ABSENT) {
-        answer(who->k, peer, call, KEYS_UNAVAILABLE, j->e.text, NULL);
-        return;
-    }
-    if (j && j->resident)
-        residents_forget(who, j->user);
-    else
-        identity_put(who, edition_new(who));
-    answer(who->k, peer, call, KEYS_OK, "", NULL);
-}
-
-void logout_begin(struct keyholder *k, uint32_t peer, const struct keys_msg *m)
-{
-    struct identity *who = identity_named(k, m->upstream);
-    bool resident = m->flags & KEYS_GUEST;
-    if (!takes_typed(k, who, peer, m->call))
-        return;
-    struct identity *guest = resident ? find_resident(who, peer, m) : NULL;
-    if (resident && !guest)
-        return;
-    if (!secret_source_is_keyring(who->u->secret)) {
-        logged_out(who, peer, m->call, NULL);
-        return;
-    }
-    struct keyring_job *j = keyring_job_new(who, KEYRING_CLEAR, resident);
-    j->user = resident ? mem_strdup(guest->account.qualified) : NULL;
-    j->peer = peer;
-    j->call = m->call;
-    work_submit(&j->job);
 }

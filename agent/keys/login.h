@@ -1,5 +1,5 @@
 /*
- * exeat login and logout: a typed password becomes a candidate, is tried once, and is stored. Main thread.
+ * exeat login and logout: a typed password becomes a candidate, is tried once, and is stored; or it is forgotten (logout.c). Main thread.
  */
 #ifndef EXEAT_KEYS_LOGIN_H
 #define EXEAT_KEYS_LOGIN_H
