@@ -1315,7 +1315,7 @@ ON_THE_DESKTOP = [
         "tray test_asking.Password.test_menu_entry", "tray test_pinentry.OnTerminal.test_accepted"),
 ]
 
-ACCEPT, SPEAK, TOKEN, DOOR = "agent/keys/accept.c", "agent/keys/accept_speak.c", "agent/keys/accept_token.c", "agent/keys/accept_gss.c"
+TURNS, ACCEPT, SPEAK, TOKEN, DOOR = "agent/keys/turns.c", "agent/keys/accept.c", "agent/keys/accept_speak.c", "agent/keys/accept_token.c", "agent/keys/accept_gss.c"
 USERS, BASIC_IN, DIGEST_IN, NONCE = "agent/keys/users.c", "agent/keys/accept_basic.c", "agent/keys/accept_digest.c", "agent/keys/digest_nonce.c"
 LOOK, GATE, DELAY, HASH = "agent/keys/accept_check.c", "agent/keys/gate.c", "agent/keys/accept_delay.c", "agent/keys/basic_hash.c"
 PLACE = "agent/cli/users_place.c"
@@ -1334,11 +1334,11 @@ LETTING_IN = [
     row("Basic: the password must be right", (BASIC_IN, "    return his && right;", "    return his;"), "keys test_accept.BasicTest.test_each_form_of_hash"),
     row("Basic: what is remembered is of this hash", (BASIC_IN, "    secret_set(&all, hash);\n", "    secret_set(&all, span_head(hash, 0));\n"), "unit test_accept.test_memo_is_of_hash_and_password"),
     row("Basic: no control characters", (BASIC_IN, "    if (has_control(whole))\n", "    if (has_control(whole) && colon == whole.n)\n"), "keys test_accept.BasicTest.test_malformed"),
-    row("few slow hashes at once", (ACCEPT, "= all->running[i] ? NULL : whose_turn(all);", "= all->running[i] || all ? NULL : whose_turn(all);"), "keys test_accept.BasicTest.test_each_form_of_hash"),
+    row("few slow hashes at once", (TURNS, "= q->running[i] ? NULL : whose_turn(q);", "= q->running[i] || q ? NULL : whose_turn(q);"), "keys test_accept.BasicTest.test_each_form_of_hash"),
     row("delays grow with each wrong password", (DELAY, "        ms *= 2;\n", "        ms *= 1;\n"), "unit test_accept.test_delays", "keys test_accept.BasicTest.test_delays_by_account"),
-    row("a flood of slow hashes does not keep other networks waiting", (ACCEPT, "            n += all->running[i] && are_neighbours(all->running[i], j);", "            n += 0;"),
+    row("a flood of slow hashes does not keep other networks waiting", (TURNS, "            n += q->running[i] && are_neighbours(q->running[i], t);", "            n += 0;"),
         "keys test_accept_hostile.Slow.test_a_network_does_not_keep_another_waiting"),
-    row("and has bounds", (ACCEPT, "return n >= SLOW_WAITING;", "return n >= 100 * SLOW_WAITING;"), "keys test_accept_hostile.Slow.test_a_network_has_bounds"),
+    row("and has bounds", (TURNS, "return n >= TURNS_WAITING;", "return n >= 100 * TURNS_WAITING;"), "keys test_accept_hostile.Slow.test_a_network_has_bounds"),
     row("guesses in parallel: of an account from one network", (DELAY, "pair < WRONG_OF_PAIR && ", ""), "unit test_accept.test_wrong_ones_at_once", "keys test_accept_hostile.Guesses.test_of_an_account_from_a_network"),
     row("guesses in parallel: of an account", (DELAY, " && of_account < WRONG_OF_ACCOUNT", ""), "unit test_accept.test_wrong_ones_at_once"),
     row("guesses in parallel: from a network", (DELAY, " && of_network < WRONG_OF_NETWORK", ""), "unit test_accept.test_wrong_ones_of_a_network"),

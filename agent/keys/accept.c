@@ -1,6 +1,5 @@
 /*
- * The table of contexts, the jobs, and the queue of those that take long by our own doing: a slow hash of a password costs a processor a tenth of a second, so
- * that only a few are computed at once, and clients who guess delay nobody but each other. A context that is closed or answered too late while a
+ * The table of contexts, and the jobs; those that take long by our own doing wait for their turn (turns.h). A context that is closed or answered too late while a
  * worker has its handshake is freed, or forgotten, when the worker is done.
  */
 #include "keys/accept.h"
@@ -13,18 +12,17 @@
 #include "keys/accept_speak.h"
 #include "keys/inbound.h"
 #include "keys/slots.h"
+#include "keys/turns.h"
 #include "keys/work.h"
 
-#define QUESTION_MS  15000 /* the agent gives up a little later */
-#define SLOW_AT_ONCE 2
-#define SLOW_WAITING 64 /* of one network: the last of them waits a few seconds */
+#define QUESTION_MS 15000 /* the agent gives up a little later */
 
 struct accept_job {
     struct job job;
+    struct turn turn; /* in the queue of slow ones */
     struct accept_context *c;
     struct accept_question q;
     struct accept_answer a;
-    bool waiting; /* in the queue */
 };
 
 struct accept_context {
@@ -49,8 +47,7 @@ struct accepts {
     struct gate **gates;
     size_t n_gates;
     struct delays *delays;
-    struct list slow;                         /* jobs that wait for their turn */
-    struct accept_job *running[SLOW_AT_ONCE]; /* of them, those whose turn it is */
+    struct turns slow;
     char *replays;
 };
 
@@ -70,7 +67,7 @@ static char *replays_place(void)
 void accepts_start(struct keyholder *k)
 {
     k->accepts = mem_zero(sizeof *k->accepts);
-    list_init(&k->accepts->slow);
+    turns_init(&k->accepts->slow);
     k->accepts->delays = delays_new();
     accepts_sync(k);
 }
@@ -175,9 +172,9 @@ static void refuse_call(struct keyholder *k, uint32_t call, enum keys_verdict ve
 /* A job whose turn has not come is not needed any more. */
 static void unqueue(struct accept_context *c)
 {
-    if (!c->job || !c->job->waiting)
+    if (!c->job || !turn_waits(&c->job->turn))
         return;
-    list_remove(&c->job->job.node);
+    turn_leave(&c->job->turn);
     job_free(c->job);
     c->job = NULL;
 }
@@ -223,62 +220,13 @@ static void run(struct job *job)
     accept_speak(&j->q, &j->a);
 }
 
-static void done(struct job *job);
-
-static bool are_neighbours(const struct accept_job *a, const struct accept_job *b)
-{
-    return strcmp(a->c->network, b->c->network) == 0;
-}
-
-/* The one that waits longest, of a network for which few are computed now: so a network that sends many does not keep others waiting. */
-static struct accept_job *whose_turn(struct accepts *all)
-{
-    struct accept_job *best = NULL;
-    size_t fewest = SLOW_AT_ONCE + 1;
-    for (struct list *at = all->slow.next; at != &all->slow; at = at->next) {
-        struct accept_job *j = (struct accept_job *)list_entry(at, struct job, node);
-        size_t n = 0;
-        for (size_t i = 0; i < SLOW_AT_ONCE; i++)
-            n += all->running[i] && are_neighbours(all->running[i], j);
-        if (n < fewest) {
-            best = j;
-            fewest = n;
-        }
-        if (n == 0)
-            break;
-    }
-    return best;
-}
-
-static void next_slow(struct accepts *all)
-{
-    for (size_t i = 0; i < SLOW_AT_ONCE; i++) {
-        struct accept_job *j = all->running[i] ? NULL : whose_turn(all);
-        if (!j)
-            continue;
-        list_remove(&j->job.node);
-        j->waiting = false;
-        all->running[i] = j;
-        work_submit(&j->job);
-    }
-}
-
-static bool is_crowded(const struct accepts *all, const struct accept_job *j)
-{
-    size_t n = 0;
-    for (struct list *at = all->slow.next; at != &all->slow; at = at->next)
-        n += are_neighbours((struct accept_job *)list_entry(at, struct job, node), j);
-    return n >= SLOW_WAITING;
-}
-
 /* It was only looked at; nothing is left of that. */
 static void queue_slow(struct accepts *all, struct accept_job *j)
 {
     accept_answer_free(&j->a);
     j->q.patient = true;
     j->job.quick = false;
-    j->waiting = true;
-    list_push_back(&all->slow, &j->job.node);
+    turns_queue(&all->slow, &j->turn);
 }
 
 static void done(struct job *job)
@@ -286,15 +234,13 @@ static void done(struct job *job)
     struct accept_job *j = (struct accept_job *)job;
     struct accept_context *c = j->c;
     struct accepts *all = c->k->accepts;
-    for (size_t i = 0; i < SLOW_AT_ONCE; i++)
-        if (all->running[i] == j)
-            all->running[i] = NULL;
-    if (j->a.slow && c->call && !c->closed && is_crowded(all, j)) {
+    turns_over(&all->slow, &j->turn);
+    if (j->a.slow && c->call && !c->closed && turns_are_crowded(&all->slow, &j->turn)) {
         j->a.verdict = KEYS_UNAVAILABLE;
         buf_add_str(&j->a.why, "Too many passwords wait to be checked.");
     } else if (j->a.slow && c->call && !c->closed) {
         queue_slow(all, j);
-        next_slow(all);
+        turns_next(&all->slow);
         return;
     }
     bool opening = c->opening, failed = j->a.verdict != KEYS_OK;
@@ -311,13 +257,14 @@ static void done(struct job *job)
     if (c->closed || (opening && failed))
         context_drop(c);
     job_free(j);
-    next_slow(all);
+    turns_next(&all->slow);
 }
 
 static void begin(struct accept_context *c, const struct keys_msg *m)
 {
     struct accept_job *j = mem_zero(sizeof *j);
     j->job = (struct job){.run = run, .done = done, .quick = !c->gate->winbind};
+    turn_init(&j->turn, &j->job, c->network);
     j->c = c;
     j->q = (struct accept_question){.gate = gate_ref(c->gate),
                                     .opening = c->opening,
