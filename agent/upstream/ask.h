@@ -34,7 +34,7 @@ struct ask_request {
     struct header_request how; /* all but the authorization; the spans live as long as the ask */
     enum ask_body body;
     size_t max_head;
-    uint32_t open_flags;  /* KEYS_CANDIDATE for a trial */
+    uint32_t trial;       /* the number of the login that this tries, for whomever it is; or 0 */
     bool fresh;           /* on a new connection only */
     struct upstream *use; /* this connection (pinned to the client); NULL: one from the pool */
     struct behalf behalf; /* whose it is; for a hop that acts for somebody (hop_acting) */

@@ -48,7 +48,7 @@ struct unreached ask_keys_nobody(void)
 }
 
 /* An own identity must never take the place of somebody's who is not there; nor a number of an earlier life mean somebody else's. */
-bool ask_keys_open_for(struct upstream *u, struct behalf behalf, uint32_t flags, struct keys_call *call,
+bool ask_keys_open_for(struct upstream *u, struct behalf behalf, uint32_t trial, struct keys_call *call,
                        keys_answer_fn answered, void *owner)
 {
     bool acts = u->hop->acts_for != NULL;
@@ -60,7 +60,8 @@ bool ask_keys_open_for(struct upstream *u, struct behalf behalf, uint32_t flags,
                          .host = span_str(u->hop->host),
                          .port = u->hop->port,
                          .binding = stream_binding(u->stream),
-                         .flags = flags,
+                         .flags = trial ? KEYS_CANDIDATE : 0,
+                         .trial = trial,
                          .user = span_str(u->hop->user),
                          .secret = secret_reveal(&u->hop->password)};
     keys_call_start(u->out->keys, call, &m, answered, owner);
@@ -79,7 +80,7 @@ void ask_keys_opened(struct upstream *u, const struct keys_msg *answer)
 
 bool ask_keys_open(struct ask *a, keys_answer_fn answered)
 {
-    return ask_keys_open_for(a->upstream, a->request.behalf, a->request.open_flags, &a->call, answered, a);
+    return ask_keys_open_for(a->upstream, a->request.behalf, a->request.trial, &a->call, answered, a);
 }
 
 void ask_keys_authorize(struct ask *a, keys_answer_fn answered)

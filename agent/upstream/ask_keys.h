@@ -8,8 +8,8 @@
 
 /* false: the connection acts for somebody of whom the keyholder knows nothing any more; nothing was asked. ask_keys_nobody says so. */
 bool ask_keys_open(struct ask *a, keys_answer_fn answered);
-/* The same for a connection of no request (spare.c). */
-bool ask_keys_open_for(struct upstream *u, struct behalf behalf, uint32_t flags, struct keys_call *call,
+/* The same for a connection of no request (spare.c). trial: as in struct ask_request. */
+bool ask_keys_open_for(struct upstream *u, struct behalf behalf, uint32_t trial, struct keys_call *call,
                        keys_answer_fn answered, void *owner);
 /* The answer to it, which is OK. */
 void ask_keys_opened(struct upstream *u, const struct keys_msg *answer);

@@ -219,7 +219,7 @@ static void authenticate(struct socks_way *w)
     clock_off(w);
     w->state = SOCKS_WAY_KEYS;
     hop_asked(w->server);
-    if (!ask_keys_open_for(w->upstream, w->behalf, w->open_flags, &w->call, opened, w))
+    if (!ask_keys_open_for(w->upstream, w->behalf, w->trial, &w->call, opened, w))
         fail(w, &nobody);
 }
 
@@ -368,8 +368,8 @@ static void start_lease(struct socks_way *w, bool fresh)
 }
 
 void socks_way_start(struct socks_way *w, struct outbound *out, struct hop *server, struct behalf behalf,
-                     struct span host, uint16_t port, uint32_t open_flags,
-                     const struct socks_way_events *events, void *owner)
+                     struct span host, uint16_t port, uint32_t trial, const struct socks_way_events *events,
+                     void *owner)
 {
     *w = (struct socks_way){.out = out,
                             .server = hop_ref(server),
@@ -378,9 +378,9 @@ void socks_way_start(struct socks_way *w, struct outbound *out, struct hop *serv
                             .owner = owner,
                             .host = host.n ? span_dup(host) : NULL,
                             .port = port,
-                            .open_flags = open_flags,
+                            .trial = trial,
                             .left = server->dial_ms};
-    start_lease(w, open_flags & KEYS_CANDIDATE);
+    start_lease(w, trial != 0);
 }
 
 struct upstream *socks_way_take(struct socks_way *w)

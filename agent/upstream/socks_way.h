@@ -25,7 +25,7 @@ struct socks_way {
     void *owner;
     char *host; /* NULL: it ends when the server has let us in */
     uint16_t port;
-    uint32_t open_flags;
+    uint32_t trial;
     enum { SOCKS_WAY_LEASE, SOCKS_WAY_METHOD, SOCKS_WAY_KEYS, SOCKS_WAY_STATUS, SOCKS_WAY_REPLY } state;
     struct lease lease;
     struct upstream *upstream;
@@ -38,10 +38,10 @@ struct socks_way {
     unsigned restarts;
 };
 
-/* `host` empty: only to see whether the server lets us in (exeat login). open_flags: KEYS_CANDIDATE for a trial. */
+/* `host` empty: only to see whether the server lets us in (exeat login). trial: as in struct ask_request. */
 void socks_way_start(struct socks_way *w, struct outbound *out, struct hop *server, struct behalf behalf,
-                     struct span host, uint16_t port, uint32_t open_flags,
-                     const struct socks_way_events *events, void *owner);
+                     struct span host, uint16_t port, uint32_t trial, const struct socks_way_events *events,
+                     void *owner);
 /* Inside `open`. Its stream does not read. */
 struct upstream *socks_way_take(struct socks_way *w);
 void socks_way_cancel(struct socks_way *w);

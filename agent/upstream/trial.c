@@ -103,7 +103,8 @@ static enum ask_rewind nothing_to_rewind(void *owner)
     return ASK_REWIND_WHOLE;
 }
 
-struct trial *trial_start(struct outbound *out, struct hop *hop, trial_done_fn done, void *owner)
+struct trial *trial_start(struct outbound *out, struct hop *hop, uint32_t number, trial_done_fn done,
+                          void *owner)
 {
     static const struct ask_events events = {informational, no_body, nothing_to_rewind, no_body, no_body,
                                              answered,      failed};
@@ -115,8 +116,7 @@ struct trial *trial_start(struct outbound *out, struct hop *hop, trial_done_fn d
     t->done = done;
     t->owner = owner;
     if (hop->socks) {
-        socks_way_start(&t->socks, out, hop, (struct behalf){0}, SPAN(""), 0, KEYS_CANDIDATE, &socks_events,
-                        t);
+        socks_way_start(&t->socks, out, hop, (struct behalf){0}, SPAN(""), 0, number, &socks_events, t);
         return t;
     }
     head_read_request(&t->head, hop->connect_always ? SPAN(TRIAL_TUNNEL) : SPAN(TRIAL_GET),
@@ -129,7 +129,7 @@ struct trial *trial_start(struct outbound *out, struct hop *hop, trial_done_fn d
                 .to_proxy = true},
         .body = ASK_BODY_NONE,
         .max_head = TRIAL_HEAD_BYTES,
-        .open_flags = KEYS_CANDIDATE,
+        .trial = number,
         .fresh = true,
     };
     ask_start(&t->ask, out, hop, &request, "login", &events, t);
@@ -168,7 +168,7 @@ void trial_for_keyholder(struct outbound *out, struct hop **hops, size_t n_hops,
             continue;
         struct errand *errand = mem_zero(sizeof *errand);
         *errand = (struct errand){.out = out, .number = event->trial, .instance = instance};
-        trial_start(out, hops[i], errand_done, errand);
+        trial_start(out, hops[i], event->trial, errand_done, errand);
         return;
     }
     report(out, instance, event->trial, KEYS_UNREACHABLE,

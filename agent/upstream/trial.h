@@ -17,8 +17,9 @@ enum trial_outcome {
 
 typedef void (*trial_done_fn)(void *owner, enum trial_outcome outcome, struct span why);
 
-/* Frees itself after `done`. */
-struct trial *trial_start(struct outbound *out, struct hop *hop, trial_done_fn done, void *owner);
+/* number: what the keyholder calls the login (EVENT_TRIAL). Frees itself after `done`. */
+struct trial *trial_start(struct outbound *out, struct hop *hop, uint32_t number, trial_done_fn done,
+                          void *owner);
 /* Before its time; `done` is not called. */
 void trial_cancel(struct trial *t);
 
