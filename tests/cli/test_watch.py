@@ -96,7 +96,7 @@ class Terminal(Watch):
         os.close(slave)
         self.addCleanup(self.process.wait, PATIENCE)
         self.addCleanup(self.process.kill)
-        self.text = ""
+        self.text = b""  # a character may come in two pieces
         self.assertEqual(self.line(), "Requests as they end; Ctrl-C ends this.")
 
     def resize(self, columns):
@@ -105,12 +105,12 @@ class Terminal(Watch):
     def line(self, tell=None):
         if tell:
             self.lines.put(tell)
-        while "\r\n" not in self.text:
+        while b"\r\n" not in self.text:
             ready, _, _ = select.select([self.master], [], [], PATIENCE)
             self.assertTrue(ready, self.text)
-            self.text += os.read(self.master, 65536).decode()
-        line, _, self.text = self.text.partition("\r\n")
-        return line
+            self.text += os.read(self.master, 65536)
+        line, _, self.text = self.text.partition(b"\r\n")
+        return line.decode()
 
     def test_a_narrow_one_that_is_made_wider(self):
         self.start(80)
