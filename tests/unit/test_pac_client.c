@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -420,8 +421,29 @@ static void test_equal_questions(void **state)
     finish();
 }
 
+/* Processor time of programs that are ours and buried. */
+static unsigned long used_ms(void)
+{
+    struct rusage all;
+    getrusage(RUSAGE_CHILDREN, &all);
+    return (unsigned long)(all.ru_utime.tv_sec + all.ru_stime.tv_sec) * 1000 +
+           (unsigned long)(all.ru_utime.tv_usec + all.ru_stime.tv_usec) / 1000;
+}
+
+/* One that was ended for its ten seconds: a busy machine has not given it the two of the processor until then. A starter's programs are not ours. */
+static bool was_kept_waiting(const struct asked *bad, unsigned long used_before)
+{
+    if (!strstr(bad->why, "no answer after 10 seconds"))
+        return false;
+    if (by_starter)
+        return true;
+    until(used_ms() > used_before);
+    return used_ms() - used_before < PAC_SCRIPT_MS * 3 / 2; /* its start is not counted by the agent */
+}
+
 static void contained(const char *body, enum pac_failure failure, const char *words)
 {
+    unsigned long used_before = used_ms();
     struct asked bad = {0}, good = {0}, behind = {0};
     struct buf script = {0};
     buf_addf(
@@ -433,7 +455,8 @@ static void contained(const char *body, enum pac_failure failure, const char *wo
     ask_host(&behind, "behind.example");
     until(bad.answers);
     assert_int_equal(bad.failure, failure);
-    assert_non_null(strstr(bad.why, words));
+    if (!strstr(bad.why, words) && !(failure == PAC_LOOPED && was_kept_waiting(&bad, used_before)))
+        fail_msg("%s", bad.why);
     assert_false(bad.has_last_good);
     until(behind.answers); /* by a new process */
     assert_int_equal(behind.failure, PAC_FINE);
