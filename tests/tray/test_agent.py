@@ -78,14 +78,15 @@ class Agent(Tray):
             file.write(EXEAT)
         os.chmod(os.path.join(folder, "exeat"), 0o700)
         self.program = os.path.join(folder, "exeat-tray")
+        self.stack.callback(self.end_children)  # when the tray has ended, which could start another one
         self.tray(self.place_)
-        self.stack.callback(self.end_children)
         wait_until(lambda: fake.came >= 4, "some looks")
+        wait_until(lambda: "run" in self.note("exeat"), "the start, which may take longer than the looks")
         self.assertEqual(self.note("exeat").split().count("run"), 1)
 
     def end_children(self):
         for pid, _parent, name in list(lib.processes()):
-            if name == "sleep" and self.is_ours(pid):
+            if name in ("sleep", "exeat") and self.is_ours(pid):  # "exeat": it is about to become the other
                 os.kill(pid, 9)
 
     def is_ours(self, pid):
