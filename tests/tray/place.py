@@ -60,8 +60,11 @@ class Tray(Scenario):
         return folder
 
     def answers(self, text):
-        with open(os.path.join(self.folder, "answer"), "w") as file:
+        """In one step: a pinentry that waits for it reads it again and again."""
+        path = os.path.join(self.folder, "answer")
+        with open(path + ".new", "w") as file:
             file.write(text)
+        os.rename(path + ".new", path)
 
     def note(self, name):
         """What a played program was told, once it was."""

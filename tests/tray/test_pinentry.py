@@ -26,7 +26,8 @@ class Terminal:
         self.name = os.ttyname(theirs)
         self.theirs = theirs
         self.seen = b""
-        threading.Thread(target=self._read, daemon=True).start()
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
 
     def _read(self):
         while True:
@@ -43,6 +44,7 @@ class Terminal:
 
     def close(self):
         os.close(self.theirs)
+        self.reader.join(lib.PATIENCE)  # the number of what it reads from must not be another file's meanwhile
         os.close(self.ours)
 
 
