@@ -92,7 +92,8 @@ class Terminal(Watch):
         self.addCleanup(os.close, master)
         self.master = master
         self.resize(columns)
-        self.process = subprocess.Popen([self.program, "watch"], env=self.env, stdin=slave, stdout=slave, stderr=slave, start_new_session=True)
+        self.process = subprocess.Popen([self.program, "watch"], env=self.env, stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
+                                        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))  # who started the tests may have it ignored
         os.close(slave)
         self.addCleanup(self.process.wait, PATIENCE)
         self.addCleanup(self.process.kill)
