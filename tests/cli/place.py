@@ -146,7 +146,7 @@ class Place(unittest.TestCase):
             options["input"] = input if isinstance(input, bytes) else input.encode()
         options.setdefault("stdout", subprocess.PIPE)
         answer = subprocess.run([self.program, *words], stderr=subprocess.PIPE, env=dict(self.env, **(env or {})),
-                                cwd=self.directory, timeout=PATIENCE, start_new_session=True, **options)
+                                cwd=self.directory, timeout=2 * PATIENCE, start_new_session=True, **options)
         answer.stdout = (answer.stdout or b"").decode()
         answer.stderr = answer.stderr.decode()
         self.assertIsNone(SANITIZER.search(answer.stderr), answer.stderr)

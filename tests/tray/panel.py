@@ -8,7 +8,7 @@ import threading
 
 from gi.repository import Gio, GLib
 
-from agent import wait_until
+from agent import PATIENCE, wait_until
 
 WATCHER = """<node><interface name='org.kde.StatusNotifierWatcher'>
 <method name='RegisterStatusNotifierItem'><arg type='s' direction='in'/></method>
@@ -91,7 +91,7 @@ class Desktop:
         if not self.bus.is_closed():
             self.bus.close_sync(None)
         self._daemon.terminate()
-        self._daemon.wait(30)
+        self._daemon.wait(2 * PATIENCE)
         self._daemon.stdout.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -113,10 +113,10 @@ class Desktop:
     def end_bus(self):
         self.bus.set_exit_on_close(False)
         self._daemon.terminate()
-        self._daemon.wait(30)
+        self._daemon.wait(2 * PATIENCE)
 
     def call(self, to, path, interface, method, arguments=None):
-        answer = self.bus.call_sync(to, path, interface, method, arguments, None, Gio.DBusCallFlags.NONE, 30000, None)
+        answer = self.bus.call_sync(to, path, interface, method, arguments, None, Gio.DBusCallFlags.NONE, int(2000 * PATIENCE), None)
         return answer.unpack()
 
     # --- the panel

@@ -82,7 +82,7 @@ class RealDesktop(Desktop):
             except OSError:
                 pass
         for process in self.processes:
-            process.wait(30)
+            process.wait(2 * lib.PATIENCE)
         shutil.rmtree(self.home, ignore_errors=True)
         super().__exit__(*words)
 
@@ -91,7 +91,7 @@ class RealDesktop(Desktop):
                          GLib.Variant("(s)", (name,)))[0]
 
     def tool(self, *words):
-        return subprocess.run(words, env=self.environment, check=True, capture_output=True, text=True, timeout=30).stdout
+        return subprocess.run(words, env=self.environment, check=True, capture_output=True, text=True, timeout=2 * lib.PATIENCE).stdout
 
     def drawn(self, area, what):
         """Of an area of the screen: %k, the number of its colours; %#, a hash of its pixels."""

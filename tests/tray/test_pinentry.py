@@ -136,7 +136,7 @@ class InWindow(Real):
 
         def tool(*words):
             """What xdotool says; nothing where there is no such window."""
-            return subprocess.run(["xdotool", *words], env=desktop.environment, capture_output=True, text=True, timeout=30, check=False).stdout
+            return subprocess.run(["xdotool", *words], env=desktop.environment, capture_output=True, text=True, timeout=2 * lib.PATIENCE, check=False).stdout
 
         def window():
             return tool("search", "--onlyvisible", "--class", "pinentry").split()
