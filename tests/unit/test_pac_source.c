@@ -15,14 +15,14 @@
 #include "source/pac_source.h"
 #include "web_server.h"
 
-/* --- time: this stands before libuv's; its own timers do not ask it --- */
+/* --- time: this stands before libuv's; its own timers do not ask it. Without the test it stands still: a busy machine's seconds are none --- */
 
 static uint64_t skew;
 
 uint64_t uv_now(const uv_loop_t *uv)
 {
     (void)uv;
-    return uv_hrtime() / 1000000 + skew;
+    return 1000000000 + skew;
 }
 
 /* --- what is told --- */
