@@ -185,8 +185,8 @@ class Desktop:
             return
         _app, replaced, _icon, title, text, actions, _hints, _time = arguments.unpack()
         number = replaced or len(self.notifications) + 1
+        call.return_value(GLib.Variant("(u)", (number,)))  # before anybody can press its button, which is of that number
         self.notifications.append((number, replaced, title, text, actions))
-        call.return_value(GLib.Variant("(u)", (number,)))
 
     def titles(self):
         return [title for _number, _replaced, title, _text, _actions in self.notifications]
