@@ -149,6 +149,17 @@ class Keyholder(Gateway):
         self.says(self.comes(), "bob")
         self.assertEqual(self.onward.count_open(), 1)
 
+    def test_a_login_is_tried(self):
+        """Once, as that user, before any request of theirs; a wrong password is not stored."""
+        agent = self.with_keyring(ManyNtlm())
+        answer = self.login(agent, "alice", "wrong")
+        self.assertEqual(answer.returncode, 5, answer.stdout + answer.stderr)
+        self.assertRegex(answer.stdout + answer.stderr, r"refused the password of \S*alice(.|\n)*It was not stored")
+        self.own(self.comes().ask(get(SITE + "/who", basic("alice"))), 502, "proxy_configuration_error", "alice")
+        self.assertIn("accepted by %s and stored in the keyring" % self.onward.address, self.login(agent, "alice").stdout)
+        self.assertEqual(self.personal.shown, [("alice", False), ("alice", True)])
+        self.says(self.comes(), "alice")
+
     def held(self, agent, count):
         wait_until(lambda: agent.status()["upstreams"][0]["held"] == count, "%d CONNECTs that wait" % count)
 
