@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import pwd
+import re
 import subprocess
 import time
 import urllib.parse
@@ -16,6 +17,7 @@ import squids
 import world
 from agent import wait_until
 
+_ACTIVE = "/squid-internal-mgr/active_requests"  # a page of Squid's own
 LogLine = collections.namedtuple("LogLine", "client status method url user result credentials")
 
 
@@ -90,20 +92,29 @@ class Lab:
     def proxy(self, kind, host=None):
         return "%s://%s:%d" % ("https" if kind == "tls" else "http", host or world.PROXY_NAMES[kind], world.PORTS[kind])
 
+    @staticmethod
+    def _curl(kind, *words):
+        """What that Squid answers itself; words may name a target behind it. Nothing of it is in squid_log."""
+        url = "%s://%s:%d" % ("https" if kind == "tls" else "http", world.HOSTS[world.PROXY_NAMES[kind]], world.PORTS[kind])
+        words = ["--proxy-insecure", "--proxy", url, *words] if words else ["--insecure", url + _ACTIVE]
+        return subprocess.run(["curl", "-sS", *words], check=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, timeout=60).stdout
+
+    def _tunnels(self, kind):
+        """Those that are open at that Squid."""
+        return re.findall(r"^uri ([^/\s]+)$", self._curl(kind), re.MULTILINE)
+
     def squid_log(self, kind):
-        """What that Squid has finished by now, in order. A mark of our own goes through it first: it is written down after all that Squid
-        has finished before."""
+        """What that Squid has finished by now, in order. A tunnel is written down at its end, which follows the end of its client in its own
+        time: it is waited for. Then a mark of our own goes through: it is written down after all that Squid has finished before."""
+        wait_until(lambda: not self._tunnels(kind), "the end of all tunnels through Squid " + kind)
         self._marks += 1
         mark = "http://mark.example/%d" % self._marks
-        address = world.HOSTS[world.PROXY_NAMES[kind]]
-        scheme = "https" if kind == "tls" else "http"
-        subprocess.run(["curl", "-s", "-o", "/dev/null", "--proxy", "%s://%s:%d" % (scheme, address, world.PORTS[kind]), "--proxy-insecure", mark],
-                       check=False, stdin=subprocess.DEVNULL)
+        self._curl(kind, "--output", "/dev/null", mark)
         end = time.monotonic() + 30
         while True:
             lines = self._read_squid_log(kind)
             if any(line.url == mark for line in lines):
-                return [line for line in lines if not line.url.startswith("http://mark.example/")]
+                return [line for line in lines if not line.url.startswith("http://mark.example/") and not line.url.endswith(_ACTIVE)]
             if time.monotonic() > end:
                 raise AssertionError("Squid %s writes no log" % kind)
             time.sleep(0.01)

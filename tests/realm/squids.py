@@ -76,6 +76,8 @@ cache_effective_user proxy
 acl exempt dstdomain {exempt}
 acl blocked dstdomain {blocked} {blocked_too}
 acl forbidden dstdomain {forbidden}
+# For Lab.squid_log.
+http_access allow manager
 {access}
 http_access deny all
 
