@@ -14,7 +14,7 @@ import unittest
 import chromium
 import ntlm
 import world
-from agent import Agent
+from agent import Agent, wait_until
 from lab import lab
 from session import HTTP, HTTPS, Crowd, connect
 from session import ask as ask_agent
@@ -92,10 +92,14 @@ class GatewayTest(unittest.TestCase):
 
     def comes_in(self, *words, name, **more):
         """Twice on one connection, and by a tunnel; under that name in our log."""
+        def served():
+            return re.findall(r"\] (\S+): (?:GET|CONNECT) ", self.there.log())
+
+        before = served().count(name)
         self.assertEqual(self.curl(*words, TARGET, TARGET, **more), [(0, 200)] * 2, self.there.log())
         self.assertEqual(self.curl(*words, HTTPS + "/bytes/1000", **more), [(200, 200)], self.there.log())
-        served = re.findall(r"\] (\S+): (?:GET|CONNECT) ", self.there.log())[-3:]
-        self.assertEqual(served, [name] * 3, self.there.log())
+        wait_until(lambda: served().count(name) >= before + 3, "three lines of the log, which follow the answers")
+        self.assertEqual(served()[-3:], [name] * 3, self.there.log())
 
     def client(self, lines, password="", cache=None):
         environment = {"KRB5_CONFIG": "/etc/krb5.conf", **({"KRB5CCNAME": cache} if cache else {})}
