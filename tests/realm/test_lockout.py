@@ -94,9 +94,11 @@ class LockOutTest(unittest.TestCase):
 
     def test_those_who_wait_for_the_password(self):
         """50 CONNECTs wait through two wrong passwords and pass with the third: one bad attempt for each wrong one."""
+        helpers = world.LOGS + "/squid-ntlm.cache"  # why the directory says no
+        before = os.path.getsize(helpers)
         with agent_for("ntlm", user="LAB\\lockme", secret="prompt", more="wait-for-password = 3000\n") as agent:
             answers = []
-            with Crowd() as crowd:
+            with watching("ntlm") as lines, Crowd() as crowd:
                 for _ in range(50):
                     crowd.add(lambda: answers.append(connect(agent).status))
                 crowd.go()
@@ -105,7 +107,10 @@ class LockOutTest(unittest.TestCase):
                     agent.exeat("login", "corp", "--stdin", input="%s %d\n" % (world.WRONG_PASSWORD, wrong))
                     self.assertEqual(lab.bad_count("lockme"), wrong)
                 self.assertEqual(agent.exeat("login", "corp", "--stdin", input=world.PASSWORDS["lockme"] + "\n").returncode, 0)
-            self.assertEqual(answers, [200] * 50)
+            with open(helpers, errors="replace") as file:
+                file.seek(before)
+                refused = [line[:6] for line in attempts(lines) if line.status == 407]
+                self.assertEqual(answers, [200] * 50, "refused by Squid: %s; its helpers: %s" % (refused, file.read()[-3000:]))
 
     def test_two_upstreams_that_share_the_account(self):
         """A reload to another proxy of the same organisation gives the refused password no second chance."""
