@@ -1,5 +1,6 @@
 """Sockets that listen before the agent starts: systemd's socket activation, by a small launcher and by systemd's own."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -63,6 +64,13 @@ class Given(Scenario):
         agent = self.agent("[listen]\n" + listen + proxy.upstream() + more, wrap=given(*sockets), **options)
         return proxy, agent
 
+    def http_ports(self, agent, count):
+        """Of the sockets for http that it was given, in their order: the start waits for as many as the configuration has."""
+        def said():
+            ports = re.findall(r"listening on http://\S+:(\d+)\s", agent.log())
+            return [int(port) for port in ports] if len(ports) == count else None
+        return wait_until(said, "%d sockets for http" % count)
+
     def served(self, port, host="127.0.0.1"):
         self.assertEqual(once(port, get(SITE + "/echo"), host=host).status, 200)
 
@@ -70,9 +78,9 @@ class Given(Scenario):
         own = free_port()
         _, agent = self.launch("listen|http|127.0.0.1 0", "listen|socks|127.0.0.1 0", "listen|forward.db|127.0.0.1 0", "listen|http|::1 0",
                                listen="http = 127.0.0.1:%d\n" % own, more="[forward db]\nlisten = 127.0.0.1:%d\ntarget = db.example:5432\n" % free_port())
-        four, six = re.findall(r"listening on http://\S+:(\d+)", agent.log())
-        self.served(int(four))
-        self.served(int(six), "::1")
+        four, six = self.http_ports(agent, 2)
+        self.served(four)
+        self.served(six, "::1")
         with Wire.connect(agent.port_of("SOCKS")) as client:
             self.assertEqual(socks.connect5(client, "site.example", 443), socks.GRANTED)
         with Wire.connect(agent.port_of("forward db")) as client:
@@ -80,7 +88,7 @@ class Given(Scenario):
         with self.assertRaises(ConnectionRefusedError):  # they take the place of the configuration's
             Wire.connect(own)
         status = agent.status()
-        self.assertEqual(status["listening"], ["127.0.0.1:" + four, "[::1]:" + six])
+        self.assertEqual(status["listening"], ["127.0.0.1:%d" % four, "[::1]:%d" % six])
         self.assertEqual(status["forwards"][0]["listening"], ["127.0.0.1:%d" % agent.port_of("forward db")])
 
     def test_by_address(self):
@@ -132,14 +140,18 @@ class Given(Scenario):
 
     def test_helpers_do_not_get_them(self):
         _, agent = self.launch("listen|http|127.0.0.1 0", "listen|http|127.0.0.1 0")  # on 3 the helper has its own
-        agent.port = int(re.findall(r"listening on http://\S+:(\d+)", agent.log())[1])
+        agent.port = self.http_ports(agent, 2)[1]
         keys = wait_until(agent.keys_pid, "the keyholder")
         with open("/proc/%d/environ" % keys) as environment:
             self.assertNotIn("LISTEN_", environment.read())
         with open("/proc/%d/net/tcp" % keys) as table:
             inodes = {line.split()[9] for line in table if line.split()[1].endswith(":%04X" % agent.port) and line.split()[3] == "0A"}
-        held = {os.readlink("/proc/%d/fd/%s" % (keys, fd)) for fd in os.listdir("/proc/%d/fd" % keys)}
+        held = set()
+        for fd in os.listdir("/proc/%d/fd" % keys):
+            with contextlib.suppress(FileNotFoundError):  # what it has closed meanwhile
+                held.add(os.readlink("/proc/%d/fd/%s" % (keys, fd)))
         self.assertTrue(inodes)
+        self.assertTrue(held)
         self.assertFalse(held & {"socket:[%s]" % inode for inode in inodes})
 
     def test_refused(self):
