@@ -293,11 +293,10 @@ class Agent:
         return wait_until(lambda: re.search(pattern, self.log()), "%r in the log" % pattern, patience)
 
     def port_of(self, what):
-        """The port of the latest door of that kind: "SOCKS", "forward NAME"."""
-        ports = re.findall(r"ready: %s on \S+:(\d+)\s" % re.escape(what), self.log())
-        if not ports:
-            raise AgentError("no %s in the log:\n%s" % (what, self.log()))
-        return int(ports[-1])
+        """The port of the latest door of that kind: "SOCKS", "forward NAME". Its line comes behind those that the start waits for."""
+        line = r"ready: %s on \S+:(\d+)\s" % re.escape(what)
+        self.wait_log(line)
+        return int(re.findall(line, self.log())[-1])
 
     def exeat(self, *args, input=None, check=False, env=None, patience=2 * PATIENCE):
         """Runs a verb with the same environment; standard output and error as text."""
