@@ -259,10 +259,13 @@ class NoRefusal(Scenario):
                                 return what(conn)
                             return self.refuse(conn, request, _ or self.lines())
                         return super().handle(conn, request)
-                _, agent = self.both(Breaks(gate), corp(AUTH[name], user_for(name), more=more))
+                proxy, agent = self.both(Breaks(gate), corp(AUTH[name], user_for(name), more=more))
                 first = self.wire(agent).ask(get(SITE + "/echo"), allow_short=True)
                 self.assertGreaterEqual(first.status, 400)
                 switch.set()
+                if more:  # a limit, which has done its work
+                    agent.configure(proxy.upstream(corp(AUTH[name], user_for(name))))
+                    agent.reload()
                 self.assertEqual(self.ask(agent).status, 200, "one odd answer was taken for a refusal")
                 self.assertEqual(gate.failed, 0)
 
