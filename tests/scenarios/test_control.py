@@ -168,7 +168,7 @@ class WithoutAgent(Idle):
 class Running(Scenario):
     def test_status(self):
         gate = Digest()
-        proxy, agent = self.both(Asks(gate), corp("digest", "alice"))
+        proxy, agent = self.both(Asks(gate), corp("digest", "alice", more="spares = 0"))  # else there may be a connection under way
         self.ask(agent, method="POST", body=b"x" * 5000)
         self.ask(agent, "/bytes/9000")
         tunnel = self.tunnel(agent)
@@ -246,13 +246,12 @@ class Running(Scenario):
     def test_stop(self):
         proxy, agent = self.both(Open())
         tunnel = self.tunnel(agent)
-        keys = agent.keys_pid()
+        keys = wait_until(agent.keys_pid, "the keyholder")
         answer = agent.exeat("stop")
         self.assertEqual(answer.returncode, DONE, answer.stderr)
         agent.wait_end(0)
         self.assertTrue(tunnel.closed())
-        if keys:
-            wait_until(lambda: ended(keys), "the end of the keyholder")
+        wait_until(lambda: ended(keys), "the end of the keyholder")
         self.assertEqual(os.listdir(os.path.join(agent.directory, "runtime", "exeat")), [])
 
     def test_signals(self):
