@@ -5,6 +5,7 @@ import hashlib
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -120,13 +121,15 @@ class Guests(Scenario):
         for later in waiting:
             self.must_show(later.result())
         self.assertEqual(len(proxy.requests), 1)
-        self.assertEqual(len(re.findall("belong to no", agent.log())), 1)  # a line a second at most
+        self.assertIn(len(re.findall("belong to no", agent.log())), range(1, 5))  # a line a second at most
 
     def test_too_many_wrong_at_once_are_cut_off(self):
         _, agent = self.house()
         clients = [self.comes(agent) for _ in range(40)]
+        os.kill(agent.pid, signal.SIGSTOP)  # so that all of them come before the first has waited long enough
         for client in clients:
             client.send(get(SITE + "/echo", shows(token=OTHER)))
+        os.kill(agent.pid, signal.SIGCONT)
         wait_until(lambda: agent.status()["guests_refused"] == 40, "forty wrong tokens")
         ended = wait_until(lambda: sum(self.over(client) for client in clients) or None, "the end of some")
         self.assertEqual(ended, 8)
