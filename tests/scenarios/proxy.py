@@ -111,10 +111,13 @@ class Proxy:
             self.changed.notify_all()
 
     def wait(self, condition, what="a change at the scripted proxy", patience=PATIENCE):
-        """Waits until condition() is true; it is asked again after each connection, request and end."""
+        """Waits until condition() is true; it is asked again after each connection, request and end, and often, for what a behaviour or a gate counts."""
+        end = time.monotonic() + patience
         with self.changed:
-            if not self.changed.wait_for(condition, patience):
-                raise AssertionError("waited in vain for %s; seen: %r" % (what, self.requests))
+            while not condition():
+                if time.monotonic() > end:
+                    raise AssertionError("waited in vain for %s; seen: %r" % (what, self.requests))
+                self.changed.wait(0.02)
 
     def wait_requests(self, count):
         self.wait(lambda: len(self.requests) >= count, "%d requests" % count)
