@@ -212,13 +212,13 @@ class Guests(Scenario):
         self.assertEqual(self.comes(agent, "2001:db8::5", "2001:db8::5", six).ask(get(SITE + "/echo", shows())).status, 200)
 
     def has_way(self, address):
-        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
-            try:
-                probe.bind((address, 0))
-                probe.connect((address, 9))
-            except OSError:
-                return False
-            return True
+        """There and back: the prefix has a route before the address has one, and leads nowhere alone."""
+        try:
+            with socket.create_server((address, 0), family=socket.AF_INET6) as listener:
+                socket.create_connection((address, listener.getsockname()[1]), PATIENCE, (address, 0)).close()
+        except OSError:
+            return False
+        return True
 
     def test_pass_and_token(self):
         """Where programs' own credentials pass, a guest's token still ends here."""
