@@ -206,11 +206,24 @@ bool hop_exempts(const struct hop *base, struct span host, uint16_t port)
     return false;
 }
 
-void hop_visit(struct hop *proxy, bool faces, void (*visit)(struct hop *h))
+void hop_visit(struct hop *proxy, void (*visit)(struct hop *h))
 {
     struct list *it, *safe;
-    if (faces)
-        list_each(it, safe, &proxy->faces) visit(list_entry(it, struct hop, link));
+    list_each(it, safe, &proxy->faces) visit(list_entry(it, struct hop, link));
+    visit(proxy);
+}
+
+void hop_visit_own(struct hop *proxy, struct span upstream, void (*visit)(struct hop *h))
+{
+    struct list *it, *safe;
+    if (!hop_meets(proxy, upstream))
+        return;
+    list_each(it, safe, &proxy->faces)
+    {
+        struct hop *face = list_entry(it, struct hop, link);
+        if (proxy->n_through && !face->acts_for)
+            visit(face);
+    }
     visit(proxy);
 }
 

@@ -239,18 +239,14 @@ struct found_way *found_way(struct found *f, struct span result)
 void found_each(struct found *f, void (*visit)(struct hop *h))
 {
     struct list *it, *safe;
-    list_each(it, safe, &f->hops) hop_visit(list_entry(it, struct kept_hop, link)->hop, true, visit);
+    list_each(it, safe, &f->hops) hop_visit(list_entry(it, struct kept_hop, link)->hop, visit);
 }
 
 void found_of(struct found *f, struct span upstream, void (*visit)(struct hop *h))
 {
     struct list *it, *safe;
     list_each(it, safe, &f->hops)
-    {
-        struct hop *h = list_entry(it, struct kept_hop, link)->hop;
-        if (hop_meets(h, upstream))
-            hop_visit(h, h->n_through > 0, visit);
-    }
+        hop_visit_own(list_entry(it, struct kept_hop, link)->hop, upstream, visit);
 }
 
 void found_of_user(struct found *f, struct span upstream, struct span user, void (*visit)(struct hop *h))

@@ -95,8 +95,11 @@ bool hop_exempts(const struct hop *base, struct span host, uint16_t port);
 /* It has answered; it has sent a 407. The proxy learns of it too, but not from requests that it exempts. */
 void hop_answered(struct hop *h);
 void hop_asked(struct hop *h);
-/* It, and with `faces` its faces: each may go with its last connection. */
-void hop_visit(struct hop *proxy, bool faces, void (*visit)(struct hop *h));
+/* It and its faces: each may go with its last connection. */
+void hop_visit(struct hop *proxy, void (*visit)(struct hop *h));
+/* If it leads to or through this upstream: it, and those of its faces that are led there with the machine's own identity; whoever acts for a gateway's user is
+   that user all the way. */
+void hop_visit_own(struct hop *proxy, struct span upstream, void (*visit)(struct hop *h));
 /* Its faces for users of gateways that go by this name at the upstream that they lead to or through. */
 void hop_visit_user(struct hop *proxy, struct span upstream, struct span user, void (*visit)(struct hop *h));
 /* Who its user is at this upstream, itself or one on the way to it. NULL: it acts for nobody there, or it is not known as whom. */

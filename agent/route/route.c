@@ -367,24 +367,18 @@ void route_table_each(struct route_table *t, void (*visit)(struct hop *h))
 {
     struct list *it, *safe;
     for (size_t i = 0; i < t->n_proxies; i++)
-        hop_visit(t->proxies[i], true, visit);
+        hop_visit(t->proxies[i], visit);
     found_each(&t->found, visit);
-    list_each(it, safe, &t->direct) hop_visit(list_entry(it, struct hop, link), true, visit);
+    list_each(it, safe, &t->direct) hop_visit(list_entry(it, struct hop, link), visit);
 }
 
 void route_table_of(struct route_table *t, struct span upstream, void (*visit)(struct hop *h))
 {
     struct list *it, *safe;
     for (size_t i = 0; i < t->n_proxies; i++)
-        if (hop_meets(t->proxies[i], upstream))
-            hop_visit(t->proxies[i], t->proxies[i]->n_through > 0, visit);
+        hop_visit_own(t->proxies[i], upstream, visit);
     found_of(&t->found, upstream, visit);
-    list_each(it, safe, &t->direct)
-    {
-        struct hop *h = list_entry(it, struct hop, link);
-        if (hop_meets(h, upstream))
-            visit(h);
-    }
+    list_each(it, safe, &t->direct) hop_visit_own(list_entry(it, struct hop, link), upstream, visit);
 }
 
 void route_table_of_user(struct route_table *t, struct span upstream, struct span user,

@@ -709,6 +709,21 @@ class News(PerUser):
             self.says(self.comes(), user)
         self.assertEqual((self.judge.users("near"), agent.status()["upstreams"][0]["proxies"][0]["users"]), (["alice", "bob", "alice"], 2))
 
+    def test_the_machines_own_on_the_way(self):
+        """It ends what was made as the machine, and nothing that a user made: the tunnel to the far one was the user's, too."""
+        agent = self.chain(ASKS + "spares = 0\n", ASKS + "spares = 0\n")
+        for generation, upstream in enumerate(("near", "far"), 2):
+            for user in ("alice", "bob"):
+                self.says(self.comes(), user)
+            self.assertEqual(self.ask(agent, "/who").text, OWNER)
+            self.judge.tell("EVENT_GENERATION", upstream=upstream, generation=generation, identity=OWNER)
+            self.ends(self.far, OWNER, 2)
+        for user in ("alice", "bob"):
+            self.says(self.comes(), user)
+        self.assertEqual(self.judge.opened.count(("near", OWNER)), 2)
+        for upstream in ("near", "far"):
+            self.assertEqual([user for user in self.judge.users(upstream) if user != OWNER], ["alice", "bob"])
+
     def test_behind_a_tunnel(self):
         """Connections to a destination (connect-always), too."""
         origin = self.proxy(Open(), name="origin")

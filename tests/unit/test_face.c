@@ -265,6 +265,40 @@ static void found_by_their_name_at_the_upstream(void **state)
     hop_unref(near);
 }
 
+static struct hop *visited[8];
+static size_t n_visited;
+
+static void note(struct hop *h)
+{
+    visited[n_visited++] = h;
+}
+
+/* A new secret of the machine's own: whoever is led there as the machine is concerned, and no gateway's user. */
+static void the_machines_own_ways(void **state)
+{
+    (void)state;
+    struct hop *near = proxy(""), *far = proxy("client-credentials = use\n"), *through[] = {near};
+    free(far->upstream);
+    far->upstream = strdup("far");
+    hop_lead_through(far, through, 1);
+    struct hop *brought = hop_as(far, SPAN("alice"), SPAN("x")), *bare = hop_bare(far);
+    struct hop *hers = acts(far, "alice"), *free_hers = hop_acting(far, SPAN("gateway"), SPAN("alice"), true),
+               *at_near = hop_as(near, SPAN("alice"), SPAN("x"));
+    hop_visit_own(far, SPAN("other"), note);
+    assert_int_equal(n_visited, 0);
+    hop_visit_own(far, SPAN("a"), note);
+    assert_int_equal(n_visited, 3);
+    assert_ptr_equal(visited[0], bare);
+    assert_ptr_equal(visited[1], brought);
+    assert_ptr_equal(visited[2], far);
+    hop_visit_own(near, SPAN("a"), note);
+    assert_int_equal(n_visited, 4);
+    assert_ptr_equal(visited[3], near);
+    struct hop *ours[] = {brought, bare, hers, free_hers, at_near, far, near};
+    for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
+        hop_unref(ours[i]);
+}
+
 static void exempt(void **state)
 {
     (void)state;
@@ -299,6 +333,7 @@ int main(void)
         cmocka_unit_test(the_way_there_is_the_users_too),
         cmocka_unit_test(users_have_a_most),
         cmocka_unit_test(found_by_their_name_at_the_upstream),
+        cmocka_unit_test(the_machines_own_ways),
         cmocka_unit_test(exempt),
         cmocka_unit_test(a_bad_pattern),
     };
