@@ -1914,6 +1914,8 @@ PER_USER = [
     row("per-user: a password that another one has followed is not waited for",
         ("agent/relay/hold.c", " && span_eq(span_str(g->user), user))", ")"),
         PER_USER_TEST + "Holds.test_news_that_were_there_before"),
+    row("of another upstream of the chain: each counts its own",
+        ("agent/relay/hold.c", "        h->retried = 0;\n", "        h->retried |= 0;\n"), PER_USER_TEST + "Holds.test_news_that_were_there_before_in_a_chain"),
     row("per-user: connections of a user whose secret has changed end",
         ("agent/agent.c", "        route_table_of_user(a->routes, event->upstream, user, pool_flush);", "        (void)user;"),
         PER_USER_TEST + "News.test_idle_connections_of_that_user_end", PER_USER_TEST + "News.test_behind_a_tunnel",

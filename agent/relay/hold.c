@@ -114,6 +114,17 @@ static uint64_t patience(const struct exchange *e)
     return most > gone ? most - gone : 0;
 }
 
+/* In a chain each upstream has generations of its own. */
+static void set_whose(struct hold *h, const char *upstream, const char *user)
+{
+    if (!span_eq(span_str(h->upstream), span_str(upstream)) || !span_eq(span_str(h->user), span_str(user)))
+        h->retried = 0;
+    free(h->upstream);
+    free(h->user);
+    h->upstream = mem_strdup(upstream);
+    h->user = mem_strdup(user);
+}
+
 bool hold_failure(struct exchange *e, const struct ask_failure *failure)
 {
     struct hold *h = &e->hold;
@@ -122,10 +133,7 @@ bool hold_failure(struct exchange *e, const struct ask_failure *failure)
     const char *user = hop_known_as(e->hops[e->at], span_str(failure->upstream));
     if (gate_acts(e) && !user)
         return false;
-    free(h->upstream);
-    free(h->user);
-    h->upstream = mem_strdup(failure->upstream);
-    h->user = mem_strdup(user);
+    set_whose(h, failure->upstream, user);
     uint64_t left = patience(e);
     if (!left || e->relay->holds.n >= HOLDS_MOST || e->relay->draining)
         return false;

@@ -801,6 +801,31 @@ class Holds(PerUser):
                 self.news("bob")
             self.passes(bob, "bob")
 
+    def test_news_that_were_there_before_in_a_chain(self):
+        """First of the near one, then of the far one, which counts its own."""
+        class Late(Acting):
+            questions, late = [], threading.Event()
+
+            def challenged(self, message, user):
+                upstream = self.opened[message["context"] - 1][0]
+                self.questions.append(upstream)
+                if self.questions.count(upstream) > 1:
+                    return super().challenged(message, user)
+                self.late.wait(30)
+                self.late.clear()
+                return {"verdict": "UNAVAILABLE", "why": "there is no password of " + user, "flags": LOGIN_HELPS, "generation": 1}
+
+        near, far = self.proxy(Asks(Personal(), then=Passes()), name="near"), self.proxy(Asks(Personal(), then=Names()), name="far")
+        agent = self.start("[upstream far]\nproxy = %s\n%svia = near\n" % (far.url, self.WAITS) + near.upstream(self.WAITS, name="near") + GATE, judge=Late())
+        client = self.connects("alice")
+        for upstream in ("near", "far"):
+            wait_until(lambda: Late.questions[-1:] == [upstream], "the question about the %s one" % upstream)
+            self.news("alice", upstream)
+            agent.wait_log("upstream %s: new credentials of alice" % upstream)
+            Late.late.set()
+        self.passes(client, "alice")
+        self.assertEqual(Late.questions[:3], ["near", "near", "far"])
+
     def test_it_is_the_gateways_page_when_the_time_is_up(self):
         agent = self.one_proxy(lines=ASKS + "wait-for-password = 1\n", judge=self.Missing())
         answer = self.own(self.connects("bob").read_response("CONNECT"), 502, "proxy_configuration_error", "nothing to log in with at the next proxy for bob")
