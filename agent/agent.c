@@ -46,6 +46,12 @@ static void trial_wanted(void *owner, const struct keys_msg *event)
     trial_for_keyholder(&a->out, hops, n, event);
 }
 
+static void keyholder_ended(void *owner)
+{
+    struct agent *a = owner;
+    holds_keyholder_ended(&a->relay);
+}
+
 /* --- the network --- */
 
 static void begin_anew(struct hop *h)
@@ -237,7 +243,8 @@ static struct starter *start_pac_starter(struct agent *a)
 
 static bool build(struct agent *a, struct err *e)
 {
-    static const struct keys_client_events keys_events = {generation_changed, trial_wanted};
+    static const struct keys_client_events keys_events = {generation_changed, trial_wanted,
+                                                          keyholder_ended};
     if (!given_take(&a->doors.given, e))
         return false;
     a->config = config_load(a->config_path, e);

@@ -54,7 +54,7 @@ static void answered(void *owner, const struct keys_msg *m)
 
 struct outbound *doctor_own_outbound(struct doctor *d)
 {
-    static const struct keys_client_events events = {ignore, ignore};
+    static const struct keys_client_events events = {ignore, ignore, NULL};
     if (d->agent)
         return NULL;
     if (!d->own) {

@@ -45,7 +45,7 @@ static void answered(void *owner, const struct keys_msg *answer)
 
 int login_alone(const char *config_path, const struct keys_msg *login)
 {
-    static const struct keys_client_events events = {generation_changed, trial_wanted};
+    static const struct keys_client_events events = {generation_changed, trial_wanted, NULL};
     struct err e;
     struct config *c = config_load(config_path, &e);
     if (!c)

@@ -109,6 +109,8 @@ static void lost(struct keys_client *k, const char *how)
         k->backoff_ms = BACKOFF_MOST_MS;
     k->not_before = loop_now(k->loop) + k->backoff_ms;
     end_all(k, KEYS_RESTART, "the keyholder ended in the middle of the handshake", "");
+    if (k->events->ended)
+        k->events->ended(k->owner);
 }
 
 static void program_ended(void *owner, int exit_status, int signal)

@@ -31,6 +31,7 @@ struct keys_call {
 struct keys_client_events {
     void (*generation)(void *owner, const struct keys_msg *event);
     void (*trial)(void *owner, const struct keys_msg *event);
+    void (*ended)(void *owner); /* it died, and its calls have been told; NULL: nobody wants to know */
 };
 
 enum keys_life {

@@ -196,6 +196,19 @@ void holds_generation(struct relay *r, struct span upstream, struct span user, u
     go_round(r, g);
 }
 
+void holds_keyholder_ended(struct relay *r)
+{
+    struct list *it, *safe;
+    list_each(it, safe, &r->holds.waiting)
+    {
+        struct exchange *e = exchange_of(it);
+        if (!e->hold.user)
+            continue;
+        stop(e);
+        gate_asks_again(e);
+    }
+}
+
 void holds_reloaded(struct relay *r)
 {
     go_round(r, NULL);

@@ -51,6 +51,8 @@ void hold_free(struct exchange *e);
 
 /* New credentials for this upstream are there; `user` not empty: of that user of a gateway, there. */
 void holds_generation(struct relay *r, struct span upstream, struct span user, uint32_t generation);
+/* The keyholder died, and with it what it knew of a gateway's clients: those who wait as one of its users are asked again who they are, while they can answer. */
+void holds_keyholder_ended(struct relay *r);
 /* A new configuration is. */
 void holds_reloaded(struct relay *r);
 /* We are about to end: nobody waits any more. */

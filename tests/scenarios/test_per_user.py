@@ -826,6 +826,20 @@ class Holds(PerUser):
         self.passes(client, "alice")
         self.assertEqual(Late.questions[:3], ["near", "near", "far"])
 
+    def test_the_keyholder_dies(self):
+        """It knows nobody any more: who waits as a user is asked again who that is, at once; the machine's own goes on waiting."""
+        agent = self.one_proxy(lines=self.WAITS + "spares = 0\n", judge=self.Missing())
+        alice, own = self.connects("alice"), self.wire(agent)
+        own.send(get("site.example:443", method="CONNECT"))
+        self.held(agent, 2)
+        self.judge.die()
+        self.must_show(alice.read_response("CONNECT"))
+        self.held(agent, 1)
+        alice.send(get("site.example:443", basic("alice"), method="CONNECT"))
+        self.passes(alice, "alice")
+        self.judge.tell("EVENT_GENERATION", upstream="corp", generation=2, identity=OWNER)
+        self.passes(own, OWNER)
+
     def test_it_is_the_gateways_page_when_the_time_is_up(self):
         agent = self.one_proxy(lines=ASKS + "wait-for-password = 1\n", judge=self.Missing())
         answer = self.own(self.connects("bob").read_response("CONNECT"), 502, "proxy_configuration_error", "nothing to log in with at the next proxy for bob")

@@ -223,6 +223,20 @@ class Keyholder(Gateway):
         self.passes(client, "alice")
         self.assertEqual(self.personal.shown, [("alice", False), ("alice", True)])
 
+    def test_the_keyholder_is_killed_while_they_wait(self):
+        """Nothing is known of them then: they are asked again while they can answer, and wait on; the password still reaches them."""
+        agent = self.with_keyring(ManyNtlm(), more="wait-for-password = 1h\n")
+        clients = [self.connect("alice") for _ in range(2)]
+        self.held(agent, 2)
+        os.kill(agent.keys_pid(), signal.SIGKILL)
+        for client in clients:
+            self.assertEqual(client.read_response("CONNECT").status, 407)
+            client.send(get("site.example:443", basic("alice"), method="CONNECT"))
+        self.held(agent, 2)
+        self.login(agent, "alice")
+        for client in clients:
+            self.passes(client, "alice")
+
     def test_nobody_waits_unless_told(self):
         self.with_keyring(ManyNtlm())
         self.own(self.connect("alice").read_response("CONNECT"), 502, "proxy_configuration_error", "alice")

@@ -314,7 +314,7 @@ static void ask_figures(void)
 
 static void begin(const char *upstream, const char *const *answers)
 {
-    static const struct keys_client_events keys_events = {nothing, nothing};
+    static const struct keys_client_events keys_events = {nothing, nothing, NULL};
     uint16_t port;
     char text[200];
     struct err e = {0};

@@ -197,7 +197,17 @@ static void on_trial(void *owner, const struct keys_msg *m)
     buf_addf(&events_seen, "trial %.*s %u;", SPAN_ARG(m->upstream), m->trial);
 }
 
-static const struct keys_client_events events = {on_generation, on_trial};
+static unsigned ends_seen;
+static unsigned answers_before; /* the last of them */
+
+static void on_ended(void *owner)
+{
+    assert_ptr_equal(owner, &keys);
+    ends_seen++;
+    answers_before = answers;
+}
+
+static const struct keys_client_events events = {on_generation, on_trial, on_ended};
 
 static void ask(struct asker *a, const char *what);
 
@@ -416,6 +426,7 @@ static void test_asking_from_inside_of_an_answer(void **state)
 static void all_restart(const char *how)
 {
     size_t lives = fake_lives();
+    unsigned ends = ends_seen;
     begin(NULL);
     until(asked("answer") == KEYS_OK);
     uint32_t instance = keys_client_instance(keys);
@@ -423,6 +434,7 @@ static void all_restart(const char *how)
         ask(&askers[i], "hold");
     ask(&askers[5], how);
     until(askers[5].answered);
+    assert_int_equal(answers_before, answers);
     for (size_t i = 0; i <= 5; i++) {
         if (askers[i].answered != 1 || askers[i].verdict != KEYS_RESTART)
             fail_msg("%s: call %zu: %u answers, %s", how, i, askers[i].answered,
@@ -438,6 +450,7 @@ static void all_restart(const char *how)
     for (size_t i = 0; i <= 5; i++)
         assert_int_equal(askers[i].answered, 1);
     end();
+    assert_int_equal(ends_seen, ends + 1); /* our own end is none of its */
 }
 
 static void test_it_dies_in_the_middle(void **state)

@@ -437,7 +437,7 @@ static void ask_keyholder(void)
 
 static void begin_asking(const char *upstream)
 {
-    static const struct keys_client_events events = {nothing, nothing};
+    static const struct keys_client_events events = {nothing, nothing, NULL};
     begin(8, 2);
     hop->upstream = mem_strdup(upstream);
     hop->authenticates = hop->asks = true;
