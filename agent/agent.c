@@ -243,8 +243,7 @@ static struct starter *start_pac_starter(struct agent *a)
 
 static bool build(struct agent *a, struct err *e)
 {
-    static const struct keys_client_events keys_events = {generation_changed, trial_wanted,
-                                                          keyholder_ended};
+    static const struct keys_client_events keys_events = {generation_changed, trial_wanted, keyholder_ended};
     if (!given_take(&a->doors.given, e))
         return false;
     a->config = config_load(a->config_path, e);

@@ -109,10 +109,25 @@ static bool same_host(const char *a, const char *b)
     return span_ieq(span_str(a), span_str(b)) || takes(a, b) || takes(b, a);
 }
 
+/* Over what leads nowhere else: "//" and "/./". */
+static const char *next_step(const char *path)
+{
+    while (path[0] == '/' && (path[1] == '/' || (path[1] == '.' && path[2] == '/')))
+        path += path[1] == '/' ? 1 : 2;
+    return path;
+}
+
+static bool same_path(const char *a, const char *b)
+{
+    for (a = next_step(a), b = next_step(b); *a && *a == *b; a = next_step(a + 1), b = next_step(b + 1))
+        ;
+    return *a == *b;
+}
+
 static bool same_place(const struct config_address *a, const struct config_address *b)
 {
     if (a->path || b->path)
-        return a->path && b->path && strcmp(a->path, b->path) == 0;
+        return a->path && b->path && same_path(a->path, b->path);
     return a->port != 0 && a->port == b->port && same_host(a->host, b->host);
 }
 
@@ -146,8 +161,8 @@ static bool check_one(struct door d, struct err *e)
                 continue;
             bool wide = b->host && takes(b->host, a->host);
             err_set(e, ERR_CONFIG,
-                    "%s is also %s, which stands here too; leave that out, or choose another port for it",
-                    wide ? b->text : a->text, wide ? a->text : b->text);
+                    "%s is also %s, which stands here too; leave that out, or choose another %s for it",
+                    wide ? b->text : a->text, wide ? a->text : b->text, a->path ? "path" : "port");
             return origin_blame(d.at, e);
         }
     return true;

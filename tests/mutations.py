@@ -1454,6 +1454,8 @@ GATEWAY = [
         ("agent/keys/provider.c", ": S_IWGRP | S_IRWXO;", ": S_IRWXG | S_IRWXO;"), "keys test_program.OthersMayRead.test_of_another_user"),
     row("an address for all takes that of each: two ways in at one port",
         ("config/places.c", "    return strcmp(all, six ? \"::\" : \"0.0.0.0\") == 0;", "    return six && strcmp(all, \"::\") == 0 && !*host;"), "unit test_config.test_gateway_errors"),
+    row("one Unix socket by two spellings of its path",
+        ("config/places.c", "        path += path[1] == '/' ? 1 : 2;\n    return path;", "        return path;\n    return path;"), "unit test_config.test_value_errors"),
     row("also of two addresses in one setting",
         ("config/places.c", "            if (!same_place(a, b))\n", "            if (!same_place(a, b) || d.n)\n"), "unit test_config.test_gateway_errors", "unit test_config.test_value_errors"),
     row("no gateway is told to have none where it has to name one",

@@ -35,7 +35,8 @@ struct hold {
     char *upstream; /* whose password it waits for */
     char *user;     /* or, where a gateway's user has his own: his (by hop_known_as); NULL: the upstream's */
     uint64_t since; /* loop_now when it came first */
-    uint32_t retried; /* of that: the generation for which it did not wait at all, because that had come already */
+    uint32_t
+        retried; /* of that: the generation for which it did not wait at all, because that had come already */
     struct deadline deadline;
     enum page_cause cause; /* the page for when the time is up */
     struct buf why, remedy;

@@ -245,8 +245,7 @@ void found_each(struct found *f, void (*visit)(struct hop *h))
 void found_of(struct found *f, struct span upstream, void (*visit)(struct hop *h))
 {
     struct list *it, *safe;
-    list_each(it, safe, &f->hops)
-        hop_visit_own(list_entry(it, struct kept_hop, link)->hop, upstream, visit);
+    list_each(it, safe, &f->hops) hop_visit_own(list_entry(it, struct kept_hop, link)->hop, upstream, visit);
 }
 
 void found_of_user(struct found *f, struct span upstream, struct span user, void (*visit)(struct hop *h))

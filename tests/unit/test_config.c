@@ -451,6 +451,11 @@ static void test_value_errors(void **state)
         {"[client a]\ntoken = sha256:g" HASH, "t.conf:2: token: " NO_HASH},
         {"[listen]\nhttp = 127.0.0.1:1 127.0.0.1:1", "t.conf:2: http: \"127.0.0.1:1\" stands here twice"},
         {"[listen]\nhttp = unix:/a unix:/a", "t.conf:2: http: \"unix:/a\" stands here twice"},
+        {"[listen]\nhttp = unix:/d/a unix:/d/a.b unix:/d/.a unix://.//d/././a\n" UP,
+         "t.conf:2: unix:/d/a is also unix://.//d/././a, which stands here too; leave that out, or choose "
+         "another path for it"},
+        {"[listen]\nhttp = unix:/d/a\nsocks = unix:/d//a\n" UP,
+         "t.conf:3: unix:/d//a is also unix:/d/a, which has another use already, in t.conf:2"},
         {"[listen]\nhttp = unix:a", "t.conf:2: http: a path begins with / or ~/"},
         {"[listen]\nhttp = unix:", "t.conf:2: http: a path begins with / or ~/"},
         {"[listen]\nhttp = unix:/" LONG60 LONG60,
