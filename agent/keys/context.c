@@ -195,7 +195,7 @@ void context_open(struct keyholder *k, const struct keys_msg *m)
                                   .verdict = KEYS_OK,
                                   .context = c->id,
                                   .generation = c->e->generation,
-                                  .identity = span_str(identity_text(c->e))});
+                                  .identity = span_str(identity_known_as(c->e))});
 }
 
 /* The question's frame. NULL: it was answered already. */

@@ -36,7 +36,8 @@ struct edition *edition_new(struct identity *who)
     struct edition *e = mem_zero(sizeof *e);
     e->refs = 1;
     e->who = who;
-    e->generation = ++who->last_generation;
+    /* Two residents may be one to the agent, which takes the higher number for the newer. */
+    e->generation = who->resident ? ++who->k->last_generation : ++who->last_generation;
     e->looked_at = INT64_MIN / 2;
     who->editions++;
     renewal_init(&e->renewal);

@@ -197,6 +197,11 @@ const char *identity_text(const struct edition *e)
     return e->bundle && e->bundle->ticket.principal ? e->bundle->ticket.principal : "";
 }
 
+const char *identity_known_as(const struct edition *e)
+{
+    return e->who->resident ? e->account.qualified : identity_text(e);
+}
+
 void identity_follow(struct identity *who, struct edition *e)
 {
     struct edition *old = who->current;
@@ -218,7 +223,7 @@ void identity_put(struct identity *who, struct edition *e)
                                   .upstream = span_str(who->name),
                                   .generation = e->generation,
                                   .flags = who->resident ? KEYS_GUEST : 0,
-                                  .identity = span_str(identity_text(e))});
+                                  .identity = span_str(identity_known_as(e))});
 }
 
 static bool uses(const struct edition *e, const struct guard *g)

@@ -136,6 +136,9 @@ struct hop *identity_hop(struct identity *who, struct span host, uint32_t port);
 /* Does the configuration still name it? */
 bool identity_names(const struct identity *who, const struct hop *h);
 const char *identity_text(const struct edition *e); /* for people; "" while unknown */
+/* For the agent, which tells by it whose connections go and who waits for a login. Of a gateway's user, it is what the keyring's item is named after:
+   the upstream's domain may make one of two spellings. */
+const char *identity_known_as(const struct edition *e);
 
 /* This edition is in force from now on: the agent is told, those who wait run again. Takes over the reference. */
 void identity_put(struct identity *who, struct edition *e);

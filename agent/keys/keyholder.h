@@ -32,6 +32,7 @@ struct keyholder {
     bool
         one_errand; /* descriptor 3 leads to a verb that asks one question, makes its trial connection, and ends */
     uint32_t last_trial;
+    uint32_t last_generation; /* of all residents together (resident.h) */
     unsigned network; /* another one each time the agent says so: what failed in an older one says nothing */
     uint64_t tick;    /* grows with each question and each finding: what was before what */
 };

@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/log.h"
 #include "keys/keyring_job.h"
+#include "keys/resident.h"
 #include "keys/typed.h"
 
 #define TRIAL_MS 60000
@@ -72,6 +73,8 @@ static void promote(struct trial *t, bool in_keyring)
     e->only_copy = !in_keyring;
     t->who->candidate = NULL;
     identity_put(t->who, e);
+    if (t->who->resident)
+        residents_forget(t->who, e->account.qualified, t->who);
 }
 
 static void stored(struct trial *t, enum provided_kind kind, const struct err *e)

@@ -21,7 +21,7 @@ static void forget(const struct logout *l, const struct keyring_job *j)
         return;
     }
     if (j && j->resident)
-        residents_forget(who, j->user);
+        residents_forget(who, j->user, NULL);
     else
         identity_put(who, edition_new(who));
     typed_answer(who->k, l->peer, l->call, KEYS_OK, "", NULL);

@@ -145,13 +145,13 @@ struct identity *resident_named(struct identity *host, struct span user, struct 
 }
 
 /* A bare name that the upstream's domain was added to, and the same in full, are two who have one item. */
-void residents_forget(struct identity *host, const char *qualified)
+void residents_forget(struct identity *host, const char *qualified, const struct identity *but)
 {
     struct list *it, *safe;
     list_each(it, safe, &host->k->identities)
     {
         struct identity *who = list_entry(it, struct identity, node);
-        if (who->resident && strcmp(who->name, host->name) == 0 &&
+        if (who->resident && who != but && strcmp(who->name, host->name) == 0 &&
             strcmp(who->account.qualified, qualified) == 0)
             identity_put(who, edition_new(who));
     }

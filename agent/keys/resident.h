@@ -15,8 +15,8 @@
 struct identity *resident_find(struct identity *host, const struct inbound *in, struct guest_no *no);
 /* The same by name, for a login. */
 struct identity *resident_named(struct identity *host, struct span user, struct guest_no *no);
-/* What the keyring had for this account (in full, as it has it) is gone: nobody goes on with it. */
-void residents_forget(struct identity *host, const char *qualified);
+/* What the keyring had for this account (in full, as it has it) is gone, or another: nobody goes on with it. `but`: who has the new one; or NULL. */
+void residents_forget(struct identity *host, const char *qualified, const struct identity *but);
 /* What somebody types as the name of a gateway's user, as that gateway would say it. The caller frees. */
 char *residents_account(const struct config *c, struct span typed);
 /* What its program handed us last; NULL: nothing. Lent. */

@@ -412,9 +412,28 @@ class Keyring(ResidentTest):
             self.assertEqual(self.acts(k, door).challenged(["Basic realm=x"]).verdict, "SEND")
         self.news(k)
         self.assertEqual(k.login_link().ask("LOGOUT", upstream="corp", user="alice", flags=GUEST).verdict, "OK")
-        self.assertEqual({who for _, who, _ in self.news(k)}, {"alice", "CORP\\alice"})
+        self.assertEqual(self.news(k), [("corp", "CORP\\alice", GUEST)] * 2)
         for door in (full, bare):
             self.fails(k, door, "no password for corp (gateway)", offer=["Basic realm=x"])
+
+    def test_login_of_who_has_the_upstreams_domain(self):
+        """What the log says to type reaches the bare name too: whoever had the old password is given up, and the agent knows both by the item's name."""
+        k = self.keyholder("domain = CORP\n" + self.text, domain=None)
+        door = Door(k)
+        self.assertEqual(door.step(basic("alice")).identity, "alice")
+        self.fails(k, door, "exeat login corp --for 'CORP\\alice'", offer=["Basic realm=x"])
+        for secret in ("Old", "New"):
+            before = self.acts(k, door).opened
+            self.login(k, "CORP\\alice", secret)
+            k.ask("STATUS", upstream="no-such-upstream")
+            events = [e for e in k.events if e.type == "EVENT_GENERATION"]
+            self.assertEqual([(e.identity, e.flags) for e in events], [(before.identity, GUEST)] * 2)
+            numbers = [before.generation, *(e.generation for e in events)]
+            self.assertEqual(sorted(set(numbers)), numbers)  # two that are one to the agent
+            k.events.clear()
+            c = self.acts(k, door)
+            self.assertEqual(c.challenged(["Basic realm=x"]).header, basic("alice", secret))
+            c.close()
 
     def test_where_no_login_is_for_users(self):
         for text, gateway, words in ((self.text, {"identity": "shared"}, "does not act"),

@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import threading
+from unittest import mock
 
 from agent import wait_until
 from base import AUTH, SITE, Later
@@ -202,6 +203,31 @@ class Keyholder(Gateway):
         self.login(agent, "alice")
         for client in clients:
             self.passes(client, "alice")
+
+    def test_the_upstreams_domain(self):
+        """To the gateway alice is a bare name, and the upstream adds the domain: what the log says to type is for who waits, and who is connected."""
+        full = "CORP\\alice"
+        old, new = PASSWORDS["alice"], "another"
+        agent = self.with_keyring(ManyBasic(), more="domain = CORP\nwait-for-password = 1h\n")
+        self.own(self.comes().ask(get(SITE + "/who", basic("alice"))), 502, "proxy_configuration_error", "alice")
+        agent.wait_log("exeat login corp --for 'CORP\\\\alice'")
+        client = self.connect("alice")
+        self.held(agent, 1)
+        with mock.patch.dict(PASSWORDS, {full: old}):
+            self.login(agent, full)
+            self.passes(client, "alice")
+            self.says(self.comes(), "alice")
+        with mock.patch.dict(PASSWORDS, {full: new, "alice": new}):
+            shown = len(self.personal.shown)
+            self.login(agent, full)
+            self.says(self.comes(), "alice")
+            self.assertNotIn(False, [good for _, good in self.personal.shown[shown:]])
+        client.close()
+        self.onward.wait(lambda: self.onward.count_open() == 1, "the end of the tunnel, and of what had the old password")
+        os.kill(agent.keys_pid(), signal.SIGKILL)
+        agent.wait_log("the keyholder was ended by signal 9")
+        agent.exeat("logout", "corp", "--for", full, check=True)
+        self.onward.wait(lambda: self.onward.count_open() == 0, "the end of alice's connection")
 
     def test_a_refusal_that_comes_after_the_new_password(self):
         late = threading.Event()
