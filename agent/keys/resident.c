@@ -28,29 +28,76 @@ static struct config_upstream section_of(const struct config_upstream *host)
     return *host;
 }
 
+static bool acts_for_users(const struct config_gateway *g)
+{
+    return g->n_listen && g->identity == GATEWAY_IDENTITY_PER_USER;
+}
+
 bool residents_are_welcome(const struct config *c)
 {
     for (size_t i = 0; i < c->n_gateways; i++)
-        if (c->gateways[i].n_listen && c->gateways[i].identity == GATEWAY_IDENTITY_PER_USER)
+        if (acts_for_users(&c->gateways[i]))
             return true;
     return false;
 }
 
-char *residents_account(const struct config *c, struct span typed)
+/* The domains of the gateways that act for users, each once. false: one has none, and a name there is what was typed. */
+static bool find_domains(const struct config *c, const char **domains, size_t *n)
 {
-    bool plain = span_find(typed, '\\') == typed.n && span_find(typed, '@') == typed.n;
+    *n = 0;
+    for (size_t i = 0; i < c->n_gateways; i++) {
+        const char *domain = c->gateways[i].domain;
+        size_t seen = 0;
+        if (!acts_for_users(&c->gateways[i]))
+            continue;
+        if (!domain || !*domain)
+            return false;
+        while (seen < *n && strcmp(domains[seen], domain) != 0)
+            seen++;
+        domains[seen] = domain;
+        *n += seen == *n;
+    }
+    return *n > 0;
+}
+
+/* The way that a gateway writes the domain of a name in full. NULL: no gateway has it. */
+static const char *spelling_of(struct span domain, const char *const *domains, size_t n)
+{
+    const char *found = NULL;
+    for (size_t i = 0; i < n; i++)
+        if (span_eq(domain, span_str(domains[i])) || (!found && span_ieq(domain, span_str(domains[i]))))
+            found = domains[i];
+    return found;
+}
+
+/* As a gateway of this domain would say it. NULL: it is no name. */
+static char *said_in(const char *domain, struct span typed, bool bare)
+{
     struct buf text = {0};
-    const char *domain = NULL;
-    for (size_t i = 0; i < c->n_gateways && !domain; i++)
-        if (c->gateways[i].n_listen && c->gateways[i].identity == GATEWAY_IDENTITY_PER_USER)
-            domain = c->gateways[i].domain;
-    if (plain && domain && *domain)
+    if (bare && domain)
         buf_addf(&text, "%s\\", domain);
     buf_add_span(&text, typed);
     char *spelt = span_dup(buf_span(&text));
     buf_free(&text);
     char *account = inbound_account(domain, spelt, false, false);
     free(spelt);
+    return account;
+}
+
+char *residents_account(const struct config *c, struct span typed, struct buf *choices)
+{
+    size_t n, slash = span_find(typed, '\\');
+    bool bare = slash == typed.n && span_find(typed, '@') == typed.n;
+    const char **domains = mem_zero((c->n_gateways + 1) * sizeof *domains);
+    const char *domain = NULL;
+    if (find_domains(c, domains, &n))
+        domain = bare ? domains[0] : spelling_of(span_head(typed, slash), domains, n);
+    else
+        n = 0;
+    char *account = said_in(domain, typed, bare);
+    for (size_t i = 0; bare && account && n > 1 && i < n; i++)
+        buf_addf(choices, "%s%s\\%.*s", i ? " or " : "", domains[i], SPAN_ARG(typed));
+    free(domains);
     return account ? account : mem_strdup("");
 }
 

@@ -17,8 +17,9 @@ struct identity *resident_find(struct identity *host, const struct inbound *in, 
 struct identity *resident_named(struct identity *host, struct span user, struct guest_no *no);
 /* What the keyring had for this account (in full, as it has it) is gone, or another: nobody goes on with it. `but`: who has the new one; or NULL. */
 void residents_forget(struct identity *host, const char *qualified, const struct identity *but);
-/* What somebody types as the name of a gateway's user, as that gateway would say it. The caller frees. */
-char *residents_account(const struct config *c, struct span typed);
+/* What somebody types as the name of a gateway's user, as that gateway would say it; "" where it is no name. The caller frees. Where gateways would
+   say different things, these are the choices; otherwise those stay empty. */
+char *residents_account(const struct config *c, struct span typed, struct buf *choices);
 /* What its program handed us last; NULL: nothing. Lent. */
 struct handed *resident_handed(const struct identity *who);
 /* The configured identity of its upstream, whose keytab may act for it. NULL: it is gone from the configuration. */

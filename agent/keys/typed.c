@@ -73,6 +73,17 @@ bool typed_is_of_its_form(struct keyholder *k, struct identity *who, uint32_t pe
     return false;
 }
 
+/* `choices` is used up. */
+static void say_choices(struct keyholder *k, uint32_t peer, const struct keys_msg *m, struct buf *choices)
+{
+    struct buf why = {0}, remedy = {0};
+    buf_addf(&why, "the gateways have different domains, and %.*s may be a user in each", SPAN_ARG(m->user));
+    buf_addf(&remedy, "Name the user in full: %s.", buf_cstr(choices));
+    typed_answer(k, peer, m->call, KEYS_UNAVAILABLE, buf_cstr(&why), buf_cstr(&remedy));
+    buf_free(&why);
+    buf_free(&remedy);
+}
+
 struct identity *typed_resident(struct identity *host, uint32_t peer, const struct keys_msg *m)
 {
     struct guest_no no;
@@ -83,10 +94,14 @@ struct identity *typed_resident(struct identity *host, uint32_t peer, const stru
                      "Set secret = keyring for this upstream.");
         return NULL;
     }
-    char *name = residents_account(k->config, m->user);
-    struct identity *who = resident_named(host, span_str(name), &no);
-    if (!who)
+    struct buf choices = {0};
+    struct identity *who = NULL;
+    char *name = residents_account(k->config, m->user, &choices);
+    if (choices.n)
+        say_choices(k, peer, m, &choices);
+    else if (!(who = resident_named(host, span_str(name), &no)))
         typed_answer(k, peer, m->call, no.verdict, no.why, no.remedy);
+    buf_free(&choices);
     free(name);
     return who;
 }

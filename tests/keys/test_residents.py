@@ -435,6 +435,41 @@ class Keyring(ResidentTest):
             self.assertEqual(c.challenged(["Basic realm=x"]).header, basic("alice", secret))
             c.close()
 
+    def test_gateways_of_different_domains(self):
+        """Whose name is typed is told by the gateways all together, and where they cannot tell, a person does."""
+        def gateways(*domains):
+            return "".join("[gateway %d]\nlisten = 127.0.0.1:1%d\nusers = %s/users\nauth = basic\nidentity = per-user\n%s"
+                           % (i, i, self.directory, "domain = %s\n" % d if d else "") for i, d in enumerate(domains))
+
+        for first, more, typed, accounts in (("CORP", ["CORP"], "alice", ["CORP\\alice"]),
+                                             (None, ["CORP"], "alice", ["alice"]),
+                                             (None, ["CORP"], "corp\\alice", ["corp\\alice"]),
+                                             ("CORP", ["EVIL"], "evil\\alice", ["EVIL\\alice"]),
+                                             ("CORP", ["EVIL"], "OTHER\\alice", ["OTHER\\alice"]),
+                                             ("CORP", ["corp"], "corp\\alice", ["corp\\alice"]),
+                                             ("CORP", ["EVIL", "CORP"], "alice", ["CORP\\alice", "EVIL\\alice"])):
+            with self.subTest(first=first, more=more, typed=typed):
+                k = self.keyholder(self.text, domain=first, more=gateways(*more))
+                if len(accounts) == 1:
+                    answer, _ = self.login(k, typed, "Alice's")
+                    self.assertIn("password of %s was" % accounts[0], answer.why)
+                for verb in ("LOGIN", "LOGOUT") if len(accounts) > 1 else ():
+                    answer = k.login_link().ask(verb, upstream="corp", user=typed, secret="x" * (verb == "LOGIN"), flags=GUEST)
+                    self.assertEqual((answer.verdict, answer.why), ("UNAVAILABLE", "The gateways have different domains, and alice may be a user in each."))
+                    self.assertEqual(answer.remedy, "Name the user in full: %s." % " or ".join(accounts))
+
+    def test_a_gateway_without_domain_among_others(self):
+        """Its log names the user as it does, and that is whom a login reaches."""
+        other = "[gateway other]\nlisten = 127.0.0.1:10\nusers = %s/users\nauth = basic\nidentity = per-user\ndomain = CORP\n" % self.directory
+        k = self.keyholder(self.text, domain=None, more=other)
+        doors = (Door(k), "alice"), (Door(k, "other"), "CORP\\alice")
+        for door, account in doors:
+            self.assertEqual(door.step(basic("alice")).identity, account)
+            self.fails(k, door, "exeat login corp --for '%s'" % account, offer=["Basic realm=x"])
+            self.login(k, account, "Of " + account)
+        for door, account in doors:
+            self.assertEqual(self.acts(k, door).challenged(["Basic realm=x"]).header, basic(account, "Of " + account))
+
     def test_where_no_login_is_for_users(self):
         for text, gateway, words in ((self.text, {"identity": "shared"}, "does not act"),
                                      ("auth = negotiate basic\nsecret = prompt\n", {"auth": "negotiate basic"}, "keeps one password"),
