@@ -166,7 +166,10 @@ static void looked(struct keyring_job *j)
 {
     struct trial *t = j->owner;
     const char *remedy =
-        j->kind == PROVIDED_NOWHERE
+        j->kind == PROVIDED_NOWHERE && j->resident
+            ? "Without a keyring, set secret = file:PATH with " SECRET_USER
+              " in it, or secret = command:COMMAND with $" SECRET_USER_VARIABLE "."
+        : j->kind == PROVIDED_NOWHERE
             ? "Without a keyring, set secret = prompt (kept in memory only), secret = file:PATH or secret = "
               "command:COMMAND."
             : "Unlock the keyring (log in to the desktop, or use its password manager) and try again.";
@@ -208,7 +211,7 @@ void login_begin(struct keyholder *k, uint32_t peer, const struct keys_msg *m)
 {
     struct identity *who = identity_named(k, m->upstream);
     struct buf why = {0};
-    if (!typed_is_taken(k, who, peer, m->call))
+    if (!typed_is_taken(k, who, peer, m))
         return;
     if (m->flags & KEYS_GUEST && !(who = typed_resident(who, peer, m)))
         return;

@@ -37,7 +37,7 @@ void logout_begin(struct keyholder *k, uint32_t peer, const struct keys_msg *m)
 {
     struct identity *who = identity_named(k, m->upstream);
     bool resident = m->flags & KEYS_GUEST;
-    if (!typed_is_taken(k, who, peer, m->call))
+    if (!typed_is_taken(k, who, peer, m))
         return;
     struct identity *guest = resident ? typed_resident(who, peer, m) : NULL;
     if (resident && !guest)

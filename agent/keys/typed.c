@@ -24,22 +24,24 @@ void typed_answer(struct keyholder *k, uint32_t peer, uint32_t call, enum keys_v
     buf_free(&text);
 }
 
-bool typed_is_taken(struct keyholder *k, struct identity *who, uint32_t peer, uint32_t call)
+bool typed_is_taken(struct keyholder *k, struct identity *who, uint32_t peer, const struct keys_msg *m)
 {
     static const char *const from[] = {[SECRET_COMMAND] = "a command",
                                        [SECRET_FILE] = "a file",
                                        [SECRET_CREDENTIAL] = "a systemd credential"};
+    /* For whom secret = prompt is nothing, with or without an agent: typed_resident. */
+    bool guest = m->flags & KEYS_GUEST;
     struct buf why = {0};
     if (!who || !who->u) {
-        typed_answer(k, peer, call, KEYS_UNAVAILABLE, "the configuration has no such upstream", NULL);
+        typed_answer(k, peer, m->call, KEYS_UNAVAILABLE, "the configuration has no such upstream", NULL);
         return false;
     }
     enum secret_source source = who->u->secret;
-    if (source == SECRET_PROMPT && k->one_errand) {
+    if (source == SECRET_PROMPT && k->one_errand && !guest) {
         buf_addf(&why,
                  "no agent is running, and secret = prompt of upstream %s keeps a password nowhere but in it",
                  who->name);
-        typed_answer(k, peer, call, KEYS_UNAVAILABLE, buf_cstr(&why),
+        typed_answer(k, peer, m->call, KEYS_UNAVAILABLE, buf_cstr(&why),
                      "Start it with exeat run, and try again.");
         buf_free(&why);
         return false;
@@ -57,8 +59,12 @@ bool typed_is_taken(struct keyholder *k, struct identity *who, uint32_t peer, ui
                  from[source],
                  source == SECRET_COMMAND ? "" : " ", /* a command line may hold a secret by mistake */
                  source == SECRET_COMMAND ? "" : who->u->secret_argument);
-    typed_answer(k, peer, call, KEYS_UNAVAILABLE, buf_cstr(&why),
-                 "Change it there, or set secret = keyring or secret = prompt.");
+    typed_answer(k, peer, m->call, KEYS_UNAVAILABLE, buf_cstr(&why),
+                 !guest ? "Change it there, or set secret = keyring or secret = prompt."
+                 : secret_tells_users(source, who->u->secret_argument)
+                     ? "Change it there, or set secret = keyring."
+                     : "For a password of each user, set secret = keyring, file:PATH with " SECRET_USER
+                       " in it, or command:COMMAND with $" SECRET_USER_VARIABLE ".");
     buf_free(&why);
     return false;
 }

@@ -11,7 +11,7 @@ void typed_answer(struct keyholder *k, uint32_t peer, uint32_t call, enum keys_v
                   const char *why, const char *remedy);
 
 /* Does its password come from a person? `who` may be NULL. false: said so. */
-bool typed_is_taken(struct keyholder *k, struct identity *who, uint32_t peer, uint32_t call);
+bool typed_is_taken(struct keyholder *k, struct identity *who, uint32_t peer, const struct keys_msg *m);
 /* A user of our gateways, by the name that such a user goes by there. NULL: said so. */
 struct identity *typed_resident(struct identity *host, uint32_t peer, const struct keys_msg *m);
 /* What is no hash must not be stored as one. false: said so. */

@@ -471,13 +471,21 @@ class Keyring(ResidentTest):
             self.assertEqual(self.acts(k, door).challenged(["Basic realm=x"]).header, basic(account, "Of " + account))
 
     def test_where_no_login_is_for_users(self):
-        for text, gateway, words in ((self.text, {"identity": "shared"}, "does not act"),
-                                     ("auth = negotiate basic\nsecret = prompt\n", {"auth": "negotiate basic"}, "keeps one password"),
-                                     ("auth = basic\nsecret = file:/x/%u\n", {}, "comes from a file")):
-            k = self.keyholder(text, **gateway)
-            answer = k.login_link().ask("LOGIN", upstream="corp", user="alice", secret="x", flags=GUEST)
-            self.assertEqual(answer.verdict, "UNAVAILABLE")
-            self.assertIn(words, answer.why)
+        """The remedy is one that helps such users: a password in a place of everybody's does not."""
+        tickets = {"auth": "negotiate basic", "more": "keytab = /nonexistent\n"}
+        for text, gateway, words, remedy in ((self.text, {"identity": "shared"}, "does not act", None),
+                                             ("auth = negotiate basic\nsecret = prompt\n", tickets, "keeps one password", "Set secret = keyring"),
+                                             ("auth = basic\nsecret = file:/x/%u\n", {}, "comes from a file", "Change it there, or set secret = keyring."),
+                                             ("auth = negotiate basic\nsecret = file:/x/y\n", tickets, "comes from a file", "keyring, file:PATH with %u"),
+                                             ("auth = negotiate\nsecret = none\n", tickets, "tickets only", "command:COMMAND with $EXEAT_USER"),
+                                             (self.text, {"env": {"SECRET_BACKEND": ""}}, "no keyring", "set secret = file:PATH with %u in it")):
+            with self.subTest(words, remedy=remedy):
+                k = self.keyholder(text, **gateway)
+                answer = k.login_link().ask("LOGIN", upstream="corp", user="alice", secret="x", flags=GUEST)
+                self.assertEqual(answer.verdict, "UNAVAILABLE")
+                self.assertIn(words, answer.why)
+                self.assertIn(remedy or "", answer.remedy)
+                self.assertNotIn("prompt", answer.remedy)
 
     def test_a_stored_one_helps_at_once(self):
         """The user's page says what to do; once that is done, the next request passes."""
