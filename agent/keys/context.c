@@ -168,11 +168,12 @@ void context_open(struct keyholder *k, const struct keys_msg *m)
     }
     struct hop *hop = who ? identity_hop(who, m->host, m->port) : NULL;
     bool candidate = m->flags & KEYS_CANDIDATE;
-    if (!hop || (candidate && !who->candidate)) {
+    bool over = host && candidate && !(who && who->candidate);
+    if (!hop || over) {
         refuse_call(m->call, k, KEYS_UNAVAILABLE,
-                    !who   ? "the keyholder's configuration has no such upstream"
-                    : !hop ? "the keyholder's configuration has no such proxy in this upstream"
-                           : "no login is being tried");
+                    over   ? "no login is being tried"
+                    : !who ? "the keyholder's configuration has no such upstream"
+                           : "the keyholder's configuration has no such proxy in this upstream");
         return;
     }
     struct context *c = mem_zero(sizeof *c);

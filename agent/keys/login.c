@@ -297,5 +297,5 @@ struct identity *login_who(struct identity *host, uint32_t trial)
         if (trial && who->trial && who->trial->id == trial && strcmp(who->name, host->name) == 0)
             return who;
     }
-    return host;
+    return NULL;
 }

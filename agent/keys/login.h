@@ -12,7 +12,7 @@ void logout_begin(struct keyholder *k, uint32_t peer, const struct keys_msg *m);
 
 /* The configuration has changed who the upstream's user is, where the secret comes from, or the like: a login under way was for what it said before. */
 void login_overtaken(struct identity *who);
-/* Whose login this trial is for: the host's, or a guest's at it. */
+/* Whose login this trial is for: the host's, or a guest's at it. NULL: it is over. */
 struct identity *login_who(struct identity *host, uint32_t trial);
 void login_stop(struct keyholder *k); /* forgets the trials under way, without an answer */
 

@@ -204,7 +204,7 @@ class Offers(FloorTest):
         login = k.login_link()
         call = login.begin("LOGIN", upstream="corp", secret="Password")
         trial = k.event("EVENT_TRIAL")
-        c = Context(k, flags=CANDIDATE)
+        c = Context(k, flags=CANDIDATE, trial=trial.trial)
         self.assertDowngraded(c.challenged([BASIC, SHA]))
         k.tell("TRIAL_END", trial=trial.trial, verdict=1)
         answer = login.end(call)
@@ -388,7 +388,7 @@ class BasicInClear(FloorTest):
         login = k.login_link()
         call = login.begin("LOGIN", upstream="corp", secret="Password")
         trial = k.event("EVENT_TRIAL")
-        self.assertVerdict(Context(k, flags=CANDIDATE).challenged([BASIC]), "UNAVAILABLE")
+        self.assertVerdict(Context(k, flags=CANDIDATE, trial=trial.trial).challenged([BASIC]), "UNAVAILABLE")
         k.tell("TRIAL_END", trial=trial.trial, verdict=1)
         self.assertIn("in clear text", login.end(call).why)
 

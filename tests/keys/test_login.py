@@ -32,7 +32,7 @@ class LoginTest(unittest.TestCase):
         """Plays the agent's part: one connection with the candidate. The login's answer."""
         e = k.event("EVENT_TRIAL")
         self.assertEqual(e.upstream, "corp")
-        c = Context(k, flags=CANDIDATE)
+        c = Context(k, flags=CANDIDATE, trial=e.trial)
         a = c.challenged(BASIC, target="http://exeat.invalid/")
         if a.verdict == "SEND":
             if verdict == "accepted":
@@ -100,7 +100,7 @@ class FileBackend(LoginTest):
                 login = k.login_link()
                 call = login.begin("LOGIN", upstream="corp", secret="typed")
                 e = k.event("EVENT_TRIAL")
-                c = Context(k, flags=CANDIDATE)
+                c = Context(k, flags=CANDIDATE, trial=e.trial)
                 self.assertEqual(c.challenged(BASIC, target="http://exeat.invalid/").verdict, "SEND")
                 k.configure(base + after)
                 k.ask("RELOAD")
@@ -122,12 +122,27 @@ class FileBackend(LoginTest):
         call = login.begin("LOGIN", upstream="corp", secret="new")
         e = k.event("EVENT_TRIAL")
         self.assertEqual(password_of(Context(k).authorize()), "old")
-        c = Context(k, flags=CANDIDATE)
+        c = Context(k, flags=CANDIDATE, trial=e.trial)
         self.assertEqual(password_of(c.authorize()), "new")
         c.accepted()
         k.tell("TRIAL_END", trial=e.trial, verdict=1)
         self.assertEqual(login.end(call).verdict, "OK")
         self.assertEqual(password_of(Context(k).authorize()), "new")
+
+    def test_the_connection_of_a_trial_that_ended(self):
+        """One that comes late is not for the next login's password."""
+        k = self.keyholder()
+        login = k.login_link()
+        late = []
+        for secret in ("first", "second"):
+            call = login.begin("LOGIN", upstream="corp", secret=secret)
+            e = k.event("EVENT_TRIAL")
+            for trial in (*late, 0, e.trial + 1):
+                opened = Context(k, flags=CANDIDATE, trial=trial).opened
+                self.assertEqual((opened.verdict, opened.why), ("UNAVAILABLE", "no login is being tried"))
+            late.append(e.trial)
+            k.tell("TRIAL_END", trial=e.trial, verdict=12, why="no proxy")
+            self.assertEqual(login.end(call).verdict, "OK")
 
     def test_a_refused_password_may_be_typed_again(self):
         """The account may have been unlocked since: a person's login is tried, whatever the marks say."""

@@ -224,7 +224,7 @@ class Require(MutualTest):
         login = k.login_link()
         call = login.begin("LOGIN", upstream="corp", secret=self.password)
         event = k.event("EVENT_TRIAL")
-        context = Context(k, flags=CANDIDATE)
+        context = Context(k, flags=CANDIDATE, trial=event.trial)
         self.assertVerdict(context.authorize(flags=BODY_NONE), "SEND")
         self.assertVerdict(context.accepted(), "MUTUAL_FAILED")
         k.tell("TRIAL_END", trial=event.trial, verdict=1)

@@ -483,7 +483,7 @@ class Kerberos(InRealm, SchemeTest):
             for password, verdict in (("wrong", "REFUSED"), (self.password, "OK")):
                 call = login.begin("LOGIN", upstream="corp", secret=password)
                 e = k.event("EVENT_TRIAL")
-                converse(Context(k, flags=CANDIDATE), self.proxy(), target="http://exeat.invalid/")
+                converse(Context(k, flags=CANDIDATE, trial=e.trial), self.proxy(), target="http://exeat.invalid/")
                 k.tell("TRIAL_END", trial=e.trial, verdict=1)
                 answer = login.end(call)
                 self.assertVerdict(answer, verdict)

@@ -72,7 +72,7 @@ class FindOrAcquire(TicketTest):
         login = k.login_link()
         call = login.begin("LOGIN", upstream="corp", secret=self.password)
         e = k.event("EVENT_TRIAL")
-        converse(Context(k, flags=CANDIDATE), self.proxy(), target="http://exeat.invalid/")
+        converse(Context(k, flags=CANDIDATE, trial=e.trial), self.proxy(), target="http://exeat.invalid/")
         k.tell("TRIAL_END", trial=e.trial, verdict=1)
         answer = login.end(call)
         self.assertVerdict(answer, "OK")
