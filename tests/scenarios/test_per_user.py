@@ -737,7 +737,23 @@ class News(PerUser):
         self.onward.wait(lambda: origin.count_open() == 1, "the end of one")
 
 
-class Holds(PerUser):
+class Waiting:
+    """CONNECTs of a gateway's users, which wait for a password."""
+
+    def connects(self, user):
+        client = self.comes()
+        client.send(get("site.example:443", basic(user), method="CONNECT"))
+        return client
+
+    def passes(self, client, user):
+        self.assertEqual(client.read_response("CONNECT").status, 200)
+        self.assertEqual(client.read_until(b"\n"), user.encode() + b"\n")
+
+    def held(self, agent, count):
+        wait_until(lambda: agent.status()["upstreams"][0]["held"] == count, "%d CONNECTs that wait" % count)
+
+
+class Holds(Waiting, PerUser):
     """CONNECTs of users without a password wait for it (wait-for-password)."""
 
     WAITS = ASKS + "wait-for-password = 1h\n"
@@ -756,18 +772,6 @@ class Holds(PerUser):
                 return super().challenged(message, user)
             self.late.wait(30)
             return {"verdict": "UNAVAILABLE", "why": "there is no password of " + user, "flags": LOGIN_HELPS, "generation": 1}
-
-    def connects(self, user):
-        client = self.comes()
-        client.send(get("site.example:443", basic(user), method="CONNECT"))
-        return client
-
-    def passes(self, client, user):
-        self.assertEqual(client.read_response("CONNECT").status, 200)
-        self.assertEqual(client.read_until(b"\n"), user.encode() + b"\n")
-
-    def held(self, agent, count):
-        wait_until(lambda: agent.status()["upstreams"][0]["held"] == count, "%d CONNECTs that wait" % count)
 
     def test_only_the_users_own_news(self):
         agent = self.one_proxy(lines=self.WAITS, judge=self.Missing())

@@ -14,7 +14,7 @@ from test_clients import ManyBasic, ManyNtlm, Names
 from test_clients import PEOPLE as PASSWORDS
 from test_gateway import Gateway, basic
 from test_hold import Unasked
-from test_per_user import Marks, Pairs
+from test_per_user import Marks, Pairs, Waiting
 from wire import Wire, get
 
 HASH = "{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ="  # of "secret"
@@ -27,7 +27,7 @@ def users(*names):
     return "".join("%s:%s\n" % (name, HASH) for name in names)
 
 
-class Keyholder(Gateway):
+class Keyholder(Waiting, Gateway):
     def start(self, text, **options):
         files = dict(options.pop("files", {}), users=users(*PEOPLE, "carol"))
         files.update({name: PASSWORDS[name] for name in PEOPLE if name not in files})
@@ -161,22 +161,10 @@ class Keyholder(Gateway):
         self.assertEqual(self.personal.shown, [("alice", False), ("alice", True)])
         self.says(self.comes(), "alice")
 
-    def held(self, agent, count):
-        wait_until(lambda: agent.status()["upstreams"][0]["held"] == count, "%d CONNECTs that wait" % count)
-
-    def connect(self, user):
-        client = self.comes()
-        client.send(get("site.example:443", basic(user), method="CONNECT"))
-        return client
-
-    def passes(self, client, user):
-        self.assertEqual(client.read_response("CONNECT").status, 200)
-        self.assertEqual(client.read_until(b"\n"), user.encode() + b"\n")
-
     def test_who_waits_for_a_password(self):
         """Each for the own one: no other user's, and not the machine's."""
         agent = self.with_keyring(ManyNtlm(), more="user = carol\nwait-for-password = 1h\n")
-        clients = {user: [self.connect(user) for _ in range(3)] for user in PEOPLE}
+        clients = {user: [self.connects(user) for _ in range(3)] for user in PEOPLE}
         self.held(agent, 6)
         agent.exeat("login", "corp", "--stdin", input=PASSWORDS["carol"] + "\n", check=True)
         self.held(agent, 6)
@@ -196,7 +184,7 @@ class Keyholder(Gateway):
     def test_who_waits_after_a_refusal(self):
         agent = self.with_keyring(ManyNtlm(), Unasked, "wait-for-password = 1h\n")
         self.login(agent, "alice", "wrong")
-        clients = [self.connect("alice") for _ in range(3)]
+        clients = [self.connects("alice") for _ in range(3)]
         self.held(agent, 3)
         self.own(self.comes().ask(get(SITE + "/who", basic("alice"))), 502, None, "alice")
         self.assertEqual(self.personal.shown, [("alice", False)])
@@ -211,7 +199,7 @@ class Keyholder(Gateway):
         agent = self.with_keyring(ManyBasic(), more="domain = CORP\nwait-for-password = 1h\n")
         self.own(self.comes().ask(get(SITE + "/who", basic("alice"))), 502, "proxy_configuration_error", "alice")
         agent.wait_log("exeat login corp --for 'CORP\\\\alice'")
-        client = self.connect("alice")
+        client = self.connects("alice")
         self.held(agent, 1)
         with mock.patch.dict(PASSWORDS, {full: old}):
             self.login(agent, full)
@@ -241,7 +229,7 @@ class Keyholder(Gateway):
 
         agent = self.with_keyring(Slow(), Unasked, "wait-for-password = 1h\n")
         self.login(agent, "alice", "wrong")
-        client = self.connect("alice")
+        client = self.connects("alice")
         wait_until(lambda: self.personal.shown, "the attempt with the wrong password")
         self.login(agent, "bob")
         self.login(agent, "alice")
@@ -252,7 +240,7 @@ class Keyholder(Gateway):
     def test_the_keyholder_is_killed_while_they_wait(self):
         """Nothing is known of them then: they are asked again while they can answer, and wait on; the password still reaches them."""
         agent = self.with_keyring(ManyNtlm(), more="wait-for-password = 1h\n")
-        clients = [self.connect("alice") for _ in range(2)]
+        clients = [self.connects("alice") for _ in range(2)]
         self.held(agent, 2)
         os.kill(agent.keys_pid(), signal.SIGKILL)
         for client in clients:
@@ -265,7 +253,7 @@ class Keyholder(Gateway):
 
     def test_nobody_waits_unless_told(self):
         self.with_keyring(ManyNtlm())
-        self.own(self.connect("alice").read_response("CONNECT"), 502, "proxy_configuration_error", "alice")
+        self.own(self.connects("alice").read_response("CONNECT"), 502, "proxy_configuration_error", "alice")
 
     def test_socks(self):
         pairs = Pairs()
